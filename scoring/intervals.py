@@ -1,0 +1,126 @@
+"""Intervals and paired tests: Wilson, a bootstrap that resamples whole graphs, exact McNemar, Holm."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+Interval = tuple[float, float]
+
+
+def wilson(successes: float, trials: float, design_effect: float = 1.0, confidence: float = 0.95) -> Interval | None:
+    """Wilson (1927) score interval of a proportion, in [0, 1]; None when there are no trials.
+
+    Args:
+        design_effect: variance of the proportion over its variance under independence. Several questions
+            asked of one graph are not independent, so successes and trials are both divided by it.
+    Raises:
+        ValueError: successes outside 0..trials, or a design effect below 1.
+    """
+    if not 0 <= successes <= trials:
+        raise ValueError(f"wilson: {successes} successes in {trials} trials; allowed is 0 <= successes <= trials")
+    if design_effect < 1:
+        raise ValueError(f"wilson: design effect {design_effect}; allowed is >= 1")
+    if trials == 0:
+        return None
+    low, high = proportion_confint(
+        successes / design_effect, trials / design_effect, alpha=1 - confidence, method="wilson"
+    )
+    # The formula leaves rounding errors of 1e-17 around exact 0 and 1.
+    return float(max(0.0, low)), float(min(1.0, high))
+
+
+def design_effect(outcomes: np.ndarray, clusters: np.ndarray) -> float:
+    """How much less a clustered sample tells about a mean than independent items would (Kish 1965).
+
+    Args:
+        outcomes: [n] of 0/1 or bool.
+        clusters: [n] integer codes 0..C-1, the graph of each item.
+    Returns:
+        Linearised cluster variance of the mean over the binomial variance, never below 1: a design that happens
+        to be better balanced than chance is not rewarded with an interval narrower than Wilson's. 1 when it
+        cannot be estimated (a single cluster, all outcomes equal, or one item a cluster).
+    """
+    outcomes = np.asarray(outcomes, dtype=float)
+    # Renumbered, because a subset of the items (all Yes labels, say) need not touch every graph.
+    _, codes = np.unique(clusters, return_inverse=True)
+    count = codes.max() + 1 if len(codes) else 0
+    mean = outcomes.mean() if len(outcomes) else 0.0
+    if count < 2 or count == len(outcomes) or mean in (0.0, 1.0):
+        return 1.0
+    totals = np.bincount(codes, weights=outcomes - mean, minlength=count)
+    clustered = count / (count - 1) * np.sum(totals**2) / len(outcomes) ** 2
+    independent = mean * (1 - mean) / len(outcomes)
+    return max(1.0, float(clustered / independent))
+
+
+def resample_weights(clusters: int, resamples: int, seed: int, chunk_elements: int = 2_000_000) -> Iterator[np.ndarray]:
+    """Yield bootstrap weights [b, clusters] (float32), in chunks that fit in cache-sized memory; b sums to resamples.
+
+    Row r says how often each cluster was drawn when `clusters` of them are drawn with replacement.
+    """
+    generator = np.random.default_rng(seed)
+    rows = max(1, chunk_elements // clusters)
+    for start in range(0, resamples, rows):
+        size = min(rows, resamples - start)
+        drawn = generator.integers(0, clusters, size=(size, clusters))
+        drawn += np.arange(size)[:, None] * clusters
+        yield np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters).astype(np.float32)
+
+
+def clustered_bootstrap(
+    statistic: Callable[[np.ndarray], dict[str, np.ndarray]],
+    clusters: int,
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> dict[str, Interval | None]:
+    """Percentile bootstrap intervals (Efron 1979) with the cluster, here the graph, as the unit that is resampled.
+
+    Args:
+        statistic: maps weights [b, clusters] to named values [b]; NaN where a resample leaves one undefined.
+        clusters: number of clusters, at least 1.
+        resamples: number of bootstrap resamples, at least 1.
+    Returns:
+        name -> (low, high) over the resamples where it is defined, or None where it never is.
+    Raises:
+        ValueError: clusters or resamples below 1.
+    """
+    if clusters < 1 or resamples < 1:
+        raise ValueError(f"clustered_bootstrap: {clusters} clusters, {resamples} resamples; both must be at least 1")
+    chunks = [statistic(weights) for weights in resample_weights(clusters, resamples, seed)]
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    intervals: dict[str, Interval | None] = {}
+    for name in chunks[0]:
+        values = np.concatenate([chunk[name] for chunk in chunks])
+        values = values[~np.isnan(values)]
+        intervals[name] = tuple(float(bound) for bound in np.quantile(values, tails)) if len(values) else None
+    return intervals
+
+
+def mcnemar_exact(a_correct: Sequence[bool], b_correct: Sequence[bool]) -> dict[str, float | int]:
+    """Exact (binomial) McNemar test of two models on the same items.
+
+    Args:
+        a_correct, b_correct: [n], in the same item order.
+    Returns:
+        items, only_a and only_b (items that one of them alone answers correctly), and the two-sided p value.
+    Raises:
+        ValueError: the two differ in length.
+    """
+    a, b = np.asarray(a_correct, dtype=bool), np.asarray(b_correct, dtype=bool)
+    if a.shape != b.shape:
+        raise ValueError(f"mcnemar_exact: {a.shape} against {b.shape} answers; both must cover the same items")
+    only_a, only_b = int(np.sum(a & ~b)), int(np.sum(~a & b))
+    table = [[int(np.sum(a & b)), only_a], [only_b, int(np.sum(~a & ~b))]]
+    p = float(mcnemar(table, exact=True).pvalue) if only_a + only_b else 1.0
+    return {"items": len(a), "only_a": only_a, "only_b": only_b, "p": p}
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values adjusted for being tested together (Holm 1979), in the order given."""
+    if len(p_values) == 0:
+        return []
+    return [float(p) for p in multipletests(p_values, method="holm")[1]]

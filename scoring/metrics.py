@@ -1,0 +1,201 @@
+"""Every metric of a set of yes/no answers, with its 95 % interval, from labels and margins alone.
+
+The margin is logit(Yes) - logit(No); the verdict is Yes iff margin >= 0. Yes is the positive class.
+A metric that is undefined (it divides by the size of an empty class) is None, never 0.
+"""
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from scoring.intervals import clustered_bootstrap, design_effect, wilson
+
+
+def measure(labels, margins, graphs=None, threshold=None, resamples: int = 1000, seed: int = 0) -> dict:
+    """Metrics of one set of answers, as a JSON-able dict.
+
+    Args:
+        labels: [n] bool (or 0/1), True = Yes.
+        margins: [n] finite floats, log-odds of Yes against No.
+        graphs: [n] identifier of the graph each item asks about; default: every item is its own graph.
+        threshold: tuned on validation (`best_threshold`); adds the "calibrated" metrics, whose verdict is
+            Yes iff margin >= threshold.
+        resamples: bootstrap resamples; 0 leaves the bootstrap intervals out.
+    Returns:
+        n, graphs, tp, tn, fp, fn, accuracy, balanced_accuracy, precision, recall, f1, mcc, auroc, auprc,
+        yes_rate, label_yes_rate, majority_share (larger of the two answers' shares, 0.5..1), and
+        threshold, calibrated_accuracy, calibrated_balanced_accuracy (None without a threshold).
+        `<metric>_interval` is [low, high]: Wilson for the proportions, corrected for several questions on one
+        graph; bootstrap over graphs for balanced_accuracy, f1, mcc, auroc.
+    Raises:
+        ValueError: no items, lengths that differ, labels that are not yes/no, margins that are not finite.
+    """
+    labels, margins = _checked(labels, margins)
+    clusters = _codes(graphs, len(labels))
+    verdicts = margins >= 0
+    correct = verdicts == labels
+    counts = _confusion(labels, verdicts)
+    row = {"n": len(labels), "graphs": int(clusters.max()) + 1}
+    row |= {name: int(count) for name, count in zip(("tp", "tn", "fp", "fn"), counts, strict=True)}
+    row |= {name: _number(value) for name, value in from_confusion(*counts).items()}
+    row["auroc"] = _number(_Auroc(labels, margins, clusters)(np.ones((1, row["graphs"])))[0])
+    two_classes = bool(labels.any() and not labels.all())
+    row["auprc"] = float(average_precision_score(labels, margins)) if two_classes else None
+    row["majority_share"] = max(row["yes_rate"], 1 - row["yes_rate"])
+
+    row["accuracy_interval"] = _proportion_interval(correct, clusters)
+    row["precision_interval"] = _proportion_interval(labels[verdicts], clusters[verdicts])
+    row["recall_interval"] = _proportion_interval(verdicts[labels], clusters[labels])
+    row["yes_rate_interval"] = _proportion_interval(verdicts, clusters)
+    if resamples:
+        for name, interval in bootstrap_intervals(labels, margins, clusters, resamples, seed).items():
+            row[f"{name}_interval"] = None if row[name] is None or interval is None else list(interval)
+
+    row["threshold"] = row["calibrated_accuracy"] = row["calibrated_balanced_accuracy"] = None
+    if threshold is not None:
+        shifted = margins >= threshold
+        calibrated = from_confusion(*_confusion(labels, shifted))
+        row["threshold"] = float(threshold)
+        row["calibrated_accuracy"] = _number(calibrated["accuracy"])
+        row["calibrated_accuracy_interval"] = _proportion_interval(shifted == labels, clusters)
+        row["calibrated_balanced_accuracy"] = _number(calibrated["balanced_accuracy"])
+    return row
+
+
+def from_confusion(tp, tn, fp, fn, constant_mcc: float = np.nan) -> dict[str, np.ndarray]:
+    """Threshold metrics from confusion counts; the counts may be scalars or arrays of one shape. NaN = undefined.
+
+    Args:
+        constant_mcc: value of MCC where both labels occur but every verdict is the same. It is undefined (0/0);
+            the bootstrap passes 0, its limit (Chicco & Jurman 2020), so that a resample in which a nearly
+            constant model becomes constant counts as carrying no information instead of being dropped.
+    """
+    tp, tn, fp, fn = (np.asarray(count, dtype=float) for count in (tp, tn, fp, fn))
+    yes, no, said_yes, said_no = tp + fn, tn + fp, tp + fp, tn + fn
+    total = yes + no
+    recall = _ratio(tp, yes)
+    mcc = _ratio(tp * tn - fp * fn, np.sqrt(yes * no * said_yes * said_no))
+    mcc = np.where((yes * no > 0) & (said_yes * said_no == 0), constant_mcc, mcc)
+    return {
+        "accuracy": _ratio(tp + tn, total),
+        "balanced_accuracy": (recall + _ratio(tn, no)) / 2,
+        "precision": _ratio(tp, said_yes),
+        "recall": recall,
+        # Without a Yes label F1 could only be 0 whatever the model does, so it is undefined there, like recall.
+        "f1": np.where(yes > 0, _ratio(2 * tp, 2 * tp + fp + fn), np.nan),
+        "mcc": mcc,
+        "yes_rate": _ratio(said_yes, total),
+        "label_yes_rate": _ratio(yes, total),
+    }
+
+
+def bootstrap_intervals(labels, margins, clusters, resamples: int = 1000, seed: int = 0) -> dict:
+    """95 % intervals of balanced_accuracy, f1, mcc and auroc; whole graphs are resampled.
+
+    Args:
+        labels: [n] bool. margins: [n] float. clusters: [n] integer codes 0..C-1, the graph of each item.
+    Returns:
+        name -> (low, high), or None where the metric is defined in no resample.
+    """
+    count = int(clusters.max()) + 1
+    verdicts = margins >= 0
+    cells = (labels & verdicts, ~labels & ~verdicts, ~labels & verdicts, labels & ~verdicts)
+    # Confusion counts of every graph [C, 4]: a resample's counts are then one matrix product.
+    by_graph = np.stack([np.bincount(clusters[cell], minlength=count) for cell in cells], axis=1).astype(np.float32)
+    auroc = _Auroc(labels, margins, clusters)
+
+    def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
+        tp, tn, fp, fn = (weights @ by_graph).T
+        values = from_confusion(tp, tn, fp, fn, constant_mcc=0.0)
+        return {name: values[name] for name in ("balanced_accuracy", "f1", "mcc")} | {"auroc": auroc(weights)}
+
+    return clustered_bootstrap(statistic, count, resamples, seed)
+
+
+def best_threshold(labels, margins) -> float:
+    """The threshold with the largest balanced accuracy; use it on validation items only.
+
+    Candidates are 0, the midpoints between neighbouring margins, and the smallest margin (always Yes); of equally
+    good ones, the nearest to 0.
+    Args and errors as `measure`; also ValueError when the labels are all one class.
+    """
+    labels, margins = _checked(labels, margins)
+    yes, no = np.sort(margins[labels]), np.sort(margins[~labels])
+    if len(yes) == 0 or len(no) == 0:
+        raise ValueError("best_threshold: the labels are all one class; a threshold needs both Yes and No items")
+    values = np.unique(margins)
+    candidates = np.concatenate([[0.0, values[0]], (values[:-1] + values[1:]) / 2])
+    recall = 1 - np.searchsorted(yes, candidates, side="left") / len(yes)
+    specificity = np.searchsorted(no, candidates, side="left") / len(no)
+    score = recall + specificity
+    best = candidates[score >= score.max() - 1e-12]
+    return float(best[np.argmin(np.abs(best))])
+
+
+class _Auroc:
+    """AUROC under cluster weights, exact with ties: P(margin of a Yes > margin of a No) + half P(equal)."""
+
+    def __init__(self, labels: np.ndarray, margins: np.ndarray, clusters: np.ndarray):
+        yes, no = margins[labels], margins[~labels]
+        order = np.argsort(no, kind="stable")
+        self.no_clusters = clusters[~labels][order]
+        # Yes items in the order of their margins, so that the look-ups below walk memory forwards.
+        yes_order = np.argsort(yes, kind="stable")
+        self.yes_clusters = clusters[labels][yes_order]
+        self.below = np.searchsorted(no[order], yes[yes_order], side="left")
+        self.not_above = np.searchsorted(no[order], yes[yes_order], side="right")
+        self.ties = bool(np.any(self.below != self.not_above))
+
+    def __call__(self, weights: np.ndarray) -> np.ndarray:
+        """weights [b, clusters] -> AUROC [b], NaN where a class has no weight."""
+        result = np.full(len(weights), np.nan)
+        for index, row in enumerate(weights.astype(np.float64, copy=False)):
+            yes, no = row[self.yes_clusters], row[self.no_clusters]
+            cumulative = np.concatenate([[0.0], np.cumsum(no)])
+            total = yes.sum() * cumulative[-1]
+            if total > 0:
+                beaten = cumulative[self.below]
+                if self.ties:
+                    beaten = (beaten + cumulative[self.not_above]) / 2
+                result[index] = yes @ beaten / total
+        return result
+
+
+def _checked(labels, margins) -> tuple[np.ndarray, np.ndarray]:
+    labels, margins = np.asarray(labels), np.asarray(margins, dtype=np.float64)
+    if labels.ndim != 1 or labels.shape != margins.shape:
+        raise ValueError(f"labels {labels.shape} and margins {margins.shape} must be two lists of the same length")
+    if len(labels) == 0:
+        raise ValueError("no items to measure")
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"labels must be True/False (or 1/0); found {np.unique(labels)[:5].tolist()}")
+    broken = np.flatnonzero(~np.isfinite(margins))
+    if len(broken):
+        raise ValueError(f"{len(broken)} of {len(margins)} margins are not finite, the first at position {broken[0]}")
+    return labels.astype(bool), margins
+
+
+def _codes(graphs, n: int) -> np.ndarray:
+    if graphs is None:
+        return np.arange(n)
+    graphs = np.asarray(graphs)
+    if graphs.shape != (n,):
+        raise ValueError(f"graphs {graphs.shape} must name one graph for each of the {n} items")
+    return np.unique(graphs, return_inverse=True)[1]
+
+
+def _confusion(labels: np.ndarray, verdicts: np.ndarray) -> tuple:
+    cells = (labels & verdicts, ~labels & ~verdicts, ~labels & verdicts, labels & ~verdicts)
+    return tuple(np.count_nonzero(cell) for cell in cells)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
+
+
+def _number(value) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _proportion_interval(outcomes: np.ndarray, clusters: np.ndarray) -> list[float] | None:
+    interval = wilson(int(np.sum(outcomes)), len(outcomes), design_effect(outcomes, clusters))
+    return None if interval is None else list(interval)
