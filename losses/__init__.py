@@ -1,0 +1,8 @@
+"""Losses over the answers to several questions on one graph: pure functions, then classes for configs."""
+
+from losses.answers import Answers, Sequence
+from losses.cross_entropy import CrossEntropy
+from losses.loss import Loss
+from losses.semantic import Semantic
+
+__all__ = ["Answers", "CrossEntropy", "Loss", "Semantic", "Sequence"]

@@ -1,0 +1,118 @@
+"""What a loss is given: the answers to K questions on each of G graphs, and the text they stand in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+# The log of a probability of exactly 0. Any log-softmax of finite logits lies above it, so it changes
+# no real answer; it keeps every loss finite when a logit is -inf.
+LOG_OF_ZERO = -1e4
+
+
+@dataclass
+class Answers:
+    """Answers to K questions on each of G graphs with at most N nodes (shorter ones are padded).
+
+    log_yes, log_no: [G, K] log p(answer token | prompt) in (-inf, 0], full-vocabulary softmax, nats.
+        Half precision is raised to float32 and -inf to ``LOG_OF_ZERO``, so that losses and their
+        gradients stay finite.
+    labels: [G, K] bool, True = Yes.
+    valid: [G, K] bool, False = padding question.
+    source, target: [G, K] long, node indices of the question (0 where padding).
+    given: [G, K, N] bool, conditioning set of the question.
+    adjacency: [G, N, N] bool, the stated edges, [g, i, j] = "i causes j".
+    nodes: [G] long, number of real nodes (the rest of N is padding).
+    labelled: [G] bool, False = a graph whose labels may not be used.
+
+    Raises ValueError if a tensor's shape does not fit the others.
+    """
+
+    log_yes: Tensor
+    log_no: Tensor
+    labels: Tensor
+    valid: Tensor
+    source: Tensor
+    target: Tensor
+    given: Tensor
+    adjacency: Tensor
+    nodes: Tensor
+    labelled: Tensor
+
+    def __post_init__(self) -> None:
+        if self.log_yes.dim() != 2 or self.given.dim() != 3:
+            raise ValueError(
+                f"Answers: log_yes must be [G, K] and given [G, K, N], got {list(self.log_yes.shape)} "
+                f"and {list(self.given.shape)}"
+            )
+        graphs, questions = self.log_yes.shape
+        nodes = self.given.shape[2]
+        shapes = dict.fromkeys(("log_yes", "log_no", "labels", "valid", "source", "target"), (graphs, questions))
+        shapes |= dict.fromkeys(("nodes", "labelled"), (graphs,))
+        shapes |= {"given": (graphs, questions, nodes), "adjacency": (graphs, nodes, nodes)}
+        for name, shape in shapes.items():
+            found = tuple(getattr(self, name).shape)
+            if found != shape:
+                raise ValueError(f"Answers.{name}: shape must be {list(shape)}, got {list(found)}")
+        self.log_yes = _finite(self.log_yes)
+        self.log_no = _finite(self.log_no)
+
+    @property
+    def margin(self) -> Tensor:
+        """[G, K] log p(Yes) - log p(No); the verdict is Yes iff it is >= 0."""
+        return self.log_yes - self.log_no
+
+    @property
+    def log_p(self) -> tuple[Tensor, Tensor]:
+        """Two [G, K] tensors: log p(Yes) and log p(No), normalised over {Yes, No}."""
+        return logsigmoid(self.margin), logsigmoid(-self.margin)
+
+    @property
+    def log_label(self) -> Tensor:
+        """[G, K] log p(the labelled answer), full-vocabulary softmax."""
+        return torch.where(self.labels, self.log_yes, self.log_no)
+
+    @property
+    def supervised(self) -> Tensor:
+        """[G, K] bool: real questions whose label may be used."""
+        return self.valid & self.labelled[:, None]
+
+    def to(self, device: torch.device | str) -> Answers:
+        """The same answers on another device."""
+        return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+
+@dataclass
+class Sequence:
+    """The formatted texts the answers stand in; only given to losses with ``needs_sequence``.
+
+    logits: [B, T, V] next-token logits at every position. Row b belongs to graph b, or, when each
+        question has a row of its own, to graph b // (B / G).
+    tokens: [B, T] long, the token at that position (padding = the pad id).
+    parents: [B, T] long, the position whose logits predict token t: t - 1 in a plain text, the last
+        token of the premise for the first token of each question that branches off it, and -1 where
+        nothing predicts the token.
+    valid: [B, T] bool, False = padding.
+    """
+
+    logits: Tensor
+    tokens: Tensor
+    parents: Tensor
+    valid: Tensor
+
+    def __post_init__(self) -> None:
+        if self.logits.dim() != 3:
+            raise ValueError(f"Sequence.logits: shape must be [B, T, V], got {list(self.logits.shape)}")
+        for name in ("tokens", "parents", "valid"):
+            found = getattr(self, name).shape
+            if found != self.logits.shape[:2]:
+                raise ValueError(f"Sequence.{name}: shape must be {list(self.logits.shape[:2])}, got {list(found)}")
+
+
+def _finite(log_probability: Tensor) -> Tensor:
+    if log_probability.dtype in (torch.bfloat16, torch.float16):
+        log_probability = log_probability.float()
+    return log_probability.clamp(min=LOG_OF_ZERO)
