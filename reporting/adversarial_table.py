@@ -1,0 +1,66 @@
+"""Minimal pairs: two items that differ in one edit and have opposite answers, scored one by one and as pairs."""
+
+import pandas as pd
+
+from reporting.results import GROUP, Results
+from reporting.table import Table, with_seed_means
+from scoring.intervals import wilson
+
+FAMILY, PAIR = "stratum/family", "stratum/pair"
+
+
+def adversarial_table(results: Results) -> Table:
+    """Accuracy and pair accuracy of every run by adversarial family, and over all families."""
+    rows = []
+    for run in results.runs:
+        margins = run.margins("adversarial")
+        if margins is None:
+            continue
+        about = run.key | {"commit": run.info.get("commit"), "seconds": run.seconds}
+        for task, items in margins.groupby("task", sort=False):
+            parts = [("all", items), *items.groupby(FAMILY, sort=True)]
+            rows += [about | {"task": task, "family": family} | pair_scores(part) for family, part in parts]
+    scores = ["accuracy", "pair_accuracy"]
+    columns = ["variant", "task", "family", *(f"{s}{side}" for s in scores for side in ("", "_low", "_high"))]
+    columns += ["flipped", "pairs", "model", "scale", "trained_on", "seed", "n", "commit", "seconds"]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame = with_seed_means(frame, [*GROUP, "variant", "task", "family"], [*scores, "flipped", "pairs"])
+    note = (
+        "*pair accuracy*: both items of a minimal pair are right. *flipped*: the verdict differs between the two, "
+        "rightly or wrongly. Any constant answer has accuracy 0.5 and pair accuracy 0; a fair coin 0.5 and 0.25."
+    )
+    decimal = ("accuracy", "pair_accuracy", "flipped")
+    return Table("adversarial", "Adversarial minimal pairs by family", note, frame, decimal=decimal)
+
+
+def pair_scores(items: pd.DataFrame) -> dict:
+    """Accuracy, pair accuracy (Wilson intervals) and flips of items with columns label, margin and the pair.
+
+    Raises:
+        ValueError: a pair that does not consist of one Yes and one No item.
+    """
+    verdict = items["margin"] >= 0
+    frame = pd.DataFrame({"pair": items[PAIR], "label": items["label"], "verdict": verdict})
+    frame["correct"] = frame["verdict"] == frame["label"]
+    pairs = frame.groupby("pair").agg(
+        size=("label", "size"),
+        yes=("label", "sum"),
+        correct=("correct", "all"),
+        said_yes=("verdict", "sum"),
+    )
+    broken = pairs.index[(pairs["size"] != 2) | (pairs["yes"] != 1)]
+    if len(broken):
+        raise ValueError(f"adversarial pair {broken[0]}: expected one Yes and one No item ({len(broken)} such pairs)")
+    accuracy = wilson(int(frame["correct"].sum()), len(frame))
+    pair_accuracy = wilson(int(pairs["correct"].sum()), len(pairs))
+    return {
+        "n": len(frame),
+        "pairs": len(pairs),
+        "accuracy": frame["correct"].mean(),
+        "accuracy_low": accuracy[0],
+        "accuracy_high": accuracy[1],
+        "pair_accuracy": pairs["correct"].mean(),
+        "pair_accuracy_low": pair_accuracy[0],
+        "pair_accuracy_high": pair_accuracy[1],
+        "flipped": (pairs["said_yes"] == 1).mean(),
+    }

@@ -1,0 +1,123 @@
+"""The paper's claims C1-C8, each with the published figure beside what was measured here."""
+
+import pandas as pd
+
+from reporting.adversarial_table import adversarial_table
+from reporting.judgement_tables import collapse_rate_table, collapse_table, paired_table
+from reporting.results import GROUP, Published, Results
+from reporting.suite_tables import accuracy_table
+from reporting.table import Table
+
+CE, SEMANTIC = ("transitivity_ce", "dseparation_ce"), ("transitivity_semantic", "dseparation_semantic")
+NOT_MEASURED = "not measured"
+
+
+def claims_table(results: Results, published: Published) -> Table:
+    """One row a claim and group (scale, model, training protocol); several seeds are averaged."""
+    accuracy = accuracy_table(results, published).frame
+    rates = collapse_rate_table(results).frame
+    judged = collapse_table(results).frame
+    pairs = adversarial_table(results).frame
+    tests = paired_table(results).frame
+    rows = []
+    for group, runs in results.groups():
+        own = _Group(*(_of_group(frame, group) for frame in (accuracy, rates, judged, pairs, tests)))
+        variants = {run.info["variant"] for run in runs}
+        measured = {
+            "C1": "; ".join(own.collapse(variant) for variant in CE),
+            "C2": f"{own.mean_accuracy('dseparation_ce')}; {own.collapse('dseparation_ce')}; "
+            f"always No there {own.baseline('always No')}",
+            "C3": f"{own.mean_accuracy(SEMANTIC[0])}; {own.corrected(SEMANTIC[0])}; {own.collapse(SEMANTIC[0])}",
+            "C4": f"{own.mean_accuracy(SEMANTIC[1])}; {own.corrected(SEMANTIC[1])}; {own.collapse(SEMANTIC[1])}",
+            "C5": own.difference(SEMANTIC[0], CE[0]),
+            "C6": "; ".join(own.adversarial(variant) for variant in (*SEMANTIC, *CE)),
+            "C7": f"{own.samples():,} answers by {len(runs)} runs of {len(variants)} variants",
+            "C8": "; ".join(own.paired(variant) for variant in SEMANTIC),
+        }
+        claims = published.claims.assign(measured=published.claims["id"].map(measured))
+        rows.append(claims.assign(**group))
+    columns = ["id", "claim", "published", "measured", *GROUP]
+    frame = pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
+    note = (
+        "*released* is the mean accuracy over the five released suites, the number that the paper reports; "
+        "*corrected* is the balanced accuracy on the pooled corrected suite of the variant's task, where a constant "
+        "answer scores 50 %. Several seeds are averaged; p is Holm-corrected."
+    )
+    return Table("claims", "The paper's claims beside the measurements", note, frame)
+
+
+class _Group:
+    """The rows of one group in the tables, and the phrases made of them."""
+
+    def __init__(self, accuracy, rates, judged, pairs, tests):
+        self.accuracy, self.rates, self.judged = accuracy, rates, judged
+        self.pairs, self.tests = pairs, tests
+
+    def mean_accuracy(self, variant: str) -> str:
+        return f"released {_percent(self._released(variant))}"
+
+    def baseline(self, name: str) -> str:
+        rows = self.accuracy[(self.accuracy["variant"] == name) & (self.accuracy["suites"] == "released")]
+        return _percent(_only(rows["mean"]))
+
+    def corrected(self, variant: str) -> str:
+        return f"corrected {_percent(_summary(self.judged, 'balanced_accuracy', variant=variant))}"
+
+    def collapse(self, variant: str) -> str:
+        rows = self.rates[self.rates["variant"] == variant]
+        return f"{variant} collapsed in " + "".join(f"{r.collapsed} of {r.runs} runs" for r in rows.itertuples()) \
+            if len(rows) else f"{variant} {NOT_MEASURED}"  # fmt: skip
+
+    def difference(self, variant: str, against: str) -> str:
+        released = _points(self._released(variant), self._released(against))
+        ours, theirs = (_summary(self.judged, "balanced_accuracy", variant=name) for name in (variant, against))
+        return f"released {released}; corrected {_points(ours, theirs)}"
+
+    def adversarial(self, variant: str) -> str:
+        rows = self.pairs[self.pairs["task"] == variant.rsplit("_", 1)[0]]
+        scores = [_summary(rows, name, variant=variant, family="all") for name in ("accuracy", "pair_accuracy")]
+        if None in scores:
+            return f"{variant} {NOT_MEASURED}"
+        return f"{variant} {_percent(scores[0])} of items and {_percent(scores[1])} of pairs"
+
+    def samples(self) -> int:
+        rows = self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]
+        return int(rows[~rows["seed"].astype(str).str.startswith("mean")]["n"].sum())
+
+    def paired(self, variant: str) -> str:
+        rows = self.tests[self.tests["variant"] == variant]
+        if not len(rows):
+            return f"{variant} {NOT_MEASURED}"
+        points = ", ".join(f"{100 * r.difference:+.1f} (seed {r.seed}, p {_p(r.p_holm)})" for r in rows.itertuples())
+        return f"{variant} against cross-entropy, corrected accuracy in points: {points}"
+
+    def _released(self, variant: str) -> float | None:
+        rows = self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]
+        return _summary(rows, "mean", variant=variant)
+
+
+def _of_group(frame: pd.DataFrame, group: dict) -> pd.DataFrame:
+    return frame[(frame[GROUP] == pd.Series(group)).all(axis=1)]
+
+
+def _summary(frame: pd.DataFrame, column: str, **keys) -> float | None:
+    """The row "mean of k" where there is one, else the only row; None if there is none or it is empty."""
+    rows = frame[(frame[list(keys)] == pd.Series(keys)).all(axis=1)]
+    means = rows[rows["seed"].astype(str).str.startswith("mean")]
+    return _only((means if len(means) else rows)[column])
+
+
+def _only(values: pd.Series) -> float | None:
+    return None if values.empty or pd.isna(values.iloc[0]) else float(values.iloc[0])
+
+
+def _percent(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{100 * value:.1f} %"
+
+
+def _points(a: float | None, b: float | None) -> str:
+    return NOT_MEASURED if a is None or b is None else f"{100 * (a - b):+.1f} points"
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

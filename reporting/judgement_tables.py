@@ -1,0 +1,208 @@
+"""Table 2 (metrics), table 4 (collapse), cross-task transfer and the paired tests: what the answers are worth."""
+
+import pandas as pd
+
+from reporting.results import GROUP, RUN, Results, Run
+from reporting.suite_tables import COUNTS, OWN_TASK, PAPER, SUITES
+from reporting.table import Table, with_seed_means
+from scoring.collapse import collapse_rate, is_collapsed, is_uninformative, verdict
+from scoring.intervals import holm, mcnemar_exact
+from scoring.metrics import from_confusion
+
+METRICS = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "auprc"]
+DECIMAL = (*METRICS, "calibrated_accuracy", "majority_share", "yes_rate", "label_yes_rate", "rate", "difference")
+BOUNDED = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "calibrated_accuracy"]
+PROVENANCE = ["model", "scale", "trained_on", "seed", "n", "commit", "seconds"]
+
+
+def metrics_table(results: Results, published) -> Table:
+    """Table 2: every metric with its 95 % interval, pooled over the suites of one task."""
+    measured = _known_suites(results.measured)
+    pooled = measured[measured["split"] == "pooled"] if len(measured) else measured
+    frame = pd.concat([_paper_metrics(published), _metrics_rows(pooled).assign(source="measured")], ignore_index=True)
+    note = (
+        "Pooled over all items of one task; 95 % intervals: Wilson for accuracy, precision and recall, bootstrap over "
+        "graphs for the others. – is undefined (a metric that divides by an empty class) or, for the paper, not "
+        "published. A constant answer has balanced accuracy 0.5, AUROC 0.5 and no MCC."
+    )
+    columns = ["variant", "source", "suites", "task", *_with_bounds(METRICS), *PROVENANCE]
+    frame = frame.reindex(columns=columns)
+    hidden = ("auprc",)
+    return Table("table2_metrics", "Table 2: metrics by task", note, frame, decimal=DECIMAL, hidden=hidden)
+
+
+def metrics_by_split_table(results: Results) -> Table:
+    """Table 2 in full: every metric of every suite, split and task."""
+    columns = ["variant", "suites", "task", "split", *_with_bounds(METRICS), "yes_rate", "label_yes_rate"]
+    measured = results.measured
+    frame = _metrics_rows(measured).reindex(columns=[*columns, *PROVENANCE])
+    note = "As table 2, by split; AUPRC and the bounds of every interval are in the CSV."
+    return Table("table2_metrics_by_split", "Table 2 by split", note, frame, decimal=DECIMAL, hidden=("auprc",))
+
+
+def collapse_table(results: Results) -> Table:
+    """Table 4: did the run collapse on the pooled corrected suite of its task, and what does its margin still know?"""
+    judged = judged_rows(results.measured)
+    columns = ["variant", "task", "collapsed", "uninformative", "verdict", "majority_share", "yes_rate"]
+    columns += _with_bounds(["balanced_accuracy", "mcc", "auroc", "calibrated_accuracy"])
+    frame = with_seed_means(
+        judged,
+        [*GROUP, "variant", "task"],
+        ["collapsed", "majority_share", "yes_rate", "balanced_accuracy", "auroc", "calibrated_accuracy"],
+    )
+    # The mean of "collapsed" is a rate and has a table of its own.
+    frame["collapsed"] = [value if isinstance(value, bool) else None for value in frame.get("collapsed", [])]
+    note = (
+        "On the pooled corrected suite of the variant's own task (both tasks for the untrained model), where Yes and "
+        "No are balanced. *collapsed*: one answer makes up at least 99 % of the verdicts. *uninformative*: the 95 % "
+        "interval of MCC contains 0, or MCC is undefined. *calibrated accuracy*: at the threshold tuned on validation. "
+        "*knows but answers constantly*: AUROC of at least 0.75, yet collapsed; *knows nothing*: the AUROC interval "
+        "contains 0.5."
+    )
+    frame = frame.reindex(columns=[*columns, *PROVENANCE])
+    return Table("table4_collapse", "Table 4: collapse, run by run", note, frame, decimal=DECIMAL)
+
+
+def collapse_rate_table(results: Results) -> Table:
+    """Table 4, by variant: collapsed runs over runs, with the Wilson interval."""
+    judged = judged_rows(results.measured)
+    rows = []
+    keys = ["variant", "task", *GROUP]
+    for key, runs in judged.groupby(keys, sort=False) if len(judged) else ():
+        rate = collapse_rate(runs["collapsed"].tolist())
+        low, high = rate.pop("rate_interval")
+        counts = {"uninformative": int(runs["uninformative"].sum()), "seeds": ", ".join(runs["seed"])}
+        row = dict(zip(keys, key, strict=True)) | rate | {"rate_low": low, "rate_high": high} | counts
+        rows.append(row | {"n": runs["n"].iloc[0], "seconds": runs["seconds"].sum()})
+    columns = ["variant", "task", "runs", "collapsed", "rate", "rate_low", "rate_high", "uninformative", "seeds"]
+    frame = pd.DataFrame(rows, columns=[*columns, "model", "scale", "trained_on", "n", "seconds"])
+    note = "Collapsed runs over runs (one a seed), with its 95 % Wilson interval: few seeds leave it wide."
+    return Table("table4_collapse_rate", "Table 4: collapse rate by variant", note, frame, decimal=DECIMAL)
+
+
+def transfer_table(results: Results) -> Table:
+    """Each variant on the task it was not trained on, beside its own: pooled corrected suites."""
+    measured = results.measured
+    rows = _pooled_corrected(measured)
+    rows = rows.assign(trained_task=rows["own_task"].fillna("none"), asked_task=rows["task"]) if len(rows) else rows
+    values = ["accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate"]
+    frame = with_seed_means(rows, [*GROUP, "variant", "trained_task", "asked_task"], values) if len(rows) else rows
+    columns = ["variant", "trained_task", "asked_task", *_with_bounds(values), *PROVENANCE]
+    note = "Pooled corrected suites. Asked about the other task than it was trained on, a variant shows transfer."
+    frame = frame.reindex(columns=columns)
+    return Table("transfer", "Cross-task transfer", note, frame, decimal=DECIMAL)
+
+
+def paired_table(results: Results) -> Table:
+    """Exact McNemar of every semantic variant against its cross-entropy counterpart, Holm-corrected in its group."""
+    rows = []
+    for group, runs in results.groups():
+        by_key = {(run.info["variant"], str(run.info["seed"])): run for run in runs}
+        tests = []
+        for (variant, seed), run in by_key.items():
+            counterpart = by_key.get((variant.replace("_semantic", "_ce"), seed))
+            if variant.endswith("_semantic") and counterpart is not None:
+                about = group | {"variant": variant, "against": counterpart.info["variant"], "seed": seed}
+                test = _paired(run, counterpart, results.problems)
+                tests += [about | test] if test else []
+        corrected = holm([test["p"] for test in tests])
+        rows += [test | {"p_holm": p} for test, p in zip(tests, corrected, strict=True)]
+    columns = ["variant", "against", "task", "accuracy", "accuracy_against", "difference", "only_variant"]
+    columns += ["only_against", "p", "p_holm", "model", "scale", "trained_on", "seed", "n"]
+    note = (
+        "Same items: the pooled corrected suite of the task. *only variant* counts the items that it alone answers "
+        "correctly. Exact McNemar; Holm over the tests of one model, scale and training protocol. The test takes "
+        "items as independent; several questions on one graph make p somewhat too small."
+    )
+    frame = pd.DataFrame(rows, columns=columns)
+    decimal = (*DECIMAL, "accuracy_against")
+    title = "Semantic loss against cross-entropy, paired"
+    return Table("paired_tests", title, note, frame, decimal=decimal, p_values=("p", "p_holm"))
+
+
+def judged_rows(measured: pd.DataFrame) -> pd.DataFrame:
+    """Pooled corrected rows of each run's own task (every task for the untrained model), with the judgement added."""
+    rows = _pooled_corrected(measured)
+    if not len(rows):
+        return rows
+    rows = rows[rows["own_task"].isna() | (rows["task"] == rows["own_task"])]
+    records = [_none_for_nan(row) for row in rows.to_dict("records")]
+    two_classes = [0 < row["label_yes_rate"] < 1 for row in records]
+    pairs = list(zip(records, two_classes, strict=True))
+    return rows.assign(
+        collapsed=[is_collapsed(row) if both else None for row, both in pairs],
+        uninformative=[is_uninformative(row) if both else None for row, both in pairs],
+        verdict=[verdict(row) for row in records],
+    )
+
+
+def _pooled_corrected(measured: pd.DataFrame) -> pd.DataFrame:
+    if not len(measured):
+        return measured
+    return measured[(measured["suite"] == "corrected") & (measured["split"] == "pooled")]
+
+
+def _known_suites(measured: pd.DataFrame) -> pd.DataFrame:
+    return measured[measured["suite"].isin(["published", "corrected"])] if len(measured) else measured
+
+
+def _metrics_rows(measured: pd.DataFrame) -> pd.DataFrame:
+    if not len(measured):
+        return measured
+    rows = measured.assign(suites=measured["suite"].replace({"published": "released"}))
+    return with_seed_means(rows, [*GROUP, "variant", "suites", "task", "split"], METRICS)
+
+
+def _paper_metrics(published) -> pd.DataFrame:
+    """The paper's confusion counts, pooled over the suites of one task."""
+    rows = []
+    counts = published.confusion.assign(task=published.confusion["suite"].map(SUITES))
+    for variant in dict.fromkeys(OWN_TASK):
+        for task, part in counts[counts["variant"] == variant].groupby("task", sort=False):
+            sums = [part[name].sum() for name in COUNTS]
+            about = PAPER | {"variant": variant, "task": task, "suites": "paper's own", "n": sum(sums)}
+            rows.append(about | {name: float(value) for name, value in from_confusion(*sums).items()})
+    return pd.DataFrame(rows)
+
+
+def _paired(run: Run, counterpart: Run, problems: list[str]) -> dict | None:
+    task = run.info["task"]
+    answers = []
+    for one in (run, counterpart):
+        margins = one.margins("corrected")
+        if margins is None:
+            return None
+        margins = margins[margins["task"] == task]
+        answers.append(margins.assign(correct=(margins["margin"] >= 0) == margins["label"]).set_index("id"))
+    ours, theirs = answers
+    if set(ours.index) != set(theirs.index):
+        shared = len(set(ours.index) & set(theirs.index))
+        problems.append(
+            f"{run.folder}: no paired test against {counterpart.folder}: {len(ours)} and {len(theirs)} items of the "
+            f"corrected suite, of which {shared} are the same; score both on the same suite"
+        )
+        return None
+    theirs = theirs.loc[ours.index]
+    test = mcnemar_exact(ours["correct"], theirs["correct"])
+    accuracy = {"accuracy": ours["correct"].mean(), "accuracy_against": theirs["correct"].mean()}
+    difference = accuracy["accuracy"] - accuracy["accuracy_against"]
+    test = {"only_variant": test["only_a"], "only_against": test["only_b"], "p": test["p"], "n": test["items"]}
+    return accuracy | test | {"task": task, "difference": difference}
+
+
+def _with_bounds(names: list[str]) -> list[str]:
+    return [
+        column
+        for name in names
+        for column in ([name, f"{name}_low", f"{name}_high"] if name in BOUNDED else [name])
+    ]
+
+
+def _none_for_nan(row: dict) -> dict:
+    """Back to the form `measure` writes: None where undefined, and intervals as pairs."""
+    clean = {name: None if isinstance(value, float) and pd.isna(value) else value for name, value in row.items()}
+    for name in ("auroc", "mcc"):
+        low = clean.get(f"{name}_low")
+        clean[f"{name}_interval"] = None if low is None else (low, clean[f"{name}_high"])
+    clean.setdefault("calibrated_balanced_accuracy", None)
+    return clean

@@ -1,0 +1,197 @@
+"""Read a results folder: the runs with their metrics, margins and logs, and the paper's published numbers.
+
+Nothing is skipped in silence: a run that did not finish is listed under `unfinished`, a folder that cannot be read
+gives one line under `problems`, and the rest is still reported.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+VARIANTS = ("pretrained", "transitivity_ce", "dseparation_ce", "transitivity_semantic", "dseparation_semantic")
+TASKS = ("transitivity", "dseparation")
+# The paper's five suites in its order, each with the task it asks about.
+SUITES = {
+    "length": "transitivity",
+    "branching": "dseparation",
+    "reversed": "transitivity",
+    "shuffled": "transitivity",
+    "long_names": "transitivity",
+}
+# Runs are only ever averaged or drawn together within one of these.
+GROUP = ["scale", "model", "trained_on"]
+RUN = [*GROUP, "variant", "seed"]
+NEEDED = ("status", "variant", "task", "protocol", "model", "scale", "seed")
+MEASURED = ("task", "split", "protocol", "n", "accuracy", "yes_rate", "label_yes_rate", "majority_share")
+
+
+class ResultsError(ValueError):
+    """A results folder, or a file in it, that cannot be reported; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run. `info` is its run.json; `trained_on` is the protocol of its training data."""
+
+    folder: Path
+    info: dict
+
+    @property
+    def key(self) -> dict:
+        info = self.info
+        return {
+            "scale": info["scale"],
+            "model": info["model"],
+            "trained_on": info["protocol"],
+            "variant": info["variant"],
+            "seed": str(info["seed"]),
+        }
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of training and scoring together; the run's cost."""
+        return float(sum(value for value in (self.info.get("seconds") or {}).values() if value is not None))
+
+    def margins(self, suite: str) -> pd.DataFrame | None:
+        """One row an item: id, graph, task, protocol, split, label, margin, stratum/...; None if not scored."""
+        path = self.folder / "evaluation" / suite / "margins.parquet"
+        return pd.read_parquet(path) if path.is_file() else None
+
+    def training_log(self) -> pd.DataFrame | None:
+        """One row a logged step (step, progress, lambda, loss, loss/..., probe/...); None for an untrained model."""
+        path = self.folder / "training_log.jsonl"
+        if not path.is_file():
+            return None
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return pd.DataFrame(lines)
+
+
+@dataclass
+class Results:
+    """All that the tables and figures are made of.
+
+    `measured` has one row for every metrics row of every finished run: the keys of RUN, then own_task, grid, commit
+    and seconds of the run, suite (name of the evaluation), the row's task, split, protocol and metrics; the bounds of
+    `<metric>_interval` are `<metric>_low` and `<metric>_high`.
+    """
+
+    folder: Path
+    runs: list[Run] = field(default_factory=list)
+    measured: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unfinished: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def groups(self) -> list[tuple[dict, list[Run]]]:
+        """Runs that may be compared: those of one scale, model and training protocol, in the order of VARIANTS."""
+        grouped: dict[tuple, list[Run]] = {}
+        for run in self.runs:
+            grouped.setdefault(tuple(run.key[name] for name in GROUP), []).append(run)
+        return [(dict(zip(GROUP, key, strict=True)), runs) for key, runs in sorted(grouped.items())]
+
+
+def load(folder: str | Path) -> Results:
+    """Read `folder`/runs/<scale>/<model>/<protocol>/<variant>/seed<k>.
+
+    Raises:
+        ResultsError: `folder` is not a folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ResultsError(f"results={folder}: no such folder; expected one that holds runs/")
+    results = Results(folder)
+    rows: dict[Path, list[dict]] = {}
+    for run_folder in sorted(path for path in folder.glob("runs/*/*/*/*/seed*") if path.is_dir()):
+        try:
+            run, run_rows = _read_run(run_folder)
+        except ResultsError as error:
+            results.problems.append(str(error))
+            continue
+        if run.info["status"] != "finished":
+            results.unfinished.append((str(run_folder.relative_to(folder)), run.info["status"]))
+            continue
+        results.runs.append(run)
+        rows[run_folder] = run_rows
+        if not run_rows:
+            results.problems.append(f"{run_folder.relative_to(folder)}: finished, but nothing under evaluation/")
+    results.runs.sort(key=_order)
+    results.measured = pd.DataFrame([row for run in results.runs for row in rows[run.folder]])
+    return results
+
+
+def variant_rank(variant: str) -> tuple[int, str]:
+    """Sort key: the paper's five variants in its order, then the others by name."""
+    return (VARIANTS.index(variant) if variant in VARIANTS else len(VARIANTS), variant)
+
+
+@dataclass(frozen=True)
+class Published:
+    """The paper's numbers; see results/published/README.md."""
+
+    confusion: pd.DataFrame  # variant, suite, tp, tn, fp, fn
+    accuracy: pd.DataFrame  # variant, the five suites, mean, adversarial; in percent
+    claims: pd.DataFrame  # id, claim, published
+    training_sets: pd.DataFrame  # task, samples, yes_percent
+
+
+def load_published() -> Published:
+    """Read results/published/ of this repository, wherever the measured results lie."""
+    folder = Path(__file__).resolve().parent.parent / "results" / "published"
+    names = {"confusion": "confusion_10k", "accuracy": "accuracy", "claims": "claims", "training_sets": "training_sets"}
+    return Published(**{name: pd.read_csv(folder / f"{file}.csv") for name, file in names.items()})
+
+
+def _order(run: Run) -> tuple:
+    key = run.key
+    seed = key["seed"]
+    return (*(key[name] for name in GROUP), variant_rank(key["variant"]), int(seed) if seed.isdigit() else 0, seed)
+
+
+def _read_run(folder: Path) -> tuple[Run, list[dict]]:
+    info = _read_json(folder / "run.json")
+    missing = [name for name in NEEDED if name not in info]
+    if missing:
+        raise ResultsError(f"{folder / 'run.json'}: lacks {', '.join(missing)}")
+    run = Run(folder, info)
+    if info["status"] != "finished":
+        return run, []
+    about = run.key | {
+        "own_task": info["task"],
+        "grid": info.get("grid"),
+        "commit": info.get("commit"),
+        "seconds": run.seconds,
+    }
+    rows = []
+    for path in sorted(folder.glob("evaluation/*/metrics.json")):
+        metrics = _read_json(path)
+        for row in metrics.get("rows", ()):
+            missing = [name for name in MEASURED if name not in row]
+            if missing:
+                raise ResultsError(f"{path}: a row lacks {', '.join(missing)}")
+            rows.append(about | {"suite": path.parent.name} | _flat(row))
+    return run, rows
+
+
+def _flat(row: dict) -> dict:
+    """`<metric>_interval: [low, high]` becomes `<metric>_low` and `<metric>_high`."""
+    flat = {}
+    for name, value in row.items():
+        if name.endswith("_interval"):
+            metric = name.removesuffix("_interval")
+            flat[f"{metric}_low"], flat[f"{metric}_high"] = value if value is not None else (None, None)
+        elif not isinstance(value, dict | list):
+            flat[name] = value
+    return flat
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultsError(f"{path}: missing; a run folder needs it") from None
+    except json.JSONDecodeError as error:
+        raise ResultsError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise ResultsError(f"{path}: holds {type(content).__name__}; expected one JSON object")
+    return content

@@ -1,0 +1,184 @@
+"""Tables 1 and 3: one row a variant and protocol, one column a suite; published, measured and constant answers."""
+
+import pandas as pd
+
+from reporting.results import GROUP, RUN, SUITES, VARIANTS, Published, Results, Run
+from reporting.table import Table, with_seed_means
+from scoring.metrics import from_confusion
+
+COUNTS = ["tp", "tn", "fp", "fn"]
+VALUES = [*SUITES, "mean", "own_task", "adversarial"]
+COLUMNS = ["variant", "source", "suites", *VALUES, "model", "scale", "trained_on", "seed", "n", "commit", "seconds"]
+PAPER = {"model": "gemma3_270m", "scale": "published", "trained_on": "released", "source": "published"}
+OWN_TASK = dict.fromkeys(VARIANTS) | {
+    f"{task}_{loss}": task for task in ("transitivity", "dseparation") for loss in ("ce", "semantic")
+}
+READING = (
+    "`suites`: *paper's own* are the released files, *released* is their construction rebuilt with its faults, "
+    "*corrected* is the same five suites without the faults and balanced to 50 % Yes. "
+    "`mean` is over the five suites, `own task` over all items of the variant's task, `adversarial` over its minimal "
+    "pairs. `trained on` is the protocol of the training data, `seconds` the wall time of training and scoring. "
+)
+
+
+def accuracy_table(results: Results, published: Published) -> Table:
+    """Table 1: accuracy by suite, published beside measured, below the constant-answer baselines."""
+    note = (
+        READING + "*training majority* gives each suite the answer that is more frequent in the training set of its "
+        "task (Yes if both are equally frequent)."
+    )
+    frame = _by_suite(results, published, "accuracy", _constant_answers)
+    return Table("table1_accuracy", "Table 1: accuracy by suite", note, frame, percent=tuple(VALUES))
+
+
+def prediction_table(results: Results, published: Published) -> Table:
+    """Table 3: share of Yes verdicts by suite, below the share of Yes labels."""
+    note = READING + "Each cell is the share of Yes verdicts; the rows *labels* give the share of Yes labels."
+    frame = _by_suite(results, published, "yes_rate", _label_rows)
+    return Table("table3_predictions", "Table 3: prediction distribution", note, frame, percent=tuple(VALUES))
+
+
+def measured_by_suite(measured: pd.DataFrame, value: str) -> pd.DataFrame:
+    """One row a run and protocol of the suites: the keys of RUN, suites, n, commit, seconds and VALUES.
+
+    Args:
+        value: the metric in the cells, e.g. "accuracy" or "yes_rate"; NaN where a suite was not scored.
+    """
+    keys = [*RUN, "suites", "commit", "seconds"]
+    rows = []
+    for folder_suite, protocol in (("published", "released"), ("corrected", "corrected")):
+        part = measured[(measured["suite"] == folder_suite) & (measured["protocol"] == protocol)]
+        part = part.assign(suites=protocol)
+        for key, run in part.groupby(keys, sort=False, dropna=False):
+            row = dict(zip(keys, key, strict=True)) | dict.fromkeys(VALUES)
+            cells = run[run["task"] == run["split"].map(SUITES)]
+            row |= dict(zip(cells["split"], cells[value], strict=True)) | {"n": cells["n"].sum()}
+            row["mean"] = cells[value].mean() if len(cells) == len(SUITES) else None
+            pooled = run[(run["split"] == "pooled") & (run["task"] == run["own_task"])]
+            row["own_task"] = pooled[value].iloc[0] if len(pooled) else None
+            if protocol == "corrected":
+                row["adversarial"] = _adversarial(measured, row, value)
+            rows.append(row)
+    return pd.DataFrame(rows, columns=[*keys, "n", *VALUES])
+
+
+def label_shares(measured: pd.DataFrame) -> pd.DataFrame:
+    """Share of Yes labels of the five suites: columns suites, n and the suites; one row a protocol.
+
+    Where runs were scored on different numbers of items, the largest scoring counts.
+    """
+    table = measured_by_suite(measured, "label_yes_rate").sort_values("n", ascending=False, kind="stable")
+    table = table.drop_duplicates("suites").sort_values("suites", ascending=False)
+    return table[["suites", "n", *SUITES, "adversarial"]]
+
+
+def constant_answer(shares: pd.Series, answers: dict[str, bool]) -> dict[str, float | None]:
+    """Accuracy by suite, and mean, of answering `answers[task]` to every question of a task.
+
+    Args:
+        shares: share of Yes labels by suite, 0..1.
+        answers: task -> constant answer (True = Yes), or None for a task whose answer is unknown.
+    """
+    scores = {}
+    for suite, task in SUITES.items():
+        known = answers[task] is not None and pd.notna(shares[suite])
+        scores[suite] = None if not known else shares[suite] if answers[task] else 1 - shares[suite]
+    complete = None not in scores.values()
+    return scores | {"mean": sum(scores.values()) / len(scores) if complete else None}
+
+
+def _by_suite(results: Results, published: Published, value: str, reference_rows) -> pd.DataFrame:
+    """Blocks of one group each: reference rows, then every variant's published and measured rows."""
+    paper = _paper_rows(published, value)
+    blocks = []
+    for group, runs in results.groups():
+        measured = results.measured
+        measured = measured[(measured[GROUP] == pd.Series(group)).all(axis=1)]
+        own = measured_by_suite(measured, value).assign(source="measured")
+        own = with_seed_means(own, [*GROUP, "variant", "source", "suites"], VALUES)
+        block = pd.concat([reference_rows(measured, runs, published, group), paper, own], ignore_index=True)
+        order = {name: rank for rank, name in enumerate(dict.fromkeys([*VARIANTS, *own["variant"]]))}
+        # References first (no rank), then the variants in their order; a stable sort keeps published above measured.
+        block["rank"] = block["variant"].map(order).fillna(-1)
+        blocks.append(block.sort_values("rank", kind="stable"))
+    if not blocks:
+        blocks = [pd.concat([reference_rows(None, [], published, {}), paper], ignore_index=True)]
+    return pd.concat(blocks, ignore_index=True).reindex(columns=COLUMNS)
+
+
+def _paper_rows(published: Published, value: str) -> pd.DataFrame:
+    rows = []
+    accuracy = published.accuracy.set_index("variant")
+    for variant in VARIANTS:
+        row = PAPER | {"variant": variant, "suites": "paper's own"} | dict.fromkeys(VALUES)
+        counts = published.confusion[published.confusion["variant"] == variant].set_index("suite")
+        if len(counts):
+            metrics = from_confusion(*(counts[name] for name in COUNTS))
+            row |= dict(zip(counts.index, metrics[value], strict=True))
+            row |= {"mean": metrics[value].mean(), "n": counts[COUNTS].to_numpy().sum()}
+            own = counts[counts.index.map(SUITES) == OWN_TASK[variant]]
+            if len(own):
+                row["own_task"] = float(from_confusion(*(own[name].sum() for name in COUNTS))[value])
+        if value == "accuracy":
+            row["mean"] = row["mean"] if row["mean"] is not None else accuracy.loc[variant, "mean"] / 100
+            row["adversarial"] = accuracy.loc[variant, "adversarial"] / 100
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _paper_shares(published: Published) -> pd.Series:
+    counts = published.confusion.drop_duplicates("suite").set_index("suite")
+    shares = (counts["tp"] + counts["fn"]) / counts[COUNTS].sum(axis=1)
+    return pd.concat([shares, pd.Series({"suites": "paper's own", "n": counts[COUNTS].to_numpy().sum()})])
+
+
+def _reference_shares(measured: pd.DataFrame | None, published: Published) -> list[pd.Series]:
+    shares = [_paper_shares(published)]
+    return shares if measured is None else shares + [row for _, row in label_shares(measured).iterrows()]
+
+
+def _constant_answers(measured, runs: list[Run], published: Published, group: dict) -> pd.DataFrame:
+    rows = []
+    paper_training = published.training_sets.set_index("task")["yes_percent"] / 100
+    for shares in _reference_shares(measured, published):
+        paper = shares["suites"] == "paper's own"
+        training = paper_training.to_dict() if paper else training_shares(runs)
+        majority = {task: None if share is None else share >= 0.5 for task, share in training.items()}
+        baselines = {
+            "always Yes": dict.fromkeys(training, True),
+            "always No": dict.fromkeys(training, False),
+            "training majority": majority,
+        }
+        for name, answers in baselines.items():
+            about = PAPER if paper else group
+            row = about | {"variant": name, "source": "baseline", "suites": shares["suites"], "n": shares["n"]}
+            rows.append(row | constant_answer(shares, answers))
+    return pd.DataFrame(rows)
+
+
+def _label_rows(measured, runs: list[Run], published: Published, group: dict) -> pd.DataFrame:
+    rows = []
+    for shares in _reference_shares(measured, published):
+        about = PAPER if shares["suites"] == "paper's own" else group
+        rows.append(about | {"variant": "labels", "source": "labels"} | shares.to_dict())
+        present = [shares[suite] for suite in SUITES]
+        rows[-1]["mean"] = sum(present) / len(present) if pd.notna(present).all() else None
+    return pd.DataFrame(rows)
+
+
+def training_shares(runs: list[Run]) -> dict[str, float | None]:
+    """Mean share of Yes labels in the training data of the runs of each task; None where no run trained on it."""
+    shares: dict[str, list[float]] = {task: [] for task in dict.fromkeys(SUITES.values())}
+    for run in runs:
+        share = (run.info.get("training") or {}).get("yes_share")
+        if run.info["task"] in shares and share is not None:
+            shares[run.info["task"]].append(share)
+    return {task: sum(values) / len(values) if values else None for task, values in shares.items()}
+
+
+def _adversarial(measured: pd.DataFrame, row: dict, value: str) -> float | None:
+    """The pooled adversarial value of a run: on its own task, or over both for the untrained model."""
+    same_run = (measured[RUN] == pd.Series({name: row[name] for name in RUN})).all(axis=1)
+    found = measured[same_run & (measured["suite"] == "adversarial") & (measured["split"] == "pooled")]
+    own = found[found["own_task"].isna() | (found["task"] == found["own_task"])]
+    return own[value].mean() if len(own) else None

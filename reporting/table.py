@@ -1,0 +1,95 @@
+"""One table: numbers for the CSV, and the same numbers formatted for Markdown, LaTeX and the terminal."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+import pandas as pd
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """`frame` holds plain numbers (shares in 0..1) and `<column>_low`, `<column>_high` beside a column with an interval.
+
+    percent, decimal: columns shown as a percentage with one digit, or with three digits; p_values: the same, with
+    "<0.001" for the smallest; other numbers are shown as whole numbers. hidden: columns that only the CSV has.
+    """
+
+    name: str
+    title: str
+    note: str
+    frame: pd.DataFrame
+    percent: tuple[str, ...] = ()
+    decimal: tuple[str, ...] = ()
+    p_values: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+    def display(self, columns: list[str] | None = None) -> pd.DataFrame:
+        """Formatted text in every cell; an interval stands in brackets behind its value."""
+        bounds = {f"{name}_{side}" for name in self.frame for side in ("low", "high")} & set(self.frame)
+        shown = columns or [name for name in self.frame if name not in bounds and name not in self.hidden]
+        cells = {}
+        for name in shown:
+            values = [self._text(name, value) for value in self.frame[name]]
+            if f"{name}_low" in bounds:
+                lows = [self._text(name, value) for value in self.frame[f"{name}_low"]]
+                highs = [self._text(name, value) for value in self.frame[f"{name}_high"]]
+                triples = zip(values, lows, highs, strict=True)
+                values = [v if low == MISSING else f"{v} [{low}, {high}]" for v, low, high in triples]
+            cells[name.replace("_", " ") + (" %" if name in self.percent else "")] = values
+        return pd.DataFrame(cells)
+
+    def markdown(self) -> str:
+        return f"# {self.title}\n\n{self.note}\n\n{self.display().to_markdown(index=False, disable_numparse=True)}\n"
+
+    def latex(self) -> str:
+        display = self.display()
+        text = display.to_latex(
+            index=False,
+            escape=True,
+            caption=self.title,
+            label=f"tab:{self.name}",
+            column_format="l" * len(display.columns),
+        )
+        # The tables are wider than a page: scale them to it (package graphicx).
+        text = text.replace("\\begin{tabular}", "\\resizebox{\\textwidth}{!}{\\begin{tabular}")
+        return text.replace("\\end{tabular}", "\\end{tabular}}")
+
+    def _text(self, name: str, value) -> str:
+        if value is None or (not isinstance(value, str) and pd.isna(value)):
+            return MISSING
+        if isinstance(value, str):
+            return value[:10] if name == "commit" else value
+        if isinstance(value, bool) or type(value).__name__ == "bool_":
+            return "yes" if value else "no"
+        if name in self.p_values and value < 0.001:
+            return "<0.001"
+        if name in self.percent:
+            return _rounded(100 * value, "0.1")
+        return _rounded(value, "0.001" if name in self.decimal + self.p_values else "1")
+
+
+def _rounded(value: float, unit: str) -> str:
+    """Halves away from zero, as the paper rounds; the inner rounding removes errors such as 62.749999999 for 62.75."""
+    return str(Decimal(str(round(float(value), 9))).quantize(Decimal(unit), ROUND_HALF_UP))
+
+
+def with_seed_means(frame: pd.DataFrame, keys: list[str], values: list[str], cost: str = "seconds") -> pd.DataFrame:
+    """Put a row "mean of k" under the rows of each setting that has k > 1 seeds.
+
+    Args:
+        keys: columns that name a setting; only rows that agree in all of them are averaged.
+        values: columns averaged, empty where a seed lacks the value. `cost` is summed; n is averaged; the rest stays empty.
+    """
+    parts = []
+    for key, rows in frame.groupby(keys, sort=False, dropna=False):
+        parts.append(rows)
+        if len(rows) > 1:
+            summary = dict(zip(keys, key, strict=True)) | {"seed": f"mean of {len(rows)}"}
+            summary |= {name: rows[name].astype(float).mean(skipna=False) for name in [*values, "n"] if name in rows}
+            summary |= {name: rows[name].iloc[0] for name in ("commit",) if rows[name].nunique() == 1}
+            if cost in rows:
+                summary[cost] = rows[cost].sum()
+            parts.append(pd.DataFrame([summary], columns=frame.columns))
+    return pd.concat([part.astype(object) for part in parts], ignore_index=True) if parts else frame

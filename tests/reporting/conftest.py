@@ -1,0 +1,146 @@
+"""Synthetic results folders with the layout that train.py and evaluate.py write."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scoring.metrics import best_threshold, measure
+
+RELEASED = {  # split: task, share of Yes labels as published
+    "length": ("transitivity", 1.0),
+    "branching": ("dseparation", 0.0196),
+    "reversed": ("transitivity", 0.0226),
+    "shuffled": ("transitivity", 0.0015),
+    "long_names": ("transitivity", 0.3436),
+}
+CORRECTED = {
+    "transitivity": ("in_distribution", "length", "reversed", "shuffled", "long_names"),
+    "dseparation": ("in_distribution", "branching", "long_names"),
+}
+FAMILIES = ("edge_cut", "edge_reversed", "fork_against_chain", "collider_opened", "mediator_conditioned")
+# variant: task, how well the margin separates Yes from No (in standard deviations), shift of the margin
+BEHAVIOUR = {
+    "pretrained": (None, 0.1, 0.6),
+    "transitivity_ce": ("transitivity", 1.8, 8.0),
+    "dseparation_ce": ("dseparation", 0.0, -9.0),
+    "transitivity_semantic": ("transitivity", 2.4, 0.0),
+    "dseparation_semantic": ("dseparation", 1.6, -0.3),
+}
+
+
+def answer(rng, labels, strength, shift, difficulty=0.0):
+    return (rng.normal(size=len(labels)) + strength * (labels - 0.5) * np.exp(-difficulty) * 2 + shift) * 1.5
+
+
+def items(rng, task, protocol, split, n, yes_share):
+    """Margins table without margins: two questions on each graph, with the strata of the corrected suites."""
+    yes = np.zeros(n, dtype=bool)
+    yes[: round(n * yes_share)] = True
+    labels = rng.permutation(yes)
+    frame = pd.DataFrame({"label": labels})
+    frame.insert(0, "id", [f"{task}-{protocol}-{split}-0-{i // 2:06d}-{i % 2}" for i in range(n)])
+    frame.insert(1, "graph", frame["id"].str.rsplit("-", n=1).str[0])
+    frame["task"], frame["protocol"], frame["split"] = task, protocol, split
+    frame["stratum/distance"] = rng.integers(1, 6, size=n)
+    if task == "transitivity":
+        frame["stratum/chain_length"] = rng.integers(3, 16, size=n)
+    else:
+        frame["stratum/given_size"] = rng.integers(0, 4, size=n)
+        frame["stratum/pattern"] = rng.choice(["chain", "fork", "collider", "descendant"], size=n)
+    return frame
+
+
+def adversarial_items(rng, task, n):
+    frame = items(rng, task, "corrected", "adversarial", n, 0.5)
+    frame["label"] = np.arange(n) % 2 == 0
+    frame["stratum/pair"] = [f"{task}-{i // 2}" for i in range(n)]
+    frame["stratum/family"] = [FAMILIES[(i // 2) % len(FAMILIES)] for i in range(n)]
+    return frame
+
+
+def write_evaluation(folder: Path, suite: str, margins: pd.DataFrame, threshold: float) -> None:
+    folder = folder / "evaluation" / suite
+    folder.mkdir(parents=True)
+    rows = []
+    for (task, protocol), part in margins.groupby(["task", "protocol"], sort=False):
+        for split, split_part in [*part.groupby("split", sort=False), ("pooled", part)]:
+            row = {"task": task, "split": split, "protocol": protocol}
+            answers = split_part["label"], split_part["margin"], split_part["graph"]
+            rows.append(row | measure(*answers, threshold=threshold, resamples=100))
+    (folder / "metrics.json").write_text(json.dumps({"suite": suite, "rows": rows}), encoding="utf-8")
+    margins.to_parquet(folder / "margins.parquet")
+
+
+def write_run(results: Path, variant: str, seed: int = 0, n: int = 120, steps: int = 40, **info) -> Path:
+    """One finished run folder; `info` overrides fields of run.json. Its bytes depend on the arguments alone."""
+    task, strength, shift = BEHAVIOUR.get(variant, (info.get("task"), 1.0, 0.0))
+    record = {
+        "status": "finished", "variant": variant, "task": task, "protocol": "corrected", "model": "tiny",
+        "scale": "smoke", "seed": seed, "loss": None if task is None else variant.split("_")[-1], "schedule": "linear",
+        "grid": None, "commit": "0123456789abcdef", "versions": {}, "machine": {}, "command": "python train.py",
+        "seconds": {"train": 60.0, "score": 12.5}, "data_fingerprint": {},
+        "training": {"samples": 100, "yes_share": 0.632 if task == "transitivity" else 0.117, "steps": steps},
+    } | info  # fmt: skip
+    parts = [record[name] for name in ("scale", "model", "protocol", "variant")]
+    folder = results.joinpath("runs", *parts, f"seed{record['seed']}")
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    if record["status"] != "finished":
+        return folder
+
+    suite_rng = np.random.default_rng(7)  # every run answers the same items
+    published = [items(suite_rng, task_, "released", split, n, share) for split, (task_, share) in RELEASED.items()]
+    corrected = [
+        items(suite_rng, task_, "corrected", split, n, 0.5) for task_, splits in CORRECTED.items() for split in splits
+    ]
+    adversarial = [adversarial_items(suite_rng, task_, n) for task_ in CORRECTED]
+    rng = np.random.default_rng([seed, len(variant), *variant.encode()])
+    validation = np.arange(400) % 2 == 0
+    threshold = best_threshold(validation, answer(rng, validation, strength, shift))
+    suites = {"published": published, "corrected": corrected, "adversarial": adversarial}
+    for suite, frames in suites.items():
+        for frame in frames:
+            own = task is None or frame["task"].iloc[0] == task
+            difficulty = frame["stratum/distance"] * 0.12
+            frame["margin"] = answer(rng, frame["label"], strength if own else 0.1, shift, difficulty)
+            frame["margin"] = frame["margin"].astype(np.float32)
+        write_evaluation(folder, suite, pd.concat(frames, ignore_index=True), threshold)
+    if task is not None:
+        write_log(folder / "training_log.jsonl", variant, steps, rng)
+    return folder
+
+
+def write_log(path: Path, variant: str, steps: int, rng) -> None:
+    lines = []
+    for step in range(1, steps + 1):
+        progress = step / steps
+        answer_loss = float(0.7 * np.exp(-2 * progress) + 0.05 * rng.random())
+        line = {"step": step, "progress": progress, "lambda": 0.0, "loss": answer_loss, "loss/answer": answer_loss}
+        if "semantic" in variant:
+            line |= {"lambda": 0.05 + 0.25 * progress, "loss/semantic": answer_loss * 0.8}
+        lines.append(line)
+        if step % 5 == 0:
+            share = float(np.clip(0.5 + 0.5 * progress * ("ce" in variant) + 0.05 * rng.random(), 0.5, 1))
+            probe = {"yes_rate": share, "majority_share": share, "balanced_accuracy": 0.5 + 0.4 * (1 - share) * 2}
+            lines.append({"step": step, "progress": progress} | {f"probe/{k}": v for k, v in probe.items()})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+@pytest.fixture
+def make_run():
+    """The function `write_run`, for tests that need one particular folder."""
+    return write_run
+
+
+@pytest.fixture(scope="session")
+def five_variants(tmp_path_factory) -> Path:
+    """A results folder: five variants, two seeds of the transitivity ones, one failed run. Read only."""
+    results = tmp_path_factory.mktemp("results")
+    for variant in BEHAVIOUR:
+        for seed in (0, 1) if variant.startswith("transitivity") else (0,):
+            write_run(results, variant, seed)
+    write_run(results, "dseparation_ce", 1, status="failed")
+    return results
