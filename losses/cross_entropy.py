@@ -81,7 +81,7 @@ class CrossEntropy(Loss):
                 raise ValueError(f"cross-entropy on target={self.target} needs the whole text (sequence), got None")
             function = sequence_cross_entropy if self.target == "sequence" else released_cross_entropy
             total = function(sequence, labelled_rows(answers, sequence))
-        parts = {f"cross_entropy_{self.target}": total.detach()}
+        parts = {"cross_entropy": total.detach()}
         if self.class_weights is not None:
             weighted = class_weighted_cross_entropy(answers, **self.class_weights)
             parts["class_weighted_answer"] = weighted.detach()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Sequence as Rows
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from losses.answers import Answers, Sequence
+
+if TYPE_CHECKING:
+    from causal_tasks.items import Item
 
 
 class Loss(nn.Module):
@@ -20,33 +25,35 @@ class Loss(nn.Module):
     needs_sequence: bool = False  # also reads ``Sequence``
     minimum_questions: int = 1  # smallest number of questions per graph it can work with
     task: str | None = None  # the only task it is meant for; None = any
-    needs_prior: bool = False  # ``set_training_prior`` must be called before the first step
 
-    def set_training_prior(self, yes_share: float) -> None:
-        """Tell the loss the measured share of Yes among the training labels, in (0, 1).
+    def prepare(self, items: Rows[Item]) -> None:
+        """Show the loss the training items, once, before any work.
 
-        The trainer calls it once, before the first step; a loss that does not use it ignores it.
+        Here a loss measures what it needs to know of them (the share of Yes, which questions form
+        groups) and refuses items that it cannot work with.
+        Raises ValueError if there are none, if they belong to another task than the loss's, or if no
+        graph has enough questions.
         """
-
-    def check_questions(self, questions_per_graph: int, task: str) -> None:
-        """Refuse, before any work, data this loss cannot work with.
-
-        Raises ValueError if there are too few questions on a graph, or the task is not the loss's.
-        """
-        if questions_per_graph < self.minimum_questions:
+        if not items:
+            raise ValueError(f"loss={self.name}: there are no training items")
+        tasks = {item.task for item in items}
+        if self.task is not None and tasks != {self.task}:
+            raise ValueError(f"loss={self.name} works on task={self.task} only, got {', '.join(sorted(tasks))}")
+        most = max(len(item.questions) for item in items)
+        if most < self.minimum_questions:
             raise ValueError(
-                f"loss={self.name} needs task.questions_per_graph >= {self.minimum_questions}, "
-                f"got {questions_per_graph}"
+                f"loss={self.name} needs at least {self.minimum_questions} questions on a graph "
+                f"(task.questions_per_graph), got at most {most}"
             )
-        if self.task is not None and task != self.task:
-            raise ValueError(f"loss={self.name} works on task={self.task} only, got task={task}")
 
     def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
         """The loss of a batch.
 
         answers: G graphs with K questions each. sequence: the texts, where ``needs_sequence``.
         weight: lambda(t) >= 0, the weight of the semantic term; losses without one ignore it.
-        Returns {"total": scalar with gradient, "<part>": detached scalars for the log}.
+        Returns {"total": scalar with gradient, "<part>": detached scalars for the log}. The part that
+        lambda weights is always called "semantic", the cross-entropy beside it "cross_entropy", so
+        that adaptive schedules find them.
         """
         raise NotImplementedError
 
@@ -54,6 +61,15 @@ class Loss(nn.Module):
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of ``values`` where ``mask`` (same shape); 0, still attached to the graph, where nothing is."""
     return values.where(mask, 0.0).sum() / mask.sum().clamp(min=1)
+
+
+def yes_share(items: Rows[Item]) -> float:
+    """Share of Yes among the labels of ``items``; ValueError unless both answers occur."""
+    labels = [question.label for item in items for question in item.questions]
+    share = sum(labels) / len(labels)
+    if not 0 < share < 1:
+        raise ValueError(f"the training labels are all {'Yes' if share else 'No'}; a loss that reweights them needs both")
+    return share
 
 
 def require_choice(key: str, value: object, allowed: Iterable[object]) -> None:
