@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, Results
+from reporting.results import GROUP, Results, ResultsError
 from reporting.table import Table, with_seed_means
 from scoring.intervals import wilson
 
@@ -19,7 +19,10 @@ def adversarial_table(results: Results) -> Table:
         about = run.key | {"commit": run.info.get("commit"), "seconds": run.seconds}
         for task, items in margins.groupby("task", sort=False):
             parts = [("all", items), *items.groupby(FAMILY, sort=True)]
-            rows += [about | {"task": task, "family": family} | pair_scores(part) for family, part in parts]
+            try:
+                rows += [about | {"task": task, "family": family} | pair_scores(part) for family, part in parts]
+            except ResultsError as error:
+                results.problems.append(f"{run.folder}: {error}")
     scores = ["accuracy", "pair_accuracy"]
     columns = ["variant", "task", "family", *(f"{s}{side}" for s in scores for side in ("", "_low", "_high"))]
     columns += ["flipped", "pairs", "model", "scale", "trained_on", "seed", "n", "commit", "seconds"]
@@ -37,7 +40,7 @@ def pair_scores(items: pd.DataFrame) -> dict:
     """Accuracy, pair accuracy (Wilson intervals) and flips of items with columns label, margin and the pair.
 
     Raises:
-        ValueError: a pair that does not consist of one Yes and one No item.
+        ResultsError: a pair that does not consist of one Yes and one No item.
     """
     verdict = items["margin"] >= 0
     frame = pd.DataFrame({"pair": items[PAIR], "label": items["label"], "verdict": verdict})
@@ -50,7 +53,7 @@ def pair_scores(items: pd.DataFrame) -> dict:
     )
     broken = pairs.index[(pairs["size"] != 2) | (pairs["yes"] != 1)]
     if len(broken):
-        raise ValueError(f"adversarial pair {broken[0]}: expected one Yes and one No item ({len(broken)} such pairs)")
+        raise ResultsError(f"adversarial pair {broken[0]}: expected one Yes and one No item ({len(broken)} such pairs)")
     accuracy = wilson(int(frame["correct"].sum()), len(frame))
     pair_accuracy = wilson(int(pairs["correct"].sum()), len(pairs))
     return {

@@ -65,8 +65,9 @@ class _Group:
 
     def collapse(self, variant: str) -> str:
         rows = self.rates[self.rates["variant"] == variant]
-        return f"{variant} collapsed in " + "".join(f"{r.collapsed} of {r.runs} runs" for r in rows.itertuples()) \
-            if len(rows) else f"{variant} {NOT_MEASURED}"  # fmt: skip
+        if not len(rows):
+            return f"{variant} {NOT_MEASURED}"
+        return f"{variant} collapsed in {rows['collapsed'].iloc[0]} of {rows['runs'].iloc[0]} runs"
 
     def difference(self, variant: str, against: str) -> str:
         released = _points(self._released(variant), self._released(against))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
+from pyarrow import parquet
 
 VARIANTS = ("pretrained", "transitivity_ce", "dseparation_ce", "transitivity_semantic", "dseparation_semantic")
 TASKS = ("transitivity", "dseparation")
@@ -24,6 +26,7 @@ SUITES = {
 GROUP = ["scale", "model", "trained_on"]
 RUN = [*GROUP, "variant", "seed"]
 NEEDED = ("status", "variant", "task", "protocol", "model", "scale", "seed")
+MARGINS = ("id", "graph", "task", "protocol", "split", "label", "margin")
 MEASURED = ("task", "split", "protocol", "n", "accuracy", "yes_rate", "label_yes_rate", "majority_share")
 
 
@@ -33,10 +36,14 @@ class ResultsError(ValueError):
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run. `info` is its run.json; `trained_on` is the protocol of its training data."""
+    """One run. `info` is its run.json; `trained_on` in `key` is the protocol of its training data.
+
+    `log` has one row a logged step (step, progress, lambda, loss, loss/..., probe/...); None for an untrained model.
+    """
 
     folder: Path
     info: dict
+    log: pd.DataFrame | None = None
 
     @property
     def key(self) -> dict:
@@ -59,13 +66,6 @@ class Run:
         path = self.folder / "evaluation" / suite / "margins.parquet"
         return pd.read_parquet(path) if path.is_file() else None
 
-    def training_log(self) -> pd.DataFrame | None:
-        """One row a logged step (step, progress, lambda, loss, loss/..., probe/...); None for an untrained model."""
-        path = self.folder / "training_log.jsonl"
-        if not path.is_file():
-            return None
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return pd.DataFrame(lines)
 
 
 @dataclass
@@ -153,9 +153,11 @@ def _read_run(folder: Path) -> tuple[Run, list[dict]]:
     missing = [name for name in NEEDED if name not in info]
     if missing:
         raise ResultsError(f"{folder / 'run.json'}: lacks {', '.join(missing)}")
-    run = Run(folder, info)
     if info["status"] != "finished":
-        return run, []
+        return Run(folder, info), []
+    run = Run(folder, info, _read_log(folder / "training_log.jsonl"))
+    for path in sorted(folder.glob("evaluation/*/margins.parquet")):
+        _check_margins(path)
     about = run.key | {
         "own_task": info["task"],
         "grid": info.get("grid"),
@@ -183,6 +185,29 @@ def _flat(row: dict) -> dict:
         elif not isinstance(value, dict | list):
             flat[name] = value
     return flat
+
+
+def _read_log(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    lines = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ResultsError(f"{path}:{number}: not JSON ({error.msg})") from None
+    return pd.DataFrame(lines)
+
+
+def _check_margins(path: Path) -> None:
+    """Look at the column names only; the margins themselves are read where they are needed."""
+    try:
+        names = parquet.read_schema(path).names
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise ResultsError(f"{path}: not a parquet file ({error})") from None
+    missing = [name for name in MARGINS if name not in names]
+    if missing:
+        raise ResultsError(f"{path}: lacks the columns {', '.join(missing)}")
 
 
 def _read_json(path: Path) -> dict:

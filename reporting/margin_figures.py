@@ -1,0 +1,145 @@
+"""Figures made of the margins of the corrected suites: difficulty, calibration, and what lies behind the verdicts."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from scipy.special import expit
+
+from reporting.results import TASKS, Run
+from reporting.style import TASK_NAMES, colour, heading, legend_below, readable
+from scoring.intervals import design_effect, wilson
+
+STRATUM = "stratum/"
+# A stratum value is drawn only where it has this many items: below, its interval says nothing.
+FEWEST = 10
+
+
+def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
+    """variant -> margins of the corrected suite, one table a seed."""
+    margins: dict[str, list[pd.DataFrame]] = {}
+    for run in runs:
+        table = run.margins("corrected")
+        if table is not None:
+            margins.setdefault(run.info["variant"], []).append(table.assign(own_task=run.info["task"] or ""))
+    return margins
+
+
+def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, task: str) -> Figure | None:
+    """Accuracy against each stratum of one task, mean over seeds, with the 95 % interval of one seed's items.
+
+    Shown are the variants trained on the task and the untrained model.
+    """
+    shown = {
+        variant: [table[table["task"] == task] for table in tables]
+        for variant, tables in margins.items()
+        if tables[0]["own_task"].iloc[0] in ("", task)
+    }
+    shown = {variant: tables for variant, tables in shown.items() if len(tables[0])}
+    strata = [
+        name
+        for name in dict.fromkeys(name for tables in shown.values() for name in tables[0])
+        if name.startswith(STRATUM) and any(tables[0][name].nunique() > 1 for tables in shown.values())
+    ]
+    strata = ["split", *(name for name in strata if name not in (f"{STRATUM}pair", f"{STRATUM}family"))]
+    if not shown:
+        return None
+    columns = min(3, len(strata))
+    rows = -(-len(strata) // columns)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(4.4 * columns, 0.9 + 3.1 * rows), squeeze=False)
+    for axis in axes.flat[len(strata) :]:
+        axis.set_axis_off()
+    for axis, stratum in zip(axes.flat, strata, strict=False):
+        values = sorted({value for tables in shown.values() for value in tables[0][stratum].dropna()}, key=_natural)
+        for rank, (variant, tables) in enumerate(shown.items()):
+            points = [_accuracy(tables, stratum, value) for value in values]
+            x = [i + (rank - (len(shown) - 1) / 2) * 0.08 for i, point in enumerate(points) if point]
+            mean, low, high = np.array([point for point in points if point]).reshape(-1, 3).T
+            style = {"color": colour(variant, list(margins)), "label": readable(variant)}
+            numeric = not isinstance(values[0], str)
+            error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
+            axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
+        axis.axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer")
+        names = [readable(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v)) for v in values]
+        turn = {"rotation": 30, "ha": "right"} if max(map(len, names)) > 4 else {}
+        axis.set_xticks(range(len(values)), names, **turn)
+        axis.set(xlabel=readable(stratum.removeprefix(STRATUM)), ylabel="accuracy", ylim=(None, 1.02))
+    figure.suptitle(f"Accuracy against difficulty, {TASK_NAMES[task]}: {heading(group)}")
+    legend_below(figure, axes.flat)
+    return figure
+
+
+def reliability(margins: dict[str, list[pd.DataFrame]], group: dict, bins: int = 10) -> Figure | None:
+    """Share of Yes labels against p(Yes), the margin's logistic, in bins of equal size; ECE in the legend."""
+    if not margins:
+        return None
+    figure, axes = pyplot.subplots(1, len(TASKS), figsize=(11, 4.8), sharey=True)
+    for axis, task in zip(axes, TASKS, strict=True):
+        for variant, tables in margins.items():
+            items = tables[0][tables[0]["task"] == task]
+            if not len(items) or tables[0]["own_task"].iloc[0] not in ("", task):
+                continue
+            probability, share, size = reliability_bins(items["label"], items["margin"], bins)
+            error = np.sum(size * np.abs(probability - share)) / size.sum()
+            label = f"{readable(variant)} (ECE {error:.2f})"
+            axis.plot(probability, share, "o-", color=colour(variant, list(margins)), ms=4, lw=1.3, label=label)
+        axis.plot([0, 1], [0, 1], color="black", ls="dotted", lw=1)
+        axis.set(title=TASK_NAMES[task], xlabel="p(Yes) from the margin", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        axis.legend(loc="upper left", fontsize=9)
+    axes[0].set_ylabel("share of Yes labels")
+    figure.suptitle(f"Reliability on the corrected suites (first seed): {heading(group)}")
+    return figure
+
+
+def reliability_bins(labels, margins, bins: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean p(Yes), share of Yes labels and number of items in each of at most `bins` equally filled bins."""
+    order = np.argsort(np.asarray(margins), kind="stable")
+    probability = expit(np.asarray(margins, dtype=float))[order]
+    labels = np.asarray(labels, dtype=float)[order]
+    parts = [part for part in np.array_split(np.arange(len(order)), bins) if len(part)]
+    mean = np.array([probability[part].mean() for part in parts])
+    return mean, np.array([labels[part].mean() for part in parts]), np.array([len(part) for part in parts])
+
+
+def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Figure | None:
+    """One panel a variant and judged task: histogram of the margin for Yes and for No items; the verdict turns at 0."""
+    panels = []
+    for variant, tables in margins.items():
+        own = tables[0]["own_task"].iloc[0]
+        for task in TASKS if own == "" else (own,):
+            items = tables[0][tables[0]["task"] == task]
+            if len(items):
+                panels.append((f"{readable(variant)}, {TASK_NAMES[task]}", items))
+    if not panels:
+        return None
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(4 * columns, 0.9 + 2.6 * rows), squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    for axis, (title, items) in zip(axes.flat, panels, strict=False):
+        edges = np.histogram_bin_edges(items["margin"], bins=40)
+        for label, name, shade in ((True, "label Yes", "#0072B2"), (False, "label No", "#D55E00")):
+            values = items.loc[items["label"] == label, "margin"]
+            axis.hist(values, edges, density=True, histtype="stepfilled", alpha=0.45, color=shade, label=name)
+        axis.axvline(0, color="black", lw=1.2, label="verdict turns (0)")
+        axis.set(title=title, yticks=[], xlabel="margin: logit(Yes) − logit(No)")
+        axis.title.set_fontsize(10)
+    figure.suptitle(f"Margins by label, corrected suites (first seed): {heading(group)}")
+    legend_below(figure, axes.flat)
+    return figure
+
+
+def _accuracy(tables: list[pd.DataFrame], stratum: str, value) -> tuple[float, float, float] | None:
+    parts = [table[table[stratum] == value] for table in tables]
+    correct = [((part["margin"] >= 0) == part["label"]).to_numpy() for part in parts]
+    if len(correct[0]) < FEWEST:
+        return None
+    mean = float(np.mean([outcomes.mean() for outcomes in correct]))
+    effect = design_effect(correct[0], pd.factorize(parts[0]["graph"])[0])
+    low, high = wilson(mean * len(correct[0]), len(correct[0]), effect)
+    return mean, low, high
+
+
+def _natural(value):
+    return (isinstance(value, str), value)

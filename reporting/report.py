@@ -1,0 +1,119 @@
+"""Write every table and figure of a results folder, and say what was left out and why."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from records.files import write_text
+from reporting.adversarial_table import adversarial_table
+from reporting.claims import claims_table
+from reporting.judgement_tables import (
+    collapse_rate_table,
+    collapse_table,
+    metrics_by_split_table,
+    metrics_table,
+    paired_table,
+    transfer_table,
+)
+from reporting.results import TASKS, Results, load, load_published
+from reporting.suite_tables import accuracy_table, prediction_table
+from reporting.table import Table
+
+
+@dataclass
+class ReportSummary:
+    """What `write_all` did. `unfinished` holds (run folder, status), `problems` one line each; neither is in a table."""
+
+    finished: int
+    unfinished: list[tuple[str, str]]
+    problems: list[str]
+    main: Table
+    folder: Path
+    tables: list[Path] = field(default_factory=list)
+    figures: list[Path] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        lines = [f"{self.finished} finished runs, {len(self.unfinished)} unfinished, {len(self.problems)} problems"]
+        lines += [f"  not finished: {run} ({status})" for run, status in self.unfinished]
+        lines += [f"  problem: {problem}" for problem in self.problems]
+        lines.append(f"{len(self.tables)} tables in {self.folder / 'tables'}, each as CSV, Markdown and LaTeX")
+        lines.append(f"{len(self.figures)} figures in {self.folder / 'figures'}")
+        return "\n".join(lines)
+
+
+def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = None) -> ReportSummary:
+    """Write tables/ and figures/ under `out_dir` (default: the results folder itself).
+
+    Figures lie in figures/<scale>-<model>-<training protocol>/. Files are replaced one by one, never half written.
+
+    Raises:
+        ResultsError: `results_dir` is not a folder. A malformed run does not raise; it is listed in the summary.
+    """
+    started = time.perf_counter()
+    results = load(results_dir)
+    out = Path(out_dir) if out_dir is not None else results.folder
+    made = build_tables(results)
+    summary = ReportSummary(len(results.runs), results.unfinished, results.problems, made[0], out)
+    for table in made:
+        path = out / "tables" / table.name
+        write_text(path.with_suffix(".csv"), table.frame.to_csv(index=False, float_format="%.6g"))
+        write_text(path.with_suffix(".md"), table.markdown())
+        write_text(path.with_suffix(".tex"), table.latex())
+        summary.tables.append(path.with_suffix(".md"))
+    summary.figures = write_figures(results, out / "figures")
+    results.problems[:] = dict.fromkeys(results.problems)
+    summary.seconds = time.perf_counter() - started
+    return summary
+
+
+def tables(results_dir: str | Path = "results") -> dict[str, pd.DataFrame]:
+    """The tables by name, as numbers (shares in 0..1), e.g. for a tracker."""
+    return {table.name: table.frame for table in build_tables(load(results_dir))}
+
+
+def build_tables(results: Results) -> list[Table]:
+    """Every table; the first is the main one."""
+    published = load_published()
+    return [
+        accuracy_table(results, published),
+        metrics_table(results, published),
+        metrics_by_split_table(results),
+        prediction_table(results, published),
+        collapse_table(results),
+        collapse_rate_table(results),
+        transfer_table(results),
+        paired_table(results),
+        adversarial_table(results),
+        claims_table(results, published),
+    ]
+
+
+def write_figures(results: Results, folder: Path) -> list[Path]:
+    """Draw each group's figures; one that has nothing to show is left out."""
+    # Late, because matplotlib takes a second that the tables alone need not pay.
+    from reporting import margin_figures, suite_figures, training_figures
+    from reporting.style import save
+
+    published = load_published()
+    paths = []
+    for group, runs in results.groups():
+        margins = margin_figures.corrected_margins(runs)
+        figures = {
+            "accuracy_by_suite": suite_figures.accuracy_by_suite(results, group, published),
+            "yes_rate_by_suite": suite_figures.yes_rate_by_suite(results, group),
+            "loss_terms": training_figures.loss_terms(runs, group),
+            "collapse_over_training": training_figures.collapse_over_training(runs, group),
+            "reliability": margin_figures.reliability(margins, group),
+            "margin_densities": margin_figures.margin_densities(margins, group),
+            "adversarial_pairs": suite_figures.adversarial_pairs(results, group),
+        }
+        for task in TASKS:
+            figures[f"difficulty_{task}"] = margin_figures.accuracy_by_difficulty(margins, group, task)
+        for name, figure in figures.items():
+            if figure is not None:
+                paths.append(folder / "-".join(str(value) for value in group.values()) / f"{name}.png")
+                save(figure, paths[-1])
+    return paths

@@ -1,0 +1,70 @@
+"""How every figure looks: one colour a variant, readable sizes, no window."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+# Okabe & Ito's colours, told apart also by colour-blind readers; one task warm/cool pair each.
+COLOURS = {
+    "pretrained": "#7f7f7f",
+    "transitivity_ce": "#E69F00",
+    "transitivity_semantic": "#0072B2",
+    "dseparation_ce": "#D55E00",
+    "dseparation_semantic": "#009E73",
+}
+SPARE = ("#CC79A7", "#56B4E9", "#8c564b", "#17becf", "#bcbd22", "#9467bd", "#000000")
+TASK_NAMES = {"transitivity": "transitivity", "dseparation": "d-separation"}
+
+pyplot.rcParams.update(
+    {
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.alpha": 0.3,
+        "legend.frameon": False,
+        "figure.constrained_layout.use": True,
+    }
+)
+
+
+def colour(variant: str, variants: list[str]) -> str:
+    """The variant's colour; variants other than the paper's five take spare ones in their order of appearance."""
+    others = [name for name in variants if name not in COLOURS]
+    return COLOURS.get(variant) or SPARE[others.index(variant) % len(SPARE)]
+
+
+def readable(name: str) -> str:
+    return name.replace("_", " ").replace("dseparation", "d-separation")
+
+
+def heading(group: dict) -> str:
+    return f"{group['model']}, scale {group['scale']}, trained on the {group['trained_on']} protocol"
+
+
+def legend_below(figure: Figure, axes, columns: int = 4) -> None:
+    """One legend for the whole figure, under it, with each label once."""
+    entries = {}
+    for axis in axes:
+        handles, labels = axis.get_legend_handles_labels()
+        entries |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in entries}
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the PNG whole or not at all; equal figures give equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    try:
+        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        pyplot.close(figure)

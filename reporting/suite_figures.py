@@ -1,0 +1,119 @@
+"""Figures by suite: accuracy beside the paper's and the constant answers', Yes-rate beside the label Yes-rate."""
+
+import pandas as pd
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from reporting.adversarial_table import adversarial_table
+from reporting.results import GROUP, SUITES, Published, Results
+from reporting.style import TASK_NAMES, colour, heading, legend_below, readable
+from reporting.suite_tables import COUNTS, constant_answer, label_shares, measured_by_suite
+from scoring.metrics import from_confusion
+
+PANELS = {"released": "released suites (faults included)", "corrected": "the same suites, corrected and balanced"}
+
+
+def accuracy_by_suite(results: Results, group: dict, published: Published) -> Figure | None:
+    """Bars: mean over seeds; dots: each seed. Lines: constant answers. Diamonds: the paper's accuracy."""
+    columns = [*SUITES, "mean"]
+    paper = published.confusion.assign(
+        accuracy=from_confusion(*(published.confusion[name] for name in COUNTS))["accuracy"]
+    ).pivot(index="variant", columns="suite", values="accuracy")
+    paper["mean"] = paper.mean(axis=1)
+
+    def decorate(axis, protocol, shares, place):
+        for answer, line in ((True, "dotted"), (False, "dashed")):
+            scores = constant_answer(shares, dict.fromkeys(SUITES.values(), answer))
+            for index, column in enumerate(columns):
+                if scores[column] is not None:
+                    label = f"always {'Yes' if answer else 'No'}"
+                    axis.hlines(scores[column], index - 0.45, index + 0.45, "black", line, label=label, zorder=3)
+        if protocol == "released":
+            for variant, x in place.items():
+                if variant in paper.index:
+                    heights = paper.loc[variant, columns]
+                    axis.plot(x, heights, "D", color="white", markeredgecolor="black", ms=5, label="paper", zorder=4)
+
+    title = f"Accuracy by suite: {heading(group)}"
+    return _by_suite(results, group, "accuracy", columns, title, decorate, bars=True)
+
+
+def yes_rate_by_suite(results: Results, group: dict) -> Figure | None:
+    """Dots: share of Yes verdicts, one dot a seed. Thick lines: share of Yes labels."""
+    columns = list(SUITES)
+
+    def decorate(axis, protocol, shares, place):
+        for index, column in enumerate(columns):
+            span = (index - 0.45, index + 0.45)
+            axis.hlines(shares[column], *span, "black", lw=2.5, label="share of Yes labels", zorder=2)
+
+    title = f"Share of Yes verdicts against Yes labels: {heading(group)}"
+    return _by_suite(results, group, "yes_rate", columns, title, decorate, bars=False)
+
+
+def adversarial_pairs(results: Results, group: dict) -> Figure | None:
+    """Pair accuracy by adversarial family with Wilson intervals; one panel a task, one colour a variant."""
+    frame = adversarial_table(results).frame
+    frame = frame[(frame[GROUP] == pd.Series(group)).all(axis=1)]
+    frame = frame[~frame["seed"].astype(str).str.startswith("mean")]
+    if not len(frame):
+        return None
+    tasks = list(dict.fromkeys(frame["task"]))
+    variants = list(dict.fromkeys(frame["variant"]))
+    families = {task: sorted(set(frame[frame["task"] == task]["family"]) - {"all"}) + ["all"] for task in tasks}
+    height = 1.6 + 0.13 * len(variants) * max(len(names) for names in families.values())
+    figure, axes = pyplot.subplots(1, len(tasks), figsize=(5.5 * len(tasks) + 1, height), squeeze=False)
+    for axis, task in zip(axes[0], tasks, strict=True):
+        for rank, variant in enumerate(variants):
+            rows = frame[(frame["task"] == task) & (frame["variant"] == variant)]
+            offset = (rank - (len(variants) - 1) / 2) * 0.8 / len(variants)
+            places = [families[task].index(family) + offset for family in rows["family"]]
+            value = rows["pair_accuracy"].astype(float)
+            bounds = [value - rows["pair_accuracy_low"].astype(float), rows["pair_accuracy_high"].astype(float) - value]
+            bounds = [width.clip(lower=0) for width in bounds]  # rounding errors of 1e-17 at 0 and 1
+            style = {"color": colour(variant, variants), "fmt": "o", "ms": 4, "lw": 1.2, "label": readable(variant)}
+            axis.errorbar(value, places, xerr=bounds, **style)
+        axis.axvline(0.25, color="black", ls="dashed", lw=1, label="fair coin")
+        axis.set(title=TASK_NAMES[task], xlabel="pair accuracy (both items right)", xlim=(-0.02, 1.02))
+        axis.set_yticks(range(len(families[task])), [readable(family) for family in families[task]])
+        axis.invert_yaxis()
+    figure.suptitle(f"Adversarial minimal pairs: {heading(group)}")
+    legend_below(figure, axes[0], columns=3)
+    return figure
+
+
+def _by_suite(results: Results, group: dict, value: str, columns, title, decorate, bars: bool) -> Figure | None:
+    """One panel a protocol, one cluster a suite, one colour a variant; `decorate` adds the references to a panel."""
+    measured = results.measured
+    measured = measured[(measured[GROUP] == pd.Series(group)).all(axis=1)] if len(measured) else measured
+    table = measured_by_suite(measured, value) if len(measured) else measured
+    protocols = [name for name in PANELS if len(table) and (table["suites"] == name).any()]
+    if not protocols:
+        return None
+    shares = label_shares(measured).set_index("suites")
+    variants = list(dict.fromkeys(table["variant"]))
+    width = 0.9 / len(variants)
+    size = (11, 0.8 + 3.2 * len(protocols))
+    figure, axes = pyplot.subplots(len(protocols), 1, figsize=size, sharex=True, squeeze=False)
+    for axis, protocol in zip(axes[:, 0], protocols, strict=True):
+        place = {}
+        for rank, variant in enumerate(variants):
+            rows = table[(table["suites"] == protocol) & (table["variant"] == variant)][columns].astype(float)
+            x = [index - 0.45 + (rank + 0.5) * width for index in range(len(columns))]
+            place[variant] = x
+            style = {"color": colour(variant, variants), "label": readable(variant)}
+            if bars:
+                axis.bar(x, rows.mean(), width * 0.92, **style)
+            if len(rows) > 1 or not bars:
+                for _, row in rows.iterrows():
+                    dot = {"markeredgecolor": "black"} if bars else {"label": style["label"]}
+                    axis.plot(x, row, "o", color=style["color"], ms=4 if bars else 7, zorder=3, **dot)
+        decorate(axis, protocol, shares.loc[protocol], place)
+        axis.set(title=PANELS[protocol], ylim=(-0.02, 1.04), ylabel=readable(value), xlim=(-0.6, len(columns) - 0.4))
+        axis.grid(axis="x", visible=False)
+        names = [f"{readable(name)}\n({TASK_NAMES[SUITES[name]]})" if name in SUITES else name for name in columns]
+        axis.set_xticks(range(len(columns)), names)
+        axis.tick_params(labelbottom=True)
+    figure.suptitle(title)
+    legend_below(figure, axes[:, 0])
+    return figure

@@ -1,0 +1,87 @@
+"""Figures over training: lambda and the loss terms, and collapse as it happens."""
+
+import pandas as pd
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from reporting.results import Run
+from reporting.style import SPARE, colour, heading, legend_below, readable
+
+LAMBDA_COLOUR = "black"
+
+
+def loss_terms(runs: list[Run], group: dict) -> Figure | None:
+    """One panel a variant (its first seed): loss terms on the left axis, lambda on the right."""
+    logs = {}
+    for run in runs:
+        log = run.log
+        if log is not None and "loss" in log and run.info["variant"] not in logs:
+            logs[run.info["variant"]] = (run, log)
+    if not logs:
+        return None
+    columns = min(2, len(logs))
+    rows = -(-len(logs) // columns)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(5.6 * columns, 0.9 + 2.9 * rows), squeeze=False)
+    terms = list(dict.fromkeys(name for _, log in logs.values() for name in log if _is_loss(name)))
+    palette = dict(zip(terms, ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE) * len(terms), strict=False))
+    for axis in axes.flat[len(logs) :]:
+        axis.set_axis_off()
+    for axis, (variant, (run, log)) in zip(axes.flat, logs.items(), strict=False):
+        for name in terms:
+            if name in log and log[name].notna().any():
+                points = log.dropna(subset=name)
+                label = "total loss" if name == "loss" else f"{readable(name.removeprefix('loss/'))} term"
+                style = {"lw": 1.8 if name == "loss" else 1.1, "ls": "-" if name == "loss" else "--"}
+                axis.plot(points["progress"], _smooth(points[name]), color=palette[name], label=label, **style)
+        axis.set(title=f"{readable(variant)} (seed {run.info['seed']})", xlabel="share of training", xlim=(0, 1))
+        axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
+        axis.set_ylabel("loss (nats)")
+        if "lambda" in log and log["lambda"].notna().any():
+            right = axis.twinx()
+            points = log.dropna(subset="lambda")
+            right.plot(points["progress"], points["lambda"], color=LAMBDA_COLOUR, lw=1.2, ls=":")
+            axis.plot([], [], color=LAMBDA_COLOUR, lw=1.2, ls=":", label="lambda (right axis)")
+            right.set(ylabel="lambda", ylim=(0, max(0.01, 1.15 * points["lambda"].max())))
+            right.grid(visible=False)
+            right.spines["right"].set_visible(True)
+    figure.suptitle(f"Loss terms and lambda over training: {heading(group)}")
+    legend_below(figure, axes.flat)
+    return figure
+
+
+def collapse_over_training(runs: list[Run], group: dict) -> Figure | None:
+    """Majority share and balanced accuracy of the probe set; one line a run, one colour a variant."""
+    probes = []
+    for run in runs:
+        log = run.log
+        if log is not None and "probe/majority_share" in log:
+            probes.append((run.info["variant"], log.dropna(subset="probe/majority_share")))
+    if not probes:
+        return None
+    variants = list(dict.fromkeys(variant for variant, _ in probes))
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.2), sharex=True)
+    panels = {
+        "probe/majority_share": "majority share (larger answer's share of verdicts)",
+        "probe/balanced_accuracy": "balanced accuracy",
+    }
+    for axis, (name, label) in zip(axes, panels.items(), strict=True):
+        for variant, log in probes:
+            style = {"color": colour(variant, variants), "label": readable(variant), "lw": 1.6}
+            if name in log:
+                axis.plot(log["progress"], log[name], marker="o", ms=3, **style)
+        axis.set(xlabel="share of training", ylabel=label, xlim=(0, 1.02), ylim=(None, 1.02))
+        axis.set_ylim(bottom=min(0.48, axis.get_ylim()[0]))
+    axes[0].axhline(0.99, color="black", ls="dashed", lw=1, label="collapsed: 0.99")
+    axes[1].axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer: 0.5")
+    figure.suptitle(f"Collapse watched on the probe set: {heading(group)}")
+    legend_below(figure, axes)
+    return figure
+
+
+def _is_loss(name: str) -> bool:
+    return name == "loss" or name.startswith("loss/")
+
+
+def _smooth(values: pd.Series) -> pd.Series:
+    """Centred moving average over about a twentieth of the log, so that terms can be told apart."""
+    return values.rolling(max(1, len(values) // 20), center=True, min_periods=1).mean()

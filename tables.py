@@ -1,0 +1,36 @@
+"""results/ → tables (CSV, Markdown, LaTeX) and figures (PNG); needs no torch and no network, takes seconds.
+
+    python tables.py                          read results/, write results/tables/ and results/figures/
+    python tables.py results=DIR out=DIR      read DIR, write DIR/tables/ and DIR/figures/ elsewhere
+"""
+
+import sys
+
+from reporting import write_all
+from reporting.results import ResultsError
+
+COLUMNS = ["variant", "source", "suites", "length", "branching", "reversed", "shuffled", "long_names"]
+COLUMNS += ["mean", "own_task", "model", "scale", "trained_on", "seed", "n"]
+
+
+def main(arguments: list[str]) -> int:
+    settings = {"results": "results", "out": None}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key not in settings or not equals or not value:
+            print(f"tables.py: {argument!r} is not understood; allowed: results=DIR out=DIR", file=sys.stderr)
+            return 2
+        settings[key] = value
+    try:
+        summary = write_all(settings["results"], settings["out"])
+    except ResultsError as error:
+        print(f"tables.py: {error}", file=sys.stderr)
+        return 1
+    print(summary.main.title)
+    print(summary.main.display(COLUMNS).to_markdown(index=False, tablefmt="simple", disable_numparse=True))
+    print(f"\n{summary}\nin {summary.seconds:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
