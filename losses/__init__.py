@@ -1,8 +1,20 @@
 """Losses over the answers to several questions on one graph: pure functions, then classes for configs."""
 
 from losses.answers import Answers, Sequence
+from losses.baselines import Focal, LabelSmoothing, LogitAdjusted, Margin, WeightedCrossEntropy
 from losses.cross_entropy import CrossEntropy
 from losses.loss import Loss
 from losses.semantic import Semantic
 
-__all__ = ["Answers", "CrossEntropy", "Loss", "Semantic", "Sequence"]
+__all__ = [
+    "Answers",
+    "CrossEntropy",
+    "Focal",
+    "LabelSmoothing",
+    "LogitAdjusted",
+    "Loss",
+    "Margin",
+    "Semantic",
+    "Sequence",
+    "WeightedCrossEntropy",
+]
