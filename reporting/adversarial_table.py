@@ -45,25 +45,22 @@ def pair_scores(items: pd.DataFrame) -> dict:
     verdict = items["margin"] >= 0
     frame = pd.DataFrame({"pair": items[PAIR], "label": items["label"], "verdict": verdict})
     frame["correct"] = frame["verdict"] == frame["label"]
-    pairs = frame.groupby("pair").agg(
-        size=("label", "size"),
-        yes=("label", "sum"),
-        correct=("correct", "all"),
-        said_yes=("verdict", "sum"),
-    )
-    broken = pairs.index[(pairs["size"] != 2) | (pairs["yes"] != 1)]
+    by_pair = frame.groupby("pair")
+    size, yes, said_yes = by_pair.size(), by_pair["label"].sum(), by_pair["verdict"].sum()
+    both = by_pair["correct"].all()
+    broken = size.index[(size != 2) | (yes != 1)]
     if len(broken):
         raise ResultsError(f"adversarial pair {broken[0]}: expected one Yes and one No item ({len(broken)} such pairs)")
     accuracy = wilson(int(frame["correct"].sum()), len(frame))
-    pair_accuracy = wilson(int(pairs["correct"].sum()), len(pairs))
+    pair_accuracy = wilson(int(both.sum()), len(both))
     return {
         "n": len(frame),
-        "pairs": len(pairs),
+        "pairs": len(both),
         "accuracy": frame["correct"].mean(),
         "accuracy_low": accuracy[0],
         "accuracy_high": accuracy[1],
-        "pair_accuracy": pairs["correct"].mean(),
+        "pair_accuracy": both.mean(),
         "pair_accuracy_low": pair_accuracy[0],
         "pair_accuracy_high": pair_accuracy[1],
-        "flipped": (pairs["said_yes"] == 1).mean(),
+        "flipped": (said_yes == 1).mean(),
     }

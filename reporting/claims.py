@@ -2,26 +2,26 @@
 
 import pandas as pd
 
-from reporting.adversarial_table import adversarial_table
-from reporting.judgement_tables import collapse_rate_table, collapse_table, paired_table
 from reporting.results import GROUP, Published, Results
-from reporting.suite_tables import accuracy_table
 from reporting.table import Table
 
 CE, SEMANTIC = ("transitivity_ce", "dseparation_ce"), ("transitivity_semantic", "dseparation_semantic")
 NOT_MEASURED = "not measured"
 
 
-def claims_table(results: Results, published: Published) -> Table:
-    """One row a claim and group (scale, model, training protocol); several seeds are averaged."""
-    accuracy = accuracy_table(results, published).frame
-    rates = collapse_rate_table(results).frame
-    judged = collapse_table(results).frame
-    pairs = adversarial_table(results).frame
-    tests = paired_table(results).frame
+def claims_table(results: Results, published: Published, tables: dict[str, pd.DataFrame]) -> Table:
+    """One row a claim and group (scale, model, training protocol); several seeds are averaged.
+
+    Args:
+        tables: the frames of table1_accuracy, table4_collapse_rate, table4_collapse, adversarial and paired_tests.
+    """
+    sources = [
+        tables[name]
+        for name in ("table1_accuracy", "table4_collapse_rate", "table4_collapse", "adversarial", "paired_tests")
+    ]
     rows = []
     for group, runs in results.groups():
-        own = _Group(*(_of_group(frame, group) for frame in (accuracy, rates, judged, pairs, tests)))
+        own = _Group(*(_of_group(frame, group) for frame in sources))
         variants = {run.info["variant"] for run in runs}
         measured = {
             "C1": "; ".join(own.collapse(variant) for variant in CE),

@@ -13,6 +13,8 @@ from scoring.intervals import design_effect, wilson
 STRATUM = "stratum/"
 # A stratum value is drawn only where it has this many items: below, its interval says nothing.
 FEWEST = 10
+# More values than this are joined into ranges, so that the axis stays readable.
+MOST = 13
 
 
 def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
@@ -31,7 +33,7 @@ def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, 
     Shown are the variants trained on the task and the untrained model.
     """
     shown = {
-        variant: [table[table["task"] == task] for table in tables]
+        variant: [_coarse(table[table["task"] == task]) for table in tables]
         for variant, tables in margins.items()
         if tables[0]["own_task"].iloc[0] in ("", task)
     }
@@ -59,9 +61,9 @@ def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, 
             numeric = not isinstance(values[0], str)
             error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
             axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
-        axis.axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer")
+        axis.axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer where labels are balanced")
         names = [readable(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v)) for v in values]
-        turn = {"rotation": 30, "ha": "right"} if max(map(len, names)) > 4 else {}
+        turn = {"rotation": 25, "ha": "right"} if sum(map(len, names)) > 34 else {}
         axis.set_xticks(range(len(values)), names, **turn)
         axis.set(xlabel=readable(stratum.removeprefix(STRATUM)), ylabel="accuracy", ylim=(None, 1.02))
     figure.suptitle(f"Accuracy against difficulty, {TASK_NAMES[task]}: {heading(group)}")
@@ -125,6 +127,7 @@ def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Fig
         axis.axvline(0, color="black", lw=1.2, label="verdict turns (0)")
         axis.set(title=title, yticks=[], xlabel="margin: logit(Yes) − logit(No)")
         axis.title.set_fontsize(10)
+        axis.locator_params(axis="x", nbins=6)
     figure.suptitle(f"Margins by label, corrected suites (first seed): {heading(group)}")
     legend_below(figure, axes.flat)
     return figure
@@ -139,6 +142,17 @@ def _accuracy(tables: list[pd.DataFrame], stratum: str, value) -> tuple[float, f
     effect = design_effect(correct[0], pd.factorize(parts[0]["graph"])[0])
     low, high = wilson(mean * len(correct[0]), len(correct[0]), effect)
     return mean, low, high
+
+
+def _coarse(table: pd.DataFrame) -> pd.DataFrame:
+    """Join neighbouring values of strata with many numbers; each is then named by the first of its range."""
+    coarse = {}
+    for name in table:
+        if name.startswith(STRATUM) and table[name].nunique() > MOST and pd.api.types.is_numeric_dtype(table[name]):
+            starts = np.unique(table[name].dropna().quantile(np.linspace(0, 1, MOST)[:-1], interpolation="lower"))
+            place = np.searchsorted(starts, table[name].fillna(starts[0]), side="right") - 1
+            coarse[name] = np.where(table[name].isna(), np.nan, starts[place])
+    return table.assign(**coarse)
 
 
 def _natural(value):

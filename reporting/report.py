@@ -56,14 +56,14 @@ def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = 
     results = load(results_dir)
     out = Path(out_dir) if out_dir is not None else results.folder
     made = build_tables(results)
-    summary = ReportSummary(len(results.runs), results.unfinished, results.problems, made[0], out)
-    for table in made:
+    summary = ReportSummary(len(results.runs), results.unfinished, results.problems, next(iter(made.values())), out)
+    for table in made.values():
         path = out / "tables" / table.name
         write_text(path.with_suffix(".csv"), table.frame.to_csv(index=False, float_format="%.6g"))
         write_text(path.with_suffix(".md"), table.markdown())
         write_text(path.with_suffix(".tex"), table.latex())
         summary.tables.append(path.with_suffix(".md"))
-    summary.figures = write_figures(results, out / "figures")
+    summary.figures = write_figures(results, made["adversarial"].frame, out / "figures")
     results.problems[:] = dict.fromkeys(results.problems)
     summary.seconds = time.perf_counter() - started
     return summary
@@ -71,13 +71,13 @@ def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = 
 
 def tables(results_dir: str | Path = "results") -> dict[str, pd.DataFrame]:
     """The tables by name, as numbers (shares in 0..1), e.g. for a tracker."""
-    return {table.name: table.frame for table in build_tables(load(results_dir))}
+    return {name: table.frame for name, table in build_tables(load(results_dir)).items()}
 
 
-def build_tables(results: Results) -> list[Table]:
-    """Every table; the first is the main one."""
+def build_tables(results: Results) -> dict[str, Table]:
+    """Every table by name; the first is the main one."""
     published = load_published()
-    return [
+    made = [
         accuracy_table(results, published),
         metrics_table(results, published),
         metrics_by_split_table(results),
@@ -87,12 +87,14 @@ def build_tables(results: Results) -> list[Table]:
         transfer_table(results),
         paired_table(results),
         adversarial_table(results),
-        claims_table(results, published),
     ]
+    named = {table.name: table for table in made}
+    claims = claims_table(results, published, {name: table.frame for name, table in named.items()})
+    return named | {claims.name: claims}
 
 
-def write_figures(results: Results, folder: Path) -> list[Path]:
-    """Draw each group's figures; one that has nothing to show is left out."""
+def write_figures(results: Results, pairs: pd.DataFrame, folder: Path) -> list[Path]:
+    """Draw each group's figures; one that has nothing to show is left out. `pairs` is the adversarial table."""
     # Late, because matplotlib takes a second that the tables alone need not pay.
     from reporting import margin_figures, suite_figures, training_figures
     from reporting.style import save
@@ -108,7 +110,7 @@ def write_figures(results: Results, folder: Path) -> list[Path]:
             "collapse_over_training": training_figures.collapse_over_training(runs, group),
             "reliability": margin_figures.reliability(margins, group),
             "margin_densities": margin_figures.margin_densities(margins, group),
-            "adversarial_pairs": suite_figures.adversarial_pairs(results, group),
+            "adversarial_pairs": suite_figures.adversarial_pairs(pairs, group),
         }
         for task in TASKS:
             figures[f"difficulty_{task}"] = margin_figures.accuracy_by_difficulty(margins, group, task)

@@ -42,7 +42,9 @@ def colour(variant: str, variants: list[str]) -> str:
 
 
 def readable(name: str) -> str:
-    return name.replace("_", " ").replace("dseparation", "d-separation")
+    """A name for a figure: "dseparation_ce" becomes "d-separation CE"."""
+    name = name.replace("_", " ").replace("dseparation", "d-separation")
+    return name.removesuffix(" ce") + " CE" if name.endswith(" ce") else name
 
 
 def heading(group: dict) -> str:
@@ -62,6 +64,9 @@ def save(figure: Figure, path: Path) -> None:
     """Write the PNG whole or not at all; equal figures give equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
+    # Lay out once and then only draw: savefig would otherwise draw everything twice.
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
     try:
         figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
         os.replace(temporary, path)

@@ -4,7 +4,6 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from reporting.adversarial_table import adversarial_table
 from reporting.results import GROUP, SUITES, Published, Results
 from reporting.style import TASK_NAMES, colour, heading, legend_below, readable
 from reporting.suite_tables import COUNTS, constant_answer, label_shares, measured_by_suite
@@ -14,7 +13,10 @@ PANELS = {"released": "released suites (faults included)", "corrected": "the sam
 
 
 def accuracy_by_suite(results: Results, group: dict, published: Published) -> Figure | None:
-    """Bars: mean over seeds; dots: each seed. Lines: constant answers. Diamonds: the paper's accuracy."""
+    """Bars: mean over seeds; dots: each seed, or the Wilson interval of a single one.
+
+    Lines: constant answers. Diamonds: the paper's accuracy.
+    """
     columns = [*SUITES, "mean"]
     paper = published.confusion.assign(
         accuracy=from_confusion(*(published.confusion[name] for name in COUNTS))["accuracy"]
@@ -51,10 +53,13 @@ def yes_rate_by_suite(results: Results, group: dict) -> Figure | None:
     return _by_suite(results, group, "yes_rate", columns, title, decorate, bars=False)
 
 
-def adversarial_pairs(results: Results, group: dict) -> Figure | None:
-    """Pair accuracy by adversarial family with Wilson intervals; one panel a task, one colour a variant."""
-    frame = adversarial_table(results).frame
-    frame = frame[(frame[GROUP] == pd.Series(group)).all(axis=1)]
+def adversarial_pairs(pairs: pd.DataFrame, group: dict) -> Figure | None:
+    """Pair accuracy by adversarial family with Wilson intervals; one panel a task, one colour a variant.
+
+    Args:
+        pairs: the frame of `adversarial_table`.
+    """
+    frame = pairs[(pairs[GROUP] == pd.Series(group)).all(axis=1)]
     frame = frame[~frame["seed"].astype(str).str.startswith("mean")]
     if not len(frame):
         return None
@@ -90,6 +95,9 @@ def _by_suite(results: Results, group: dict, value: str, columns, title, decorat
     protocols = [name for name in PANELS if len(table) and (table["suites"] == name).any()]
     if not protocols:
         return None
+    # Wilson bounds, in the rows of `table`; the mean over suites has none.
+    sides = ("low", "high") if bars else ()
+    bounds = [measured_by_suite(measured, f"{value}_{side}").assign(mean=float("nan")) for side in sides]
     shares = label_shares(measured).set_index("suites")
     variants = list(dict.fromkeys(table["variant"]))
     width = 0.9 / len(variants)
@@ -104,6 +112,11 @@ def _by_suite(results: Results, group: dict, value: str, columns, title, decorat
             style = {"color": colour(variant, variants), "label": readable(variant)}
             if bars:
                 axis.bar(x, rows.mean(), width * 0.92, **style)
+            if bars and len(rows) == 1:
+                low, high = (bound.loc[rows.index, columns].iloc[0].astype(float) for bound in bounds)
+                value_row = rows.iloc[0]
+                error = [(value_row - low).clip(lower=0), (high - value_row).clip(lower=0)]
+                axis.errorbar(x, value_row, yerr=error, fmt="none", ecolor="black", lw=1)
             if len(rows) > 1 or not bars:
                 for _, row in rows.iterrows():
                     dot = {"markeredgecolor": "black"} if bars else {"label": style["label"]}

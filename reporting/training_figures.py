@@ -36,12 +36,12 @@ def loss_terms(runs: list[Run], group: dict) -> Figure | None:
         axis.set(title=f"{readable(variant)} (seed {run.info['seed']})", xlabel="share of training", xlim=(0, 1))
         axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
         axis.set_ylabel("loss (nats)")
-        if "lambda" in log and log["lambda"].notna().any():
+        if "lambda" in log and log["lambda"].max() > 0:
             right = axis.twinx()
             points = log.dropna(subset="lambda")
             right.plot(points["progress"], points["lambda"], color=LAMBDA_COLOUR, lw=1.2, ls=":")
             axis.plot([], [], color=LAMBDA_COLOUR, lw=1.2, ls=":", label="lambda (right axis)")
-            right.set(ylabel="lambda", ylim=(0, max(0.01, 1.15 * points["lambda"].max())))
+            right.set(ylabel="lambda", ylim=(0, 1.15 * points["lambda"].max()))
             right.grid(visible=False)
             right.spines["right"].set_visible(True)
     figure.suptitle(f"Loss terms and lambda over training: {heading(group)}")
@@ -61,7 +61,7 @@ def collapse_over_training(runs: list[Run], group: dict) -> Figure | None:
     variants = list(dict.fromkeys(variant for variant, _ in probes))
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.2), sharex=True)
     panels = {
-        "probe/majority_share": "majority share (larger answer's share of verdicts)",
+        "probe/majority_share": "majority share of the verdicts",
         "probe/balanced_accuracy": "balanced accuracy",
     }
     for axis, (name, label) in zip(axes, panels.items(), strict=True):
