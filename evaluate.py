@@ -1,0 +1,63 @@
+"""Score a saved run, or a bare model, on a suite or a file.
+
+    python evaluate.py run=results/runs/demo/... suite=published
+    python evaluate.py run=results/runs/demo/... suite=corrected suite.samples=10000 out=DIR
+    python evaluate.py model=smollm2_135m suite=file suite.path=FILE out=DIR
+
+Writes metrics.json and margins.parquet (id, label, margin, strata) under out=, by default RUN/evaluation/SUITE.
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from causal_tasks.files import FileFormatError
+from models.loading import load_answerer
+from records.run_folder import RunFolder, RunFolderError
+from records.tracking import Tracker
+from scoring.evaluation import evaluate_suite, summary_lines, tuned_thresholds
+from train import USER_ERRORS
+from training.settings import SettingsError, check_settings
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(cfg: DictConfig) -> Path:
+    """Score what ``cfg`` names; return the folder with the metrics."""
+    check_settings(cfg)
+    if cfg.run is None and cfg.out is None:
+        raise SettingsError("out: say where the metrics of a bare model go, or give run=DIR")
+    adapter, model, thresholds = None, cfg.model, {}
+    described = {"run": None, "model": cfg.model.name}
+    if cfg.run is not None:
+        run = RunFolder(cfg.run)
+        if not run.config.is_file():
+            raise RunFolderError(f"run={cfg.run}: no config.yaml there; give the folder of a run of train.py")
+        trained_with = OmegaConf.load(run.config)
+        model = trained_with.model
+        adapter = run.adapter if trained_with.training.enabled else None
+        described = {"run": str(run.path), "model": model.name}
+        if (run.evaluation("validation") / "margins.parquet").is_file():
+            thresholds = tuned_thresholds(run.evaluation("validation"))
+    out = Path(cfg.out) if cfg.out is not None else run.evaluation(cfg.suite.name)
+    answerer, described["loaded"] = load_answerer(model, adapter=adapter)
+    with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:
+        report = evaluate_suite(answerer, cfg.suite, out, cfg.evaluation, thresholds, described)
+        tracker.report(report)
+    log.info("\n%s\nmetrics and margins: %s", "\n".join(summary_lines(report)), out)
+    return out
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
+def main(cfg: DictConfig) -> None:
+    try:
+        evaluate(cfg)
+    except (*USER_ERRORS, FileFormatError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

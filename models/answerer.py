@@ -1,0 +1,139 @@
+"""A language model that answers Yes/No questions on graphs, many at a time."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache
+
+from models.packing import PackedBatch, pack
+from models.prompts import PromptFormat
+
+
+@dataclass
+class Reading:
+    """What one pass says of a packed batch of B rows, K questions and T columns.
+
+    log_yes, log_no: float32 [B, K], log p(answer token | prompt), softmax over the full vocabulary;
+        their difference is the margin. 0 where nothing is asked.
+    logits: [B, T, V] at every column, or None unless the whole sequence was asked for.
+    """
+
+    log_yes: Tensor
+    log_no: Tensor
+    logits: Tensor | None = None
+
+
+class Answerer(nn.Module):
+    """Causal language model + prompt format → log-probabilities of Yes and No.
+
+    language_model: a transformers causal LM, plain or wrapped by peft.
+    """
+
+    def __init__(self, language_model: nn.Module, prompt_format: PromptFormat):
+        super().__init__()
+        self.language_model = language_model
+        self.prompt_format = prompt_format
+        self.config = language_model.config  # the Trainer reads it
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.language_model.parameters()).device
+
+    @property
+    def context_length(self) -> int:
+        """Longest prompt the model can read, in tokens."""
+        return self._text_config.max_position_embeddings
+
+    @property
+    def _text_config(self):
+        return self.language_model.config.get_text_config(decoder=True)
+
+    @property
+    def _causal_model(self) -> nn.Module:
+        peft_base = getattr(self.language_model, "get_base_model", None)
+        return peft_base() if peft_base else self.language_model
+
+    def forward(self, batch: PackedBatch, whole_sequence: bool = False) -> Reading:
+        """Read a batch. Only the answer columns go through the vocabulary head unless ``whole_sequence``."""
+        hidden = self._hidden_states(batch)
+        rows, slots = batch.asked.nonzero(as_tuple=True)
+        # Two dimensions: a [B, 1, H] product would copy the head's weight B times in the backward pass.
+        at_answers = hidden[rows, batch.answers[rows, slots]]
+        logits = self._head(hidden.flatten(0, 1)).view(*hidden.shape[:2], -1) if whole_sequence else None
+        answer_logits = logits[rows, batch.answers[rows, slots]] if whole_sequence else self._head(at_answers)
+        log_p = answer_logits.float().log_softmax(-1)
+        log_yes, log_no = (
+            log_p.new_zeros(batch.asked.shape).index_put((rows, slots), log_p[:, token])
+            for token in (self.prompt_format.yes, self.prompt_format.no)
+        )
+        return Reading(log_yes, log_no, logits)
+
+    def _head(self, hidden: Tensor) -> Tensor:
+        logits = self._causal_model.get_output_embeddings()(hidden)
+        cap = getattr(self._text_config, "final_logit_softcapping", None)
+        return cap * torch.tanh(logits / cap) if cap else logits
+
+    def _hidden_states(self, batch: PackedBatch) -> Tensor:
+        """[B, T, H] last hidden states of the columns after the common prefix."""
+        decoder = self._causal_model.get_decoder()
+        cache = None
+        if len(batch.prefix):
+            # Once for the batch; gradients flow back through the expanded keys and values.
+            cache = DynamicCache()
+            decoder(input_ids=batch.prefix[None], past_key_values=cache, use_cache=True)
+            cache.batch_repeat_interleave(len(batch.tokens))
+        output = decoder(
+            input_ids=batch.tokens,
+            attention_mask=self._attention_masks(batch),
+            position_ids=batch.positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+        return output.last_hidden_state
+
+    def _attention_masks(self, batch: PackedBatch):
+        layer_types = set(getattr(self._text_config, "layer_types", None) or ())
+        if "sliding_attention" not in layer_types:
+            return self._as_mask(batch.visible())
+        return {
+            "full_attention": self._as_mask(batch.visible()),
+            "sliding_attention": self._as_mask(batch.visible(self._text_config.sliding_window)),
+        }
+
+    def _as_mask(self, visible: Tensor) -> Tensor:
+        if self._text_config._attn_implementation != "eager":
+            return visible
+        # Eager attention adds its mask to the scores.
+        dtype = next(self.language_model.parameters()).dtype
+        return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill(
+            ~visible, torch.finfo(dtype).min
+        )
+
+    def verify(self, items, tolerance: float) -> float:
+        """Compare packed margins with one plain forward pass a prompt; return the largest difference.
+
+        Guards against architectures whose masks, positions or head work otherwise than supposed here.
+        Raises RuntimeError if the difference exceeds ``tolerance``.
+        """
+        format_ = self.prompt_format
+        was_training = self.training
+        self.eval()
+        worst = 0.0
+        with torch.inference_mode():
+            packed = self(pack(format_.encode(items), format_.pad).to(self.device))
+            margins = packed.log_yes - packed.log_no
+            for row, item in enumerate(items):
+                for k, question in enumerate(item.questions):
+                    text = format_.text(item.premise, question.hypothesis)
+                    tokens = torch.tensor(format_._tokenize([text]), device=self.device)
+                    logits = self._causal_model(input_ids=tokens, use_cache=False).logits[0, -1].float()
+                    alone = logits[format_.yes] - logits[format_.no]
+                    worst = max(worst, abs(float(alone - margins[row, k])))
+        self.train(was_training)
+        if worst > tolerance:
+            raise RuntimeError(
+                f"{self.config.model_type}: margins read in one packed pass differ from plain ones by {worst:.2g} "
+                f"(allowed {tolerance:.2g}); this architecture is not supported"
+            )
+        return worst

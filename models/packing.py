@@ -1,0 +1,114 @@
+"""Pack items into tensors: every row is a graph, its premise once, its questions as branches.
+
+A branch sees the premise and itself, never its siblings, and its positions go on from the premise's
+end; so its margin is that of the question asked on its own. With one question the row is an
+ordinary sequence. What all rows of a batch begin with (system turn, instruction) is computed once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from models.prompts import EncodedItem, common_prefix_length
+
+
+@dataclass
+class PackedBatch:
+    """B rows of at most T tokens after a common prefix of P tokens; at most K questions a row.
+
+    prefix:    LongTensor [P], tokens all rows begin with (P may be 0).
+    tokens:    LongTensor [B, T], padded.
+    positions: LongTensor [B, T], depth in the token tree, counted from the prefix's start.
+    branch:    LongTensor [B, T], 0 = premise, k+1 = question k, -1 = padding.
+    parents:   LongTensor [B, T], column whose output predicts this token; -1 = none.
+    answers:   LongTensor [B, K], column whose output is the answer; 0 where ``asked`` is False.
+    asked:     BoolTensor [B, K], False for questions a row does not have.
+    """
+
+    prefix: Tensor
+    tokens: Tensor
+    positions: Tensor
+    branch: Tensor
+    parents: Tensor
+    answers: Tensor
+    asked: Tensor
+
+    def to(self, device) -> "PackedBatch":
+        return PackedBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    def visible(self, window: int | None = None) -> Tensor:
+        """BoolTensor [B, 1, T, P+T]: which columns (prefix first) each token may attend to.
+
+        window: sliding attention, a token sees only positions less than ``window`` behind its own.
+        """
+        rows, columns = self.tokens.shape
+        order = torch.arange(columns, device=self.tokens.device)
+        before = order[None, :, None] >= order[None, None, :]
+        same = self.branch[:, :, None] == self.branch[:, None, :]
+        within = before & (same | (self.branch[:, None, :] == 0))
+        prefix = torch.ones(rows, columns, len(self.prefix), dtype=torch.bool, device=self.tokens.device)
+        seen = torch.cat([prefix, within], dim=-1)
+        if window is not None:
+            prefix_positions = torch.arange(len(self.prefix), device=self.tokens.device).expand(rows, -1)
+            behind = self.positions[:, :, None] - torch.cat([prefix_positions, self.positions], 1)[:, None, :]
+            seen = seen & (behind < window)
+        return seen[:, None]
+
+
+def pack(
+    items: Sequence[EncodedItem],
+    pad: int,
+    endings: int = 0,
+    share_prefix: bool = True,
+    padding_side: str = "right",
+) -> PackedBatch:
+    """Lay encoded items out as one batch.
+
+    endings: how many tokens of each branch come after the prompt (answer and turn ending); 0 when
+        the branches end with the prompt.
+    share_prefix: take out what all rows begin with. Losses over the whole sequence need it False.
+    padding_side: "right" or "left"; answers do not depend on it.
+    """
+    if padding_side not in ("right", "left"):
+        raise ValueError(f"padding_side={padding_side!r}: must be 'right' or 'left'")
+    shared = common_prefix_length([item.shared for item in items]) if share_prefix else 0
+    width = max(item.length for item in items) - shared
+    most = max(len(item.branches) for item in items)
+    tokens, positions, branch, parents = [], [], [], []
+    answers = torch.zeros(len(items), most, dtype=torch.long)
+    asked = torch.zeros(len(items), most, dtype=torch.bool)
+    for row, item in enumerate(items):
+        gap = width - (item.length - shared)
+        offset = gap if padding_side == "left" else 0
+        premise = len(item.shared) - shared
+        row_tokens = list(item.shared[shared:])
+        row_positions = list(range(shared, len(item.shared)))
+        row_branch = [0] * premise
+        row_parents = [offset + i - 1 if i else -1 for i in range(premise)]
+        for k, tail in enumerate(item.branches):
+            start = offset + len(row_tokens)
+            row_parents += [offset + premise - 1 if premise else -1]
+            row_parents += range(start, start + len(tail) - 1)
+            row_tokens += tail
+            row_positions += range(len(item.shared), len(item.shared) + len(tail))
+            row_branch += [k + 1] * len(tail)
+            answers[row, k] = start + len(tail) - endings - 1
+            asked[row, k] = True
+        for target, values, filler in (
+            (tokens, row_tokens, pad),
+            (positions, row_positions, 0),
+            (branch, row_branch, -1),
+            (parents, row_parents, -1),
+        ):
+            target.append([filler] * offset + values + [filler] * (gap - offset))
+    return PackedBatch(
+        prefix=torch.tensor(items[0].shared[:shared], dtype=torch.long),
+        tokens=torch.tensor(tokens),
+        positions=torch.tensor(positions),
+        branch=torch.tensor(branch),
+        parents=torch.tensor(parents),
+        answers=answers,
+        asked=asked,
+    )

@@ -1,0 +1,117 @@
+"""The released prompt, in a model's own chat template, as tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+INSTRUCTION = (
+    "Given the following causal relationships:\n{premise}\n\n{hypothesis}\n"
+    "Please answer with only 'Yes' or 'No'."
+)
+
+
+class PromptError(ValueError):
+    """The tokenizer's chat template cannot pose the question, or an answer is not one token."""
+
+
+@dataclass(frozen=True)
+class EncodedItem:
+    """The prompts of one graph's K questions as a two-level tree of tokens.
+
+    shared:   tokens that all K prompts begin with.
+    branches: K lists, each the rest of one prompt; never empty. ``shared + branches[k]`` is exactly
+              the tokenisation of prompt k on its own.
+    """
+
+    shared: tuple[int, ...]
+    branches: tuple[tuple[int, ...], ...]
+
+    @property
+    def length(self) -> int:
+        """Tokens that one packed row holds."""
+        return len(self.shared) + sum(map(len, self.branches))
+
+    @property
+    def longest_prompt(self) -> int:
+        """Tokens in the longest of the K prompts."""
+        return len(self.shared) + max(map(len, self.branches))
+
+
+class PromptFormat:
+    """One user turn with the question, then the answer as the model's turn (the released protocol).
+
+    Attributes: ``yes`` and ``no``, the answers' token ids; ``ending``, the token ids that close the
+    model's turn after the answer.
+
+    Raises PromptError if there is no chat template, or an answer is not a single token after it.
+    """
+
+    def __init__(self, tokenizer):
+        if tokenizer.chat_template is None:
+            raise PromptError(
+                f"{tokenizer.name_or_path}: the tokenizer has no chat template; use an instruction-tuned model"
+            )
+        self.tokenizer = tokenizer
+        probe = INSTRUCTION.format(premise="A causes B.", hypothesis="Does A cause B?")
+        prompt = self._tokenize([self._render(probe)])[0]
+        tokens = {}
+        for answer in ("Yes", "No"):
+            turns = [{"role": "user", "content": probe}, {"role": "assistant", "content": answer}]
+            whole = self._tokenize([tokenizer.apply_chat_template(turns, tokenize=False)])[0]
+            if whole[: len(prompt)] != prompt or len(whole) <= len(prompt):
+                raise PromptError(
+                    f"{tokenizer.name_or_path}: with the answer {answer!r} the chat template changes the prompt before it"
+                )
+            tokens[answer] = whole[len(prompt) :]
+        if tokens["Yes"][1:] != tokens["No"][1:] or tokens["Yes"][0] == tokens["No"][0]:
+            raise PromptError(
+                f"{tokenizer.name_or_path}: 'Yes' and 'No' must each be one token of their own after the prompt; "
+                f"the turns end in {tokens['Yes']} and {tokens['No']}"
+            )
+        self.yes, self.no = tokens["Yes"][0], tokens["No"][0]
+        self.ending = tuple(tokens["Yes"][1:])
+        self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+
+    def _render(self, content: str) -> str:
+        turns = [{"role": "user", "content": content}]
+        return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+
+    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        # The template writes the special tokens itself.
+        return self.tokenizer(list(texts), add_special_tokens=False).input_ids
+
+    def text(self, premise: str, hypothesis: str) -> str:
+        """The whole prompt, up to where the model's answer begins."""
+        return self._render(INSTRUCTION.format(premise=premise, hypothesis=hypothesis))
+
+    def encode(self, items: Sequence, answered: bool = False) -> list[EncodedItem]:
+        """Tokenise the questions of each item.
+
+        items: objects with ``premise`` and ``questions`` (each with ``hypothesis`` and ``label``).
+        answered: append the true answer and the turn's ending to every branch, for losses that read
+            the whole sequence.
+        """
+        texts = [self.text(item.premise, q.hypothesis) for item in items for q in item.questions]
+        prompts = iter(self._tokenize(texts)) if texts else iter(())
+        encoded = []
+        for item in items:
+            own = [next(prompts) for _ in item.questions]
+            # The last prompt token stays in the branch: the answer is read there.
+            cut = min(common_prefix_length(own), min(map(len, own)) - 1)
+            tails = [p[cut:] for p in own]
+            if answered:
+                tails = [
+                    tail + [self.yes if q.label else self.no, *self.ending]
+                    for tail, q in zip(tails, item.questions)
+                ]
+            encoded.append(EncodedItem(tuple(own[0][:cut]), tuple(map(tuple, tails))))
+        return encoded
+
+
+def common_prefix_length(sequences: Sequence[Sequence[int]]) -> int:
+    """Number of leading elements that all the sequences share."""
+    # The smallest and the largest in lexicographic order differ first where any two of them do.
+    first, last = min(sequences), max(sequences)
+    for i, (a, b) in enumerate(zip(first, last)):
+        if a != b:
+            return i
+    return min(len(first), len(last))

@@ -1,0 +1,1 @@
+"""What a run leaves behind: its folder, where it came from, and its mirror in wandb."""

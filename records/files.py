@@ -1,0 +1,43 @@
+"""Atomic writes and plain reads of small files."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write whole or not at all: a reader never sees half a file."""
+    _replace(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: str | Path, value) -> None:
+    """Indented JSON; NaN and infinity are refused (ValueError), undefined is null."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_parquet(path: str | Path, table: pd.DataFrame) -> None:
+    _replace(Path(path), lambda temporary: table.to_parquet(temporary, index=False, compression="zstd"))
+
+
+def read_json(path: str | Path):
+    """Raises ValueError naming the file and line if it is not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+
+
+def _replace(path: Path, write) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""Where a result comes from: commit, versions, machine, command, data."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "hydra-core", "networkx", "numpy", "scikit-learn")
+
+
+def provenance() -> dict:
+    """Commit, package versions, machine, command and time of this process."""
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "*.py", "*.yaml")),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in PACKAGES},
+        "machine": machine(),
+        "command": shlex.join(["python", os.path.basename(sys.argv[0]), *sys.argv[1:]]),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def machine() -> dict:
+    """Processor, cores, memory and accelerators; no host name."""
+    import torch  # late: reading provenance must not need torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": str(capabilities.get("cpu_name", platform.processor())),
+        "native_bf16": bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+    }
+
+
+def fingerprint(items: Iterable) -> str:
+    """SHA-256 (first 16 hex digits) over ids, texts and labels of items, in order."""
+    digest = hashlib.sha256()
+    for item in items:
+        for question in item.questions:
+            line = "\t".join((question.id, item.premise, question.hypothesis, str(question.label)))
+            digest.update(line.encode() + b"\n")
+    return digest.hexdigest()[:16]
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of a git command; None outside a checkout or without git."""
+    try:
+        finished = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None
+    return finished.stdout.strip()

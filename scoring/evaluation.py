@@ -1,0 +1,127 @@
+"""Score a suite and write its margins and metrics."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from causal_tasks.files import read_jsonl
+from causal_tasks.items import Item
+from causal_tasks.suites import build
+from models.answerer import Answerer
+from records.files import read_json, write_json, write_parquet
+from records.provenance import fingerprint, provenance
+from scoring.metrics import best_threshold, measure
+from scoring.scorer import score
+
+log = logging.getLogger(__name__)
+
+Part = tuple[str, str]  # task, split
+
+
+def build_suite(suite) -> dict[Part, list[Item]]:
+    """Items of a suite config by (task, split). A file's items go by the task of their question."""
+    if suite.name == "file":
+        parts: dict[Part, list[Item]] = {}
+        for item in read_jsonl(suite.path):
+            parts.setdefault((item.task, "file"), []).append(item)
+        return parts
+    return {
+        (task, split): build(task, suite.protocol, split, suite.samples, suite.seed, suite.questions_per_graph)
+        for task, splits in suite.splits.items()
+        for split in splits
+    }
+
+
+def margins_table(items: Sequence[Item], margins, task: str, protocol: str, split: str) -> pd.DataFrame:
+    """One row a question: id, graph, task, protocol, split, label, margin, and its strata."""
+    rows = []
+    for item in items:
+        for question in item.questions:
+            strata = {f"stratum/{name}": value for name, value in question.strata.items()}
+            rows.append(
+                {"id": question.id, "graph": item.id, "task": task, "protocol": protocol, "split": split}
+                | {"label": question.label}
+                | strata
+            )
+    table = pd.DataFrame(rows)
+    table.insert(6, "margin", margins)
+    return table
+
+
+def evaluate_suite(
+    answerer: Answerer,
+    suite,
+    folder: Path,
+    settings,
+    thresholds: dict[str, float] | None = None,
+    described: dict | None = None,
+) -> dict:
+    """Score every part of a suite; write ``margins.parquet`` and ``metrics.json`` into ``folder``.
+
+    settings: the ``evaluation`` config node (token_budget, resamples).
+    thresholds: task → margin threshold tuned on validation, for the calibrated metrics.
+    described: what was scored (run, model), recorded with the metrics.
+    Returns the content of metrics.json.
+    """
+    started = time.monotonic()
+    thresholds = thresholds or {}
+    parts = build_suite(suite)
+    protocol = suite.get("protocol", "file")
+    tables = []
+    for (task, split), items in parts.items():
+        margins = score(answerer, items, settings.token_budget, description=f"{suite.name} {task}/{split}")
+        tables.append(margins_table(items, margins, task, protocol, split))
+    table = pd.concat(tables, ignore_index=True)
+    # String columns with gaps must not mix types on their way to parquet.
+    for column in table.columns[table.columns.str.startswith("stratum/")]:
+        if table[column].dtype == object:
+            table[column] = table[column].astype("string")
+    rows = []
+    for task, of_task in table.groupby("task", sort=False):
+        splits = list(of_task.groupby("split", sort=False))
+        for split, part in splits + ([("pooled", of_task)] if len(splits) > 1 else []):
+            row = {"task": task, "split": split, "protocol": protocol}
+            row |= measure(part["label"], part["margin"], part["graph"], thresholds.get(task), settings.resamples)
+            rows.append(row)
+    report = {
+        "suite": suite.name,
+        "rows": rows,
+        "data_fingerprint": {f"{task}/{split}": fingerprint(items) for (task, split), items in parts.items()},
+        "seconds": round(time.monotonic() - started, 1),
+        **(described or {}),
+        "provenance": provenance(),
+    }
+    write_parquet(folder / "margins.parquet", table)
+    write_json(folder / "metrics.json", report)
+    return report
+
+
+def tuned_thresholds(folder: Path) -> dict[str, float]:
+    """task → threshold that maximises balanced accuracy on the validation margins in ``folder``."""
+    table = pd.read_parquet(folder / "margins.parquet")
+    return {task: best_threshold(part["label"], part["margin"]) for task, part in table.groupby("task")}
+
+
+def already_scored(folder: Path, suite) -> bool:
+    """Whether ``folder`` holds this suite at this size, from the same data."""
+    if not (folder / "metrics.json").is_file() or not (folder / "margins.parquet").is_file():
+        return False
+    recorded = read_json(folder / "metrics.json")["data_fingerprint"]
+    return recorded == {f"{task}/{split}": fingerprint(items) for (task, split), items in build_suite(suite).items()}
+
+
+def summary_lines(report: dict) -> list[str]:
+    """One line a row, for people: accuracy beside balanced accuracy, MCC, AUROC and both Yes-rates."""
+
+    def show(value, digits=3):
+        return "  –  " if value is None else f"{value:.{digits}f}"
+
+    lines = [f"{report['suite']:<24} {'n':>6} {'acc':>6} {'bal':>6} {'MCC':>6} {'AUROC':>6} {'Yes':>6} {'label':>6}"]
+    for row in report["rows"]:
+        values = [row[k] for k in ("accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate", "label_yes_rate")]
+        name = f"{row['task']}/{row['split']}"
+        lines.append(f"{name:<24} {row['n']:>6} " + " ".join(f"{show(value):>6}" for value in values))
+    return lines

@@ -1,0 +1,66 @@
+"""Score items with a model: one margin a question, in one length-sorted pass."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from causal_tasks.items import Item
+from models.answerer import Answerer
+from models.packing import pack
+from models.prompts import EncodedItem
+
+
+class PromptTooLong(ValueError):
+    """Prompts exceed the model's context; nothing is truncated."""
+
+
+def score(answerer: Answerer, items: Sequence[Item], token_budget: int, description: str = "") -> np.ndarray:
+    """Margins logit(Yes) - logit(No), float32 [questions], in the order of items and their questions.
+
+    token_budget: most tokens (rows x width, padding included) in a batch; one row is always taken.
+    description: title of the progress bar; empty = no bar.
+    Raises PromptTooLong if any prompt exceeds the model's context.
+    """
+    format_ = answerer.prompt_format
+    encoded = format_.encode(items)
+    refuse_long_prompts(encoded, answerer.context_length)
+    first = np.cumsum([0] + [len(item.branches) for item in encoded])
+    margins = np.full(first[-1], np.nan, dtype=np.float32)
+    was_training = answerer.training
+    answerer.eval()
+    bar = tqdm(total=len(margins), desc=description, unit="question", disable=not description, smoothing=0.05)
+    with torch.inference_mode(), bar:
+        for indices in length_sorted_batches([item.length for item in encoded], token_budget):
+            batch = pack([encoded[i] for i in indices], format_.pad)
+            reading = answerer(batch.to(answerer.device))
+            values = (reading.log_yes - reading.log_no).cpu().numpy()
+            for row, i in enumerate(indices):
+                margins[first[i] : first[i + 1]] = values[row, : len(encoded[i].branches)]
+            bar.update(int(batch.asked.sum()))
+    answerer.train(was_training)
+    return margins
+
+
+def length_sorted_batches(lengths: Sequence[int], token_budget: int) -> Iterator[list[int]]:
+    """Indices in batches of similar length, longest first (so that too little memory shows at once)."""
+    batch: list[int] = []
+    for index in np.argsort(-np.asarray(lengths), kind="stable").tolist():
+        if batch and (len(batch) + 1) * lengths[batch[0]] > token_budget:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def refuse_long_prompts(encoded: Sequence[EncodedItem], context_length: int) -> None:
+    """Raise PromptTooLong with the count and the longest, if any prompt exceeds ``context_length`` tokens."""
+    lengths = [item.longest_prompt for item in encoded]
+    too_long = sum(length > context_length for length in lengths)
+    if too_long:
+        raise PromptTooLong(
+            f"{too_long} of {len(lengths)} items have prompts longer than the model's context of "
+            f"{context_length} tokens (the longest has {max(lengths)}); nothing was scored"
+        )

@@ -1,0 +1,50 @@
+"""Run the grid, five variants by default, and write the result tables.
+
+    python sweep.py                                  five variants at demo scale
+    python sweep.py seed=0,1,2 scale=cpu             more seeds, larger
+    python sweep.py protocol=corrected               the same losses on the corrected construction
+    python sweep.py scale=paper model=gemma3_270m hydra/launcher=slurm    on a GPU cluster
+
+Finished cells are skipped, interrupted ones go on. A failed cell does not stop the others: it is listed at the
+end and makes the exit status 1. Tables and figures: results/tables, results/figures.
+"""
+
+import logging
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from records.run_folder import RunFolder, RunFolderError
+from records.sweep_status import note_cell
+from reporting.sweep_callback import WriteTables
+from train import run
+from training.settings import check_settings
+
+log = logging.getLogger(__name__)
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="sweep")
+def main(cfg: DictConfig) -> None:
+    """One cell of the grid."""
+    folder = RunFolder(cfg.out)
+    note_cell("started", cfg.out)
+    try:
+        check_settings(cfg)
+        if folder.finished and not folder.changed(cfg):
+            log.info("%s: finished before, skipped", folder.path)
+            note_cell("skipped", cfg.out)
+            return
+        run(cfg)
+        note_cell("finished", cfg.out)
+    except Exception as error:  # whatever a cell dies of, the others must run
+        log.exception("%s: failed", folder.path)
+        note_cell("failed", cfg.out, f"{type(error).__name__}: {error}")
+        if not isinstance(error, RunFolderError):
+            folder.fail(cfg, error)
+
+
+if __name__ == "__main__":
+    main()
+    if WriteTables.failed:
+        sys.exit(f"{len(WriteTables.failed)} failed:\n" + "\n".join(WriteTables.failed))

@@ -1,0 +1,183 @@
+"""Many questions in one pass give the margins of separate prompts."""
+
+import itertools
+from types import SimpleNamespace
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from models.answerer import Answerer
+from models.loading import ModelError, choose_precision, load_answerer
+from models.packing import pack
+from models.prompts import PromptFormat
+from models.tiny import tiny_model, tiny_tokenizer
+
+
+def item(premise, *hypotheses):
+    return SimpleNamespace(
+        premise=premise, questions=[SimpleNamespace(hypothesis=h, label=i % 2 == 0) for i, h in enumerate(hypotheses)]
+    )
+
+
+# Longer than the tiny model's sliding window of 64 tokens, so that its two kinds of mask differ.
+LONG_PREMISE = " ".join(f"n{i} causes n{i + 1}." for i in range(14))
+ITEMS = [
+    item("Ab causes c1. c1 causes Q.", "Does Ab cause Q?", "Does Q cause Ab?", "Does c1 cause Q?"),
+    item("Z causes c1.", "Does Z cause c1?"),
+    item(LONG_PREMISE, "Does n0 cause n9?", "Are n1 and n3 d-separated given {n2}?"),
+]
+
+
+def tiny_llama(tokenizer, attention):
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+            num_attention_heads=4, num_key_value_heads=2, attn_implementation=attention,
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=list(itertools.product(("gemma3", "llama"), ("eager", "sdpa"))), ids="-".join)
+def answerer(request):
+    architecture, attention = request.param
+    torch.manual_seed(0)
+    tokenizer = tiny_tokenizer()
+    build = tiny_model if architecture == "gemma3" else tiny_llama
+    model = build(tokenizer, attention)
+    # The default initialisation is so small that all margins would be nearly equal.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 2:
+                parameter.mul_(8)
+    return Answerer(model, PromptFormat(tokenizer)).eval()
+
+
+def margins(answerer, items, **layout):
+    format_ = answerer.prompt_format
+    with torch.inference_mode():
+        reading = answerer(pack(format_.encode(items), format_.pad, **layout))
+    return reading.log_yes - reading.log_no
+
+
+def test_packed_margins_equal_separate_prompts(answerer):
+    assert answerer.verify(ITEMS, tolerance=1e-4) <= 1e-4
+
+
+def test_the_check_sees_a_wrong_margin(answerer, monkeypatch):
+    monkeypatch.setattr(answerer, "_attention_masks", lambda batch: answerer._as_mask(torch.ones_like(batch.visible())))
+    with pytest.raises(RuntimeError, match="not supported"):
+        answerer.verify(ITEMS, tolerance=1e-4)
+
+
+def test_margins_do_not_depend_on_padding_side_or_shared_prefix(answerer):
+    reference = margins(answerer, ITEMS)
+    for side, share in itertools.product(("left", "right"), (True, False)):
+        torch.testing.assert_close(
+            margins(answerer, ITEMS, padding_side=side, share_prefix=share), reference, atol=1e-4, rtol=0
+        )
+
+
+def test_margins_do_not_depend_on_the_rest_of_the_batch(answerer):
+    together = margins(answerer, ITEMS)
+    for row, alone in enumerate(ITEMS):
+        count = len(alone.questions)
+        torch.testing.assert_close(margins(answerer, [alone])[0], together[row, :count], atol=1e-4, rtol=0)
+
+
+def test_margins_differ_between_questions(answerer):
+    """Otherwise the equalities above would hold of a constant."""
+    values = margins(answerer, ITEMS)
+    assert (values[0, 0] - values[0, 1]).abs() > 1e-3
+
+
+def test_log_probabilities_are_over_the_full_vocabulary(answerer):
+    format_ = answerer.prompt_format
+    with torch.inference_mode():
+        reading = answerer(pack(format_.encode(ITEMS[:1]), format_.pad))
+        text = format_.text(ITEMS[0].premise, ITEMS[0].questions[1].hypothesis)
+        tokens = torch.tensor([format_.tokenizer(text, add_special_tokens=False).input_ids])
+        log_p = answerer.language_model(tokens).logits[0, -1].log_softmax(-1)
+    torch.testing.assert_close(reading.log_yes[0, 1], log_p[format_.yes], atol=1e-4, rtol=0)
+
+
+def test_whole_sequence_gives_the_same_answers_and_every_logit(answerer):
+    format_ = answerer.prompt_format
+    endings = 1 + len(format_.ending)
+    batch = pack(format_.encode(ITEMS, answered=True), format_.pad, endings=endings, share_prefix=False)
+    with torch.inference_mode():
+        reading = answerer(batch, whole_sequence=True)
+    torch.testing.assert_close(reading.log_yes - reading.log_no, margins(answerer, ITEMS), atol=1e-4, rtol=0)
+    assert reading.logits.shape[:2] == batch.tokens.shape
+
+
+def test_parents_predict_their_tokens(answerer):
+    """Every token but a row's first is predicted from the token before it in its own prompt."""
+    format_ = answerer.prompt_format
+    encoded = format_.encode(ITEMS, answered=True)
+    batch = pack(encoded, format_.pad, endings=1 + len(format_.ending), share_prefix=False)
+    for row, tree in enumerate(encoded):
+        for k, branch in enumerate(tree.branches):
+            text = list(tree.shared + branch)
+            column = int(batch.answers[row, k]) + 1 + len(format_.ending)
+            walked = []
+            while column >= 0:
+                walked.append(int(batch.tokens[row, column]))
+                column = int(batch.parents[row, column])
+            assert walked[::-1] == text
+
+
+def test_gradients_flow_through_the_shared_prefix(answerer):
+    """The prefix is computed once for all rows, but its keys and values are trained as if for each."""
+    format_ = answerer.prompt_format
+    weight = answerer.language_model.model.layers[0].self_attn.k_proj.weight
+    gradients = []
+    for share in (True, False):
+        reading = answerer(pack(format_.encode(ITEMS), format_.pad, share_prefix=share))
+        gradients.append(torch.autograd.grad((reading.log_yes - reading.log_no).sum(), weight)[0])
+    assert gradients[0].abs().max() > 1e-4
+    torch.testing.assert_close(gradients[0], gradients[1], atol=1e-4, rtol=1e-3)
+
+
+TINY = {
+    "name": "tiny", "name_or_path": None, "gguf_package": None, "revision": None, "random_architecture": True,
+    "device": "cpu", "precision": "fp32", "attention": "auto", "quantization": "none",
+}  # fmt: skip
+
+
+def test_a_local_folder_loads_by_name_or_path(tmp_path):
+    first, _ = load_answerer(OmegaConf.create(TINY))
+    first.language_model.save_pretrained(tmp_path)
+    first.prompt_format.tokenizer.save_pretrained(tmp_path)
+    again, loaded = load_answerer(OmegaConf.create(TINY | {"name_or_path": str(tmp_path)}))
+    assert loaded["source"] == str(tmp_path)
+    torch.testing.assert_close(margins(again, ITEMS), margins(first, ITEMS))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name_or_path": "/nowhere/at/all", "random_architecture": False}, "model.name_or_path"),
+        ({"random_architecture": False}, "model.name_or_path"),
+        ({"gguf_package": "no_such_package"}, "not installed"),
+        ({"quantization": "4bit"}, "CUDA"),
+    ],
+)
+def test_models_that_cannot_be_had_are_refused_by_key(change, message):
+    with pytest.raises(ModelError, match=message):
+        load_answerer(OmegaConf.create(TINY | change))
+
+
+def test_missing_adapter_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="adapter_model.safetensors"):
+        load_answerer(OmegaConf.create(TINY), adapter=tmp_path)
+
+
+def test_precision_follows_the_hardware(monkeypatch):
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert choose_precision("auto", cpu) == "bf16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert choose_precision("auto", cpu) == "fp32"
+    assert choose_precision("bf16", cpu) == "bf16"

@@ -1,0 +1,94 @@
+"""Fine-tune one variant, score it, save it.
+
+    python train.py                                        semantic loss, transitivity, demo scale
+    python train.py loss=semantic schedule=cosine          another lambda schedule
+    python train.py task=dseparation loss=cross_entropy    another task and loss
+    python train.py experiment=dseparation_semantic        a variant of the paper, as released
+    python train.py -m seed=0,1,2                          several runs
+    python train.py resume=true                            go on after an interruption
+    torchrun --nproc-per-node=4 train.py scale=paper       several GPUs
+
+Most used keys: task, loss, schedule, model, scale, experiment, protocol (released | corrected), seed, out,
+task.questions_per_graph, training.samples. All of them, with comments: conf/train.yaml.
+"""
+
+import logging
+import os
+import sys
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from models.answerer import Answerer
+from models.loading import ModelError, load_answerer
+from models.prompts import PromptError
+from records.files import read_json
+from records.run_folder import RunFolder, RunFolderError, identity
+from records.tracking import Tracker
+from scoring.evaluation import already_scored, evaluate_suite, summary_lines, tuned_thresholds
+from scoring.scorer import PromptTooLong
+from training.fine_tune import TRAINED, fine_tune
+from training.settings import SettingsError, build_loss, build_schedule, check_settings
+
+log = logging.getLogger(__name__)
+
+# Errors whose message says all that the user needs.
+USER_ERRORS = (SettingsError, RunFolderError, ModelError, PromptError, PromptTooLong)
+
+
+def run(cfg: DictConfig) -> RunFolder:
+    """Train (unless ``training.enabled=false``) and score on every suite of ``cfg.suites``; return the folder."""
+    check_settings(cfg)
+    loss, schedule = build_loss(cfg), build_schedule(cfg)
+    folder = RunFolder(cfg.out)
+    first_process = os.environ.get("RANK", "0") == "0"
+    if first_process:
+        folder.open(cfg)
+        log.info("\n%s", OmegaConf.to_yaml(cfg, resolve=True))
+    facts = identity(cfg)
+    tracking = cfg.tracking if first_process else {"mode": "disabled"}
+    config = OmegaConf.to_container(cfg, resolve=True)
+    with Tracker(tracking, folder.path, str(folder.path), "train", config) as tracker:
+        if not cfg.training.enabled:
+            answerer, facts["loaded"] = load_answerer(cfg.model)
+        elif (folder.adapter / TRAINED).is_file():
+            answerer, facts["loaded"] = load_answerer(cfg.model, adapter=folder.adapter)
+            facts["training"] = read_json(folder.adapter / TRAINED)
+        else:
+            answerer, facts["loaded"] = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed)
+            facts["training"] = fine_tune(cfg, answerer, loss, schedule, folder, tracker)
+        if first_process:
+            score_seconds = score_suites(cfg, answerer, folder, tracker)
+            facts["seconds"] = {"train": facts.get("training", {}).get("seconds", 0.0), "score": score_seconds}
+            folder.finish(facts)
+            log.info("run: %s", folder.path)
+    return folder
+
+
+def score_suites(cfg: DictConfig, answerer: Answerer, folder: RunFolder, tracker: Tracker) -> float:
+    """Score every suite that is not scored yet, validation first: it tunes the thresholds. Returns seconds spent."""
+    thresholds: dict[str, float] = {}
+    seconds = 0.0
+    for name, suite in sorted(cfg.suites.items(), key=lambda entry: entry[0] != "validation"):
+        target = folder.evaluation(name)
+        if not already_scored(target, suite):
+            evaluate_suite(answerer, suite, target, cfg.evaluation, thresholds, described={"run": str(folder.path)})
+        report = read_json(target / "metrics.json")
+        seconds += report["seconds"]
+        log.info("\n%s", "\n".join(summary_lines(report)))
+        tracker.report(report)
+        if name == "validation":
+            thresholds = tuned_thresholds(target)
+    return round(seconds, 1)
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(cfg: DictConfig) -> None:
+    try:
+        run(cfg)
+    except USER_ERRORS as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

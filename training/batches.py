@@ -1,0 +1,110 @@
+"""Items → batches: token trees for the model, and the questions' structure for the losses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import Dataset
+
+from causal_tasks.items import Item
+from losses import Answers
+from losses import Sequence as TextSequence
+from models.answerer import Reading
+from models.packing import PackedBatch, pack
+from models.prompts import EncodedItem, PromptFormat
+
+PACKED = tuple(PackedBatch.__dataclass_fields__)
+STRUCTURE = ("labels", "source", "target", "given", "adjacency", "nodes", "labelled")
+
+
+@dataclass(frozen=True)
+class TrainingExample:
+    """One graph: its token tree, its questions, and whether a loss may read its labels."""
+
+    encoded: EncodedItem
+    item: Item
+    labelled: bool = True
+
+
+class GraphDataset(Dataset):
+    """Tokenised items; index → TrainingExample.
+
+    answered: branches end with the true answer and the turn's ending (losses over the whole sequence).
+    unlabelled: number of leading items whose labels are withheld from the losses.
+    """
+
+    def __init__(self, items: Sequence[Item], prompt_format: PromptFormat, answered: bool, unlabelled: int = 0):
+        self.examples = [
+            TrainingExample(encoded, item, labelled=i >= unlabelled)
+            for i, (encoded, item) in enumerate(zip(prompt_format.encode(items, answered), items))
+        ]
+        self.lengths = [example.encoded.length for example in self.examples]
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, index: int) -> TrainingExample:
+        return self.examples[index]
+
+
+class Collator:
+    """Lists of TrainingExample → one flat dict of tensors (what accelerate can move and split)."""
+
+    def __init__(self, prompt_format: PromptFormat, answered: bool):
+        self.pad = prompt_format.pad
+        self.answered = answered
+        self.endings = 1 + len(prompt_format.ending) if answered else 0
+
+    def __call__(self, examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:
+        packed = pack(
+            [example.encoded for example in examples],
+            self.pad,
+            endings=self.endings,
+            share_prefix=not self.answered,
+        )
+        return {name: getattr(packed, name) for name in PACKED} | structure(examples)
+
+
+def structure(examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:
+    """Labels and query structure of G examples as the tensors that ``losses.Answers`` describes."""
+    graphs = [example.item.graph for example in examples]
+    count = len(examples)
+    most_questions = max(len(example.item.questions) for example in examples)
+    most_nodes = max(len(graph.nodes) for graph in graphs)
+    batch = {
+        "labels": torch.zeros(count, most_questions, dtype=torch.bool),
+        "source": torch.zeros(count, most_questions, dtype=torch.long),
+        "target": torch.zeros(count, most_questions, dtype=torch.long),
+        "given": torch.zeros(count, most_questions, most_nodes, dtype=torch.bool),
+        "adjacency": torch.zeros(count, most_nodes, most_nodes, dtype=torch.bool),
+        "nodes": torch.tensor([len(graph.nodes) for graph in graphs]),
+        "labelled": torch.tensor([example.labelled for example in examples]),
+    }
+    for g, (example, graph) in enumerate(zip(examples, graphs)):
+        index = {node: i for i, node in enumerate(graph.nodes)}
+        for cause, effect in graph.edges:
+            batch["adjacency"][g, index[cause], index[effect]] = True
+        for k, labelled in enumerate(example.item.questions):
+            batch["labels"][g, k] = labelled.label
+            batch["source"][g, k] = index[labelled.question.source]
+            batch["target"][g, k] = index[labelled.question.target]
+            for node in labelled.question.given:
+                batch["given"][g, k, index[node]] = True
+    return batch
+
+
+def answers_of(batch: dict[str, torch.Tensor], reading: Reading) -> Answers:
+    """What the model said, with what the losses need to judge it."""
+    return Answers(
+        log_yes=reading.log_yes,
+        log_no=reading.log_no,
+        valid=batch["asked"],
+        **{name: batch[name] for name in STRUCTURE},
+    )
+
+
+def sequence_of(batch: dict[str, torch.Tensor], reading: Reading) -> TextSequence | None:
+    """The whole text's logits, for losses that read it; None if only the answers were read."""
+    if reading.logits is None:
+        return None
+    return TextSequence(reading.logits, batch["tokens"], batch["parents"], batch["branch"] >= 0)

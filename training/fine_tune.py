@@ -1,0 +1,164 @@
+"""From a config and an answerer to a fine-tuned adapter."""
+
+import itertools
+import json
+import logging
+import math
+import os
+import time
+
+from omegaconf import DictConfig
+from transformers import TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from causal_tasks.items import Item
+from causal_tasks.suites import build, sample
+from losses.loss import Loss
+from models.answerer import Answerer
+from records.files import write_json, write_text
+from records.provenance import fingerprint
+from records.run_folder import RunFolder
+from records.tracking import Tracker
+from schedulers import Schedule
+from scoring.metrics import measure
+from scoring.scorer import refuse_long_prompts, score
+from training.batches import Collator, GraphDataset
+from training.settings import SettingsError
+from training.trainer import CausalTrainer, save_adapter
+
+log = logging.getLogger(__name__)
+
+# The probe's questions are validation questions, but not those that thresholds are tuned on.
+PROBE_SEED = 1
+# Facts about a training that ended, beside its adapter; an adapter without them is unfinished.
+TRAINED = "training.json"
+
+
+def fine_tune(
+    cfg: DictConfig, answerer: Answerer, loss: Loss, schedule: Schedule, folder: RunFolder, tracker: Tracker
+) -> dict:
+    """Train the answerer's adapter in place, and save it to ``folder.adapter``.
+
+    Goes on from the last checkpoint in ``folder.checkpoints`` if there is one.
+    Returns facts for the run's record: samples, share of Yes, steps, seconds, data fingerprint.
+    """
+    started = time.monotonic()
+    items = training_items(cfg)
+    labels = [question.label for item in items for question in item.questions]
+    yes_share = sum(labels) / len(labels)
+    try:
+        loss.prepare(items)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    dataset = GraphDataset(
+        items, answerer.prompt_format, loss.needs_sequence, int(cfg.data.unlabelled_fraction * len(items))
+    )
+    refuse_long_prompts([example.encoded for example in dataset.examples], answerer.context_length)
+    log.info("training on %d questions about %d graphs, %.1f %% Yes", len(labels), len(items), 100 * yes_share)
+
+    trainer = CausalTrainer(
+        answerer,
+        _arguments(cfg, folder),
+        dataset,
+        Collator(answerer.prompt_format, loss.needs_sequence),
+        loss,
+        schedule,
+        probe=_probe(cfg),
+        probe_every=cfg.probe.every,
+        sampler=cfg.data.sampler,
+        on_log=_log_writer(folder, tracker),
+    )
+    checkpoint = get_last_checkpoint(str(folder.checkpoints)) if folder.checkpoints.is_dir() else None
+    if checkpoint:
+        log.info("going on from %s", checkpoint)
+    trainer.train(resume_from_checkpoint=checkpoint)
+    facts = {
+        "samples": len(labels),
+        "graphs": len(items),
+        "yes_share": yes_share,
+        "steps": trainer.state.global_step,
+        "seconds": round(time.monotonic() - started, 1),
+        "data_fingerprint": fingerprint(items),
+    }
+    if trainer.is_world_process_zero():
+        save_adapter(answerer, folder.adapter)
+        write_json(folder.adapter / TRAINED, facts)
+    return facts
+
+
+def training_items(cfg: DictConfig) -> list[Item]:
+    """The training set of a config; with ``data.yes_share``, items are drawn in order until both quotas are full."""
+    source = (cfg.task.name, cfg.protocol, "train")
+    samples, share = cfg.training.samples, cfg.data.yes_share
+    if share is None:
+        return build(*source, samples, cfg.seed, cfg.task.questions_per_graph)
+    quota = {True: round(share * samples), False: samples - round(share * samples)}
+    items = []
+    for index in itertools.count():
+        item = sample(*source, cfg.seed, index)
+        label = item.questions[0].label
+        if quota[label]:
+            quota[label] -= 1
+            items.append(item)
+            if len(items) == samples:
+                return items
+
+
+def _arguments(cfg: DictConfig, folder: RunFolder) -> TrainingArguments:
+    settings = cfg.training
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    graphs, rest = divmod(settings.batch_size, settings.accumulation * processes)
+    if rest:
+        raise SettingsError(
+            f"training.batch_size={settings.batch_size}: must be a multiple of training.accumulation="
+            f"{settings.accumulation} x {processes} processes"
+        )
+    return TrainingArguments(
+        output_dir=str(folder.checkpoints),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=graphs,
+        gradient_accumulation_steps=settings.accumulation,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.learning_rate_schedule,
+        warmup_steps=settings.warmup_steps,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_gradient_norm,
+        logging_steps=settings.log_every,
+        logging_first_step=True,
+        save_steps=settings.checkpoint_every,
+        save_total_limit=2,
+        seed=cfg.seed,
+        use_cpu=cfg.model.device == "cpu",
+        remove_unused_columns=False,
+        # The collator's batches are small; forked workers would not pay.
+        dataloader_num_workers=0,
+        dataloader_pin_memory=False,
+        report_to="none",
+    )
+
+
+def _probe(cfg: DictConfig):
+    """A function answerer → share of Yes, balanced accuracy, majority share on held-out balanced questions."""
+    items = build(cfg.task.name, "corrected", "validation", cfg.probe.samples, PROBE_SEED, 4)
+    labels = [question.label for item in items for question in item.questions]
+
+    def probe(answerer: Answerer) -> dict[str, float]:
+        row = measure(labels, score(answerer, items, cfg.evaluation.token_budget), resamples=0)
+        return {name: row[name] for name in ("yes_rate", "balanced_accuracy", "majority_share", "auroc")}
+
+    return probe
+
+
+def _log_writer(folder: RunFolder, tracker: Tracker):
+    """Write the whole log anew each time: after a resume it is the checkpoint's, then goes on."""
+
+    def write(history: list[dict], step: int) -> None:
+        lines = (json.dumps({k: v for k, v in entry.items() if not _is_nan(v)}) for entry in history)
+        write_text(folder.training_log, "".join(line + "\n" for line in lines))
+        tracker.log(history[-1], step)
+
+    return write
+
+
+def _is_nan(value) -> bool:
+    return isinstance(value, float) and math.isnan(value)

@@ -1,0 +1,111 @@
+"""Refuse settings that are out of range or contradict each other, before any work."""
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue
+
+from losses.loss import Loss
+from schedulers import Schedule
+
+
+class SettingsError(ValueError):
+    """One line that names the key and what is allowed."""
+
+
+CHOICES = {
+    "task.name": ("transitivity", "dseparation"),
+    "protocol": ("released", "corrected"),
+    "data.sampler": ("shuffled", "balanced"),
+    "model.device": ("auto", "cuda", "cpu"),
+    "model.precision": ("auto", "bf16", "fp32"),
+    "model.attention": ("auto", "eager", "sdpa"),
+    "model.quantization": ("none", "4bit"),
+    "training.learning_rate_schedule": ("cosine", "linear", "constant_with_warmup"),
+    "tracking.mode": ("online", "offline", "disabled"),
+}
+# key: (low, high, whole number?)
+RANGES = {
+    "seed": (0, 2**31 - 1, True),
+    "task.questions_per_graph": (1, 64, True),
+    "data.unlabelled_fraction": (0.0, 0.999, False),
+    "data.yes_share": (0.001, 0.999, False),
+    "lora.rank": (1, 1024, True),
+    "lora.alpha": (0.001, 4096, False),
+    "lora.dropout": (0.0, 0.999, False),
+    "training.samples": (1, 10**8, True),
+    "training.epochs": (1, 1000, True),
+    "training.batch_size": (1, 10**5, True),
+    "training.accumulation": (1, 10**4, True),
+    "training.learning_rate": (1e-9, 1.0, False),
+    "training.warmup_steps": (0, 10**7, True),
+    "training.weight_decay": (0.0, 1.0, False),
+    "training.max_gradient_norm": (1e-6, 1e6, False),
+    "training.log_every": (1, 10**7, True),
+    "training.checkpoint_every": (1, 10**7, True),
+    "probe.samples": (2, 10**6, True),
+    "probe.every": (1, 10**7, True),
+    "evaluation.token_budget": (1, 10**8, True),
+    "evaluation.resamples": (0, 10**6, True),
+}
+NULLABLE = {"data.yes_share"}
+
+
+def check_settings(cfg: DictConfig) -> None:
+    """Raise SettingsError for the first setting of a composed config that cannot be run.
+
+    Keys that the config does not have (evaluate.py has fewer) are not looked at.
+    """
+    try:
+        OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise SettingsError(str(error).splitlines()[0]) from error
+    for key, allowed in CHOICES.items():
+        value = OmegaConf.select(cfg, key, default=allowed[0])
+        if value not in allowed:
+            raise SettingsError(f"{key}={value}: must be one of {', '.join(allowed)}")
+    for key, (low, high, whole) in RANGES.items():
+        value = OmegaConf.select(cfg, key, default=low)
+        if value is None and key in NULLABLE:
+            continue
+        number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        if not number or not low <= value <= high:
+            kind = "a whole number" if whole else "a number"
+            raise SettingsError(f"{key}={value}: must be {kind} from {low} to {high}")
+    if "training" in cfg:
+        _check_combinations(cfg)
+
+
+def _check_combinations(cfg: DictConfig) -> None:
+    questions = cfg.task.questions_per_graph
+    if cfg.protocol == "released":
+        if questions != 1:
+            raise SettingsError(
+                f"task.questions_per_graph={questions}: protocol=released asks 1 question a graph; use protocol=corrected"
+            )
+        if cfg.data.yes_share is not None:
+            raise SettingsError("data.yes_share: protocol=released has its own label shares; use protocol=corrected")
+    if cfg.data.sampler == "balanced" and questions != 1:
+        raise SettingsError(f"data.sampler=balanced: needs task.questions_per_graph=1, not {questions}")
+    if cfg.data.yes_share is not None and questions != 1:
+        raise SettingsError(f"data.yes_share: needs task.questions_per_graph=1, not {questions}")
+    if not cfg.training.enabled and cfg.data.unlabelled_fraction:
+        raise SettingsError("data.unlabelled_fraction: means nothing with training.enabled=false")
+
+
+def build_loss(cfg: DictConfig) -> Loss:
+    """Instantiate ``cfg.loss``; raises SettingsError if it refuses its settings."""
+    return _instantiate("loss", cfg.loss)
+
+
+def build_schedule(cfg: DictConfig) -> Schedule:
+    """Instantiate ``cfg.schedule``; raises SettingsError if it refuses its settings."""
+    return _instantiate("schedule", cfg.schedule)
+
+
+def _instantiate(group: str, node: DictConfig):
+    try:
+        return instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        raise SettingsError(f"{group}: {str(cause).splitlines()[0]}") from error

@@ -1,0 +1,177 @@
+"""transformers' Trainer with a causal loss, a lambda schedule and a probe."""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from peft import load_peft_weights, set_peft_model_state_dict
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from losses.loss import Loss
+from models.answerer import Answerer
+from models.packing import PackedBatch
+from records.files import write_text
+from schedulers import LearningState, Schedule
+from training.batches import PACKED, Collator, GraphDataset, answers_of, sequence_of
+from training.sampling import LengthGroupedSampler, class_balance_weights
+
+SCHEDULE_STATE = "lambda_schedule.json"
+LOSS_WEIGHTS = "loss_parameters.json"
+
+
+class CausalTrainer(Trainer):
+    """Fine-tunes an Answerer.
+
+    loss: reads answers (and, if it says so, the whole text's logits) and lambda.
+    schedule: gives lambda; asked once an optimisation step, at progress step / (steps - 1).
+    probe: called every ``probe_every`` steps with the answerer in evaluation mode; returns the
+        measures to be logged, ``majority_share`` among them.
+    sampler: "shuffled", or "balanced" (Yes and No equally often; one question a graph).
+    """
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        arguments: TrainingArguments,
+        dataset: GraphDataset,
+        collator: Collator,
+        loss: Loss,
+        schedule: Schedule,
+        probe: Callable[[Answerer], dict[str, float]],
+        probe_every: int,
+        sampler: str = "shuffled",
+        on_log: Callable[[dict, int], None] | None = None,
+    ):
+        self.loss = loss
+        self.schedule = schedule
+        self.probe = probe
+        self.probe_every = probe_every
+        self.sampler = sampler
+        self._since_log: dict[str, list[float]] = defaultdict(list)
+        self._last_parts: dict[str, float] = {}
+        self._prediction_entropy: float | None = None
+        super().__init__(model=answerer, args=arguments, train_dataset=dataset, data_collator=collator)
+        self.loss_is_scaled_for_ga = False
+        self.current_lambda = schedule(0.0)
+        self.loss.to(self.args.device)
+        self.add_callback(_Steps(self, on_log))
+
+    def _get_train_sampler(self, train_dataset=None) -> LengthGroupedSampler:
+        dataset = self.train_dataset
+        weights = None
+        if self.sampler == "balanced":
+            weights = class_balance_weights([example.item.questions[0].label for example in dataset.examples])
+        graphs = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGroupedSampler(dataset.lengths, graphs, self.args.seed, weights)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        batch = PackedBatch(**{name: inputs[name] for name in PACKED})
+        reading = model(batch, whole_sequence=self.loss.needs_sequence)
+        parts = self.loss(answers_of(inputs, reading), sequence_of(inputs, reading), self.current_lambda)
+        self._note(parts, reading, batch)
+        return (parts["total"], reading) if return_outputs else parts["total"]
+
+    def _note(self, parts, reading, batch) -> None:
+        self._last_parts = {name: float(value.detach()) for name, value in parts.items()}
+        for name, value in self._last_parts.items():
+            self._since_log[f"loss/{name}"].append(value)
+        with torch.no_grad():
+            yes = torch.sigmoid(reading.log_yes - reading.log_no)[batch.asked].mean()
+            self._prediction_entropy = float(torch.special.entr(torch.stack([yes, 1 - yes])).sum())
+        self._since_log["prediction_entropy"].append(self._prediction_entropy)
+
+    def advance_lambda(self, majority_share: float | None) -> None:
+        """Show the schedule what the step just done looked like and take lambda for the next."""
+        steps = max(self.state.max_steps - 1, 1)
+        progress = min(self.state.global_step / steps, 1.0)
+        self.schedule.observe(
+            LearningState(
+                step=self.state.global_step,
+                progress=progress,
+                majority_share=majority_share,
+                prediction_entropy=self._prediction_entropy,
+                losses=self._last_parts,
+            )
+        )
+        self.current_lambda = self.schedule(progress)
+
+    def run_probe(self) -> dict[str, float]:
+        """The probe's measures of the model as it is now, also written to the log."""
+        answerer = self.accelerator.unwrap_model(self.model)
+        answerer.eval()
+        measures = self.probe(answerer)
+        answerer.train()
+        self.log({f"probe/{name}": value for name, value in measures.items()})
+        return measures
+
+    def log(self, logs, start_time=None) -> None:
+        if "loss" in logs:
+            logs |= {name: sum(values) / len(values) for name, values in self._since_log.items()}
+            logs["lambda"] = self.used_lambda
+            self._since_log.clear()
+        logs["progress"] = self.state.global_step / max(self.state.max_steps, 1)
+        super().log(logs, start_time)
+
+    # Checkpoints hold the adapter alone: the base model's weights never change.
+
+    def _save(self, output_dir: str | None = None, state_dict=None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_adapter(self.accelerator.unwrap_model(self.model), folder)
+        write_text(folder / SCHEDULE_STATE, json.dumps(self.schedule.state_dict() | {"lambda": self.current_lambda}))
+        learned = {name: value.tolist() for name, value in self.loss.state_dict().items()}
+        write_text(folder / LOSS_WEIGHTS, json.dumps(learned))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
+        folder = Path(resume_from_checkpoint)
+        language_model = self.accelerator.unwrap_model(model or self.model).language_model
+        set_peft_model_state_dict(language_model, load_peft_weights(str(folder), device=str(self.args.device)))
+        state = json.loads((folder / SCHEDULE_STATE).read_text())
+        self.current_lambda = state.pop("lambda")
+        self.schedule.load_state_dict(state)
+        learned = json.loads((folder / LOSS_WEIGHTS).read_text())
+        own = self.loss.state_dict()
+        self.loss.load_state_dict({name: torch.tensor(value).to(own[name]) for name, value in learned.items()})
+
+    def create_optimizer(self, *args, **kwargs):
+        optimizer = super().create_optimizer(*args, **kwargs)
+        learned = [p for p in self.loss.parameters() if p.requires_grad]
+        known = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if learned and id(learned[0]) not in known:
+            optimizer.add_param_group({"params": learned, "weight_decay": 0.0})
+        return optimizer
+
+
+class _Steps(TrainerCallback):
+    """What happens around each optimisation step: probe, lambda, log."""
+
+    def __init__(self, trainer: CausalTrainer, on_log: Callable[[dict, int], None] | None):
+        self.trainer = trainer
+        self.on_log_written = on_log
+        trainer.used_lambda = trainer.current_lambda
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if state.global_step == 0:
+            self.trainer.run_probe()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        due = state.global_step % self.trainer.probe_every == 0 or state.global_step == state.max_steps
+        share = self.trainer.run_probe()["majority_share"] if due else None
+        self.trainer.used_lambda = self.trainer.current_lambda
+        self.trainer.advance_lambda(share)
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if self.on_log_written is not None and state.is_world_process_zero:
+            self.on_log_written(state.log_history, state.global_step)
+
+
+def save_adapter(answerer: Answerer, folder: Path) -> None:
+    """Write the adapter as safetensors with its peft configuration."""
+    answerer.language_model.save_pretrained(str(folder), safe_serialization=True)
+    # peft writes a model card with empty headings; ours is written with the run.
+    card = folder / "README.md"
+    if card.exists():
+        os.remove(card)
