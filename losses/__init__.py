@@ -3,12 +3,14 @@
 from losses.answers import Answers, Sequence
 from losses.baselines import Focal, LabelSmoothing, LogitAdjusted, Margin, WeightedCrossEntropy
 from losses.cross_entropy import CrossEntropy
+from losses.exact_semantic import ExactSemantic
 from losses.loss import Loss
 from losses.semantic import Semantic
 
 __all__ = [
     "Answers",
     "CrossEntropy",
+    "ExactSemantic",
     "Focal",
     "LabelSmoothing",
     "LogitAdjusted",
