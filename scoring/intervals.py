@@ -56,8 +56,8 @@ def design_effect(outcomes: np.ndarray, clusters: np.ndarray) -> float:
     return max(1.0, float(clustered / independent))
 
 
-def resample_weights(clusters: int, resamples: int, seed: int, chunk_elements: int = 2_000_000) -> Iterator[np.ndarray]:
-    """Yield bootstrap weights [b, clusters] (float32), in chunks that fit in cache-sized memory; b sums to resamples.
+def resample_weights(clusters: int, resamples: int, seed: int, chunk_elements: int = 250_000) -> Iterator[np.ndarray]:
+    """Yield bootstrap weights [b, clusters] (float32), in chunks that fit the processor's cache; b sums to resamples.
 
     Row r says how often each cluster was drawn when `clusters` of them are drawn with replacement.
     """

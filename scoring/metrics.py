@@ -156,7 +156,8 @@ class _Auroc:
                 beaten = cumulative[self.below]
                 if self.ties:
                     beaten = (beaten + cumulative[self.not_above]) / 2
-                result[index] = yes @ beaten / total
+                # einsum, because the threads of a BLAS dot product cost more than they save at this size.
+                result[index] = np.einsum("i,i", yes, beaten) / total
         return result
 
 
