@@ -6,6 +6,7 @@ from losses.cross_entropy import CrossEntropy
 from losses.exact_semantic import ExactSemantic
 from losses.loss import Loss
 from losses.semantic import Semantic
+from losses.semantic_distance import SemanticDistance
 
 __all__ = [
     "Answers",
@@ -17,6 +18,7 @@ __all__ = [
     "Loss",
     "Margin",
     "Semantic",
+    "SemanticDistance",
     "Sequence",
     "WeightedCrossEntropy",
 ]
