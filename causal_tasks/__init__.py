@@ -1,0 +1,1 @@
+"""Causal questions in words: graphs, questions, oracles, suites and files. Nothing here imports torch."""

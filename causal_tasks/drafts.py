@@ -1,0 +1,100 @@
+"""Items before they have names: graphs over the integers 0..n-1, and the seeded dressing of them in words."""
+
+import hashlib
+import random
+import string
+from dataclasses import dataclass, field, replace
+
+from causal_tasks.graphs import CausalGraph
+from causal_tasks.items import Item, LabelledQuestion
+from causal_tasks.questions import Question, say_premise, say_question
+
+ALPHABET = string.ascii_letters + string.digits
+
+# A graph with its names belongs to one family of splits for good, whatever the seed: half of all, a quarter, a quarter.
+_FAMILIES = ("train", "train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class DraftQuestion:
+    source: int
+    target: int
+    given: tuple[int, ...]
+    label: bool
+    strata: dict[str, int | str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[int, int, tuple[int, ...]]:
+        return self.source, self.target, self.given
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Edges in the order they are told; every node is named by some edge or hidden pair."""
+
+    nodes: int
+    edges: tuple[tuple[int, int], ...]
+    questions: tuple[DraftQuestion, ...]
+    hidden: tuple[tuple[int, int], ...] = ()
+
+    def with_more_questions(self, pool: list[DraftQuestion], count: int, rng: random.Random) -> "Draft":
+        """Up to `count` distinct questions in random order, this draft's first question among them.
+
+        As many Yes as No (an odd count has one more of the first question's label); fewer than `count` where the
+        pool has too few of either. Questions come in opposite pairs of one stratum where the pool has such a pair.
+        """
+        asked = [self.questions[0]]
+        waiting = {label: [q for q in pool if q.label == label and q.key != asked[0].key] for label in (True, False)}
+        for questions in waiting.values():
+            rng.shuffle(questions)
+        while len(asked) < count and (left := waiting[not asked[-1].label]):
+            opens_pair = len(asked) % 2 == 0
+            alike = 0 if opens_pair else next((i for i, q in enumerate(left) if q.strata == asked[-1].strata), 0)
+            asked.append(left.pop(alike))
+        if len(asked) < count and len(asked) % 2 and len(asked) > 1:
+            asked.pop()
+        rng.shuffle(asked)
+        return replace(self, questions=tuple(asked))
+
+
+def generator(*key: str | int) -> random.Random:
+    """A private generator whose stream depends on the key alone."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
+    return random.Random(int.from_bytes(digest, "big"))
+
+
+def random_name(rng: random.Random, shortest: int, longest: int) -> str:
+    """Letters and digits drawn with replacement; the length is uniform over shortest..longest."""
+    return "".join(rng.choices(ALPHABET, k=rng.randint(shortest, longest)))
+
+
+def distinct_names(rng: random.Random, count: int, shortest: int, longest: int) -> list[str]:
+    names: dict[str, None] = {}
+    while len(names) < count:
+        names[random_name(rng, shortest, longest)] = None
+    return list(names)
+
+
+def family(graph: CausalGraph) -> str:
+    """The one of train, validation and test that a named graph belongs to, whatever the order of its sentences.
+
+    Splits draw only graphs of their own family, so that no text is shared between them by construction.
+    """
+    told = repr((sorted(graph.edges), sorted(graph.hidden)))
+    return _FAMILIES[hashlib.blake2b(told.encode(), digest_size=1).digest()[0] % len(_FAMILIES)]
+
+
+def named_graph(draft: Draft, names: list[str]) -> CausalGraph:
+    return CausalGraph(*(tuple((names[a], names[b]) for a, b in pairs) for pairs in (draft.edges, draft.hidden)))
+
+
+def dress(draft: Draft, graph: CausalGraph, names: list[str], task: str, item_id: str) -> Item:
+    """The draft in words; question k has the id `{item_id}-{k}`."""
+    questions = []
+    for k, asked in enumerate(draft.questions):
+        given = tuple(names[node] for node in asked.given)
+        question = Question(task, names[asked.source], names[asked.target], given)
+        questions.append(
+            LabelledQuestion(f"{item_id}-{k}", say_question(question), asked.label, question, dict(asked.strata))
+        )
+    return Item(item_id, say_premise(graph), tuple(questions), graph, task)

@@ -1,0 +1,81 @@
+"""What the graph entails: the correct oracle (networkx) and the one of the release, with its fault."""
+
+import networkx as nx
+
+from causal_tasks.graphs import CausalGraph
+from causal_tasks.questions import Question
+
+
+def answer(graph: CausalGraph, question: Question) -> bool:
+    """True = Yes. Transitivity: a directed path exists; d-separation: m-separation when causes are hidden.
+
+    Raises:
+        ValueError: a name the graph does not have, or d-separation asked of a cyclic graph, of a node and itself
+            or of a node in the conditioning set (networkx's own reason is quoted).
+    """
+    for name in (question.source, question.target, *question.given):
+        if name not in graph.nodes:
+            raise ValueError(f"unknown node {name!r}: the graph has {', '.join(graph.nodes)}")
+    if question.task == "transitivity":
+        return nx.has_path(graph.to_networkx(), question.source, question.target)
+    try:
+        return nx.is_d_separator(graph.canonical_dag(), question.source, question.target, set(question.given))
+    except nx.NetworkXError as error:
+        raise ValueError(f"d-separation is undefined for {question}: {error}") from error
+
+
+def released_answer(graph: CausalGraph, question: Question, unblocked_reversed_chain: bool = True) -> bool:
+    """The oracle of the release, total on every graph (audit A4).
+
+    Repeated names make cyclic graphs and questions about a node and itself; the released oracle answers those too:
+    "Does P cause P?" is Yes, and P is not d-separated from P. A name without an edge is d-separated from the rest.
+
+    Args:
+        unblocked_reversed_chain: a path that walks a chain against its arrows (`C <- B <- A`) is never blocked by B,
+            so that "Are C and A d-separated given {B}?" on `A causes B. B causes C.` is labelled No (fault A4).
+            False blocks it, which is correct d-separation on a DAG.
+    """
+    source, target, given = question.source, question.target, set(question.given)
+    parents = {name: set() for name in (*graph.nodes, source, target, *given)}
+    children = {name: set() for name in parents}
+    for cause, effect in graph.edges:
+        parents[effect].add(cause)
+        children[cause].add(effect)
+    if question.task == "transitivity":
+        return target in _closure({source}, children)
+    if source == target:
+        return False
+    opens_collider = _closure(given, parents)
+    # Breadth first over open simple paths from the source; a path stops growing where it is blocked.
+    paths = [(source,)]
+    while paths:
+        longer = []
+        for path in paths:
+            node = path[-1]
+            for following in parents[node] | children[node]:
+                if following in path:
+                    continue
+                if len(path) > 1:
+                    if path[-2] in parents[node] and following in parents[node]:
+                        blocked = node not in opens_collider
+                    elif following in children[node] or not unblocked_reversed_chain:
+                        blocked = node in given
+                    else:
+                        blocked = False
+                    if blocked:
+                        continue
+                if following == target:
+                    return False
+                longer.append((*path, following))
+        paths = longer
+    return True
+
+
+def _closure(start: set[str], step: dict[str, set[str]]) -> set[str]:
+    """The start and everything reached from it along `step`."""
+    reached, frontier = set(start), list(start)
+    while frontier:
+        new = step[frontier.pop()] - reached
+        reached |= new
+        frontier.extend(new)
+    return reached

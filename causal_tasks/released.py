@@ -1,0 +1,155 @@
+"""The released construction of arXiv:2605.05438, its faults as named switches.
+
+Everything here follows what the paper's public artefacts do; nothing is corrected unless a switch says so.
+"""
+
+import random
+from dataclasses import dataclass
+
+from causal_tasks.drafts import distinct_names, random_name
+from causal_tasks.graphs import CausalGraph
+from causal_tasks.items import Item, LabelledQuestion
+from causal_tasks.oracles import released_answer
+from causal_tasks.questions import Question, say_premise, say_question
+
+TRAINING_SPLITS = ("train", "validation", "in_distribution")
+
+
+@dataclass(frozen=True)
+class ReleasedFaults:
+    """The faults of the released data; every switch is on in the release.
+
+    Args:
+        unblocked_reversed_chain: (A4) the d-separation oracle does not block a chain walked against its arrows.
+            About 26 % of the truly d-separated training queries are labelled No, about 4 % of all labels.
+        lost_separators: (A5) shuffling drops the full stops between sentences, so that validation reads no edge in
+            any premise of `shuffled` and answers No to all but "Does P cause P?"; samples it disagrees with are
+            drawn again. Only about 0.2 % Yes are left, instead of 18 %, and the text holds one run-on sentence.
+        repeated_names: (A6) names are drawn independently, so that two nodes may share one. It is then one node:
+            about 10 % of the chains of 7-15 become cyclic, `reversed` gets its only Yes labels, and a question may
+            ask about a node and itself.
+        ordered_queries: (A6) a chain is always asked from an earlier to a later node. `length` is then 100 % Yes
+            and `reversed` all but 100 % No; off, either order is asked, and each has about half of both.
+    """
+
+    unblocked_reversed_chain: bool = True
+    lost_separators: bool = True
+    repeated_names: bool = True
+    ordered_queries: bool = True
+
+
+@dataclass(frozen=True)
+class _Chains:
+    """Chains of `shortest`..`longest` nodes; each edge is flipped with one probability drawn from `flips`."""
+
+    shortest: int
+    longest: int
+    flips: tuple[float, ...]
+    name_lengths: tuple[int, int] = (1, 3)
+    shuffled: bool = False
+
+
+@dataclass(frozen=True)
+class _Density:
+    """Random DAGs of `shortest`..`longest` nodes with n-1 .. `most_edges`*n edges."""
+
+    shortest: int
+    longest: int
+    lowest: float
+    highest: float
+    most_edges: int
+    name_lengths: tuple[int, int] = (1, 3)
+
+
+_CONSTRUCTIONS = {
+    "transitivity": {split: _Chains(3, 6, (0.0, 0.3, 0.5)) for split in TRAINING_SPLITS}
+    | {
+        "length": _Chains(7, 15, (0.0,)),
+        "reversed": _Chains(7, 15, (1.0,)),
+        "shuffled": _Chains(7, 15, (0.5,), shuffled=True),
+        "long_names": _Chains(3, 6, (0.5,), name_lengths=(8, 10)),
+    },
+    "dseparation": {split: _Density(3, 6, 0.3, 0.6, most_edges=3) for split in TRAINING_SPLITS}
+    | {"branching": _Density(7, 15, 0.7, 1.2, most_edges=5)},
+}
+SPLITS = {task: tuple(constructions) for task, constructions in _CONSTRUCTIONS.items()}
+LARGEST_GIVEN = 3
+_MOST_TARGETS = 5
+
+
+def draw(task: str, split: str, faults: ReleasedFaults, rng: random.Random, item_id: str) -> Item:
+    """One released sample with its one question.
+
+    Raises:
+        KeyError: a split that was not released for the task (see SPLITS).
+    """
+    construction = _CONSTRUCTIONS[task][split]
+    draw_one = _draw_chain if task == "transitivity" else _draw_separation
+    return draw_one(construction, faults, rng, item_id)
+
+
+def _names(count: int, lengths: tuple[int, int], faults: ReleasedFaults, rng: random.Random) -> list[str]:
+    if faults.repeated_names:
+        return [random_name(rng, *lengths) for _ in range(count)]
+    return distinct_names(rng, count, *lengths)
+
+
+def _draw_chain(chains: _Chains, faults: ReleasedFaults, rng: random.Random, item_id: str) -> Item:
+    while True:
+        length = rng.randint(chains.shortest, chains.longest)
+        names = _names(length, chains.name_lengths, faults, rng)
+        flip = rng.choice(chains.flips)
+        edges = [(b, a) if rng.random() < flip else (a, b) for a, b in zip(names, names[1:])]
+        asked = rng.sample(range(length), 2)
+        if faults.ordered_queries:
+            asked.sort()
+        question = Question("transitivity", *(names[node] for node in asked))
+        if chains.shuffled:
+            rng.shuffle(edges)
+        graph = CausalGraph(tuple(edges))
+        label = released_answer(graph, question)
+        premise = say_premise(graph)
+        if chains.shuffled and faults.lost_separators:
+            premise = premise.replace(". ", " ")
+            # Validation reads the text: one sentence that is none, hence no edge, hence Yes only from a node to itself.
+            if label != (question.source == question.target):
+                continue
+        strata = {"chain_length": length, "distance": abs(asked[0] - asked[1])}
+        labelled = LabelledQuestion(f"{item_id}-0", say_question(question), label, question, strata)
+        return Item(item_id, premise, (labelled,), graph, "transitivity")
+
+
+def _draw_separation(density: _Density, faults: ReleasedFaults, rng: random.Random, item_id: str) -> Item:
+    n, order = random_dag(density.shortest, density.longest, density.lowest, density.highest, density.most_edges, rng)
+    names = _names(n, density.name_lengths, faults, rng)
+    graph = CausalGraph(tuple((names[a], names[b]) for a, b in order))
+    source, target = rng.sample(names, 2)
+    others = [name for name in names if name not in (source, target)]
+    given = rng.sample(others, rng.randint(0, min(LARGEST_GIVEN, len(others))))
+    question = Question("dseparation", source, target, tuple(set(given)))
+    label = released_answer(graph, question, faults.unblocked_reversed_chain)
+    strata = {"nodes": n, "edges": len(order), "given_size": len(question.given)}
+    labelled = LabelledQuestion(f"{item_id}-0", say_question(question), label, question, strata)
+    return Item(item_id, say_premise(graph), (labelled,), graph, "dseparation")
+
+
+def random_dag(
+    shortest: int, longest: int, lowest: float, highest: float, most_edges: int, rng: random.Random
+) -> tuple[int, list[tuple[int, int]]]:
+    """The released random DAG over 0..n-1, told cause by cause in topological order.
+
+    Density d ~ U(lowest, highest); each node gets min(int(n*d), 5) random later targets; if that leaves fewer than
+    n-1 edges, every node without an outgoing edge is joined to its successor; drawn again unless n-1..most_edges*n.
+    """
+    while True:
+        n = rng.randint(shortest, longest)
+        targets = min(int(n * rng.uniform(lowest, highest)), _MOST_TARGETS)
+        edges = []
+        for node in range(n):
+            later = range(node + 1, n)
+            edges += [(node, target) for target in rng.sample(later, min(targets, len(later)))]
+        if len(edges) < n - 1:
+            causes = {cause for cause, _ in edges}
+            edges += [(node, node + 1) for node in range(n - 1) if node not in causes]
+        if n - 1 <= len(edges) <= most_edges * n:
+            return n, edges

@@ -1,0 +1,128 @@
+"""Training sets and evaluation suites under both protocols.
+
+Sample i depends only on (task, protocol, split, seed, i). Splits:
+train, validation, in_distribution (the test split of the training distribution), length, branching, reversed,
+shuffled, long_names.
+"""
+
+from functools import lru_cache
+from itertools import islice
+
+from causal_tasks import dseparation, released, transitivity
+from causal_tasks.drafts import Draft, distinct_names, dress, family, generator, named_graph
+from causal_tasks.items import Item
+from causal_tasks.questions import TASKS
+from causal_tasks.released import ReleasedFaults
+
+PROTOCOLS = ("released", "corrected")
+TRAINING_SPLITS = ("train", "validation")
+EVALUATION_SPLITS = ("in_distribution", "length", "branching", "reversed", "shuffled", "long_names")
+SPLITS = TRAINING_SPLITS + EVALUATION_SPLITS
+
+# The five suites of the paper as (task, split) under protocol=released.
+PUBLISHED_SUITE = (
+    ("transitivity", "length"),
+    ("dseparation", "branching"),
+    ("transitivity", "reversed"),
+    ("transitivity", "shuffled"),
+    ("transitivity", "long_names"),
+)
+
+_CORRECTED = {"transitivity": transitivity, "dseparation": dseparation}
+_BLOCK = 4
+
+
+def available_splits(task: str, protocol: str) -> tuple[str, ...]:
+    """The splits that exist; the release has only those of PUBLISHED_SUITE and the training distribution.
+
+    Raises:
+        ValueError: unknown task or protocol.
+    """
+    _one_of("task", task, TASKS)
+    _one_of("protocol", protocol, PROTOCOLS)
+    return released.SPLITS[task] if protocol == "released" else SPLITS
+
+
+def sample(
+    task: str,
+    protocol: str,
+    split: str,
+    seed: int,
+    index: int,
+    questions_per_graph: int = 1,
+    faults: ReleasedFaults | None = None,
+) -> Item:
+    """Item `index` alone.
+
+    Args:
+        questions_per_graph: K. Corrected items hold K questions, half Yes and half No (fewer where the graph has
+            too few of either); the released protocol is K = 1.
+        faults: released only; None switches every fault on.
+
+    Raises:
+        ValueError: unknown task, protocol or split, K < 1, K > 1 under `released`, `faults` under `corrected`, or a
+            negative index.
+    """
+    _one_of("split", split, available_splits(task, protocol), f" for task={task} protocol={protocol}")
+    if questions_per_graph < 1 or index < 0:
+        raise ValueError(f"questions_per_graph >= 1 and index >= 0, not {questions_per_graph} and {index}")
+    item_id = f"{task}-{protocol}-{split}-{seed}-{index:06d}"
+    rng = generator(task, protocol, split, seed, index)
+    if protocol == "released":
+        if questions_per_graph != 1:
+            raise ValueError(f"the released protocol asks one question per graph, not {questions_per_graph}")
+        return released.draw(task, split, faults or ReleasedFaults(), rng, item_id)
+    if faults is not None:
+        raise ValueError("the corrected protocol has no released faults to switch")
+    draft = _block(task, split, seed, index // _BLOCK, questions_per_graph)[index % _BLOCK]
+    lengths = (8, 10) if split == "long_names" else (1, 3)
+    wanted = split if split in TRAINING_SPLITS else "test"
+    while True:
+        names = distinct_names(rng, draft.nodes, *lengths)
+        graph = named_graph(draft, names)
+        if family(graph) == wanted:
+            return dress(draft, graph, names, task, item_id)
+
+
+def build(
+    task: str,
+    protocol: str,
+    split: str,
+    n: int,
+    seed: int,
+    questions_per_graph: int = 1,
+    faults: ReleasedFaults | None = None,
+) -> list[Item]:
+    """The first items that together hold `n` questions; the last may hold fewer than it was drawn with.
+
+    Raises:
+        ValueError: n < 1, or as `sample`.
+    """
+    if n < 1:
+        raise ValueError(f"n is a number of questions >= 1, not {n}")
+    items, left = [], n
+    while left:
+        item = sample(task, protocol, split, seed, len(items), questions_per_graph, faults)
+        if len(item.questions) > left:
+            item = Item(item.id, item.premise, tuple(islice(item.questions, left)), item.graph, item.task)
+        items.append(item)
+        left -= len(item.questions)
+    return items
+
+
+@lru_cache(maxsize=64)
+def _block(task: str, split: str, seed: int, block: int, questions_per_graph: int) -> list[Draft]:
+    """The four drafts of one block; they share their strata, so that each stratum holds as many Yes as No."""
+    rng = generator("block", task, split, seed, block, questions_per_graph)
+    return _CORRECTED[task].draw_block(split, questions_per_graph, rng)
+
+
+def yes_share(items: list[Item]) -> float:
+    """The share of Yes among all labels, 0..1."""
+    labels = [question.label for item in items for question in item.questions]
+    return sum(labels) / len(labels)
+
+
+def _one_of(what: str, value: str, allowed: tuple[str, ...], where: str = "") -> None:
+    if value not in allowed:
+        raise ValueError(f"unknown {what} {value!r}{where}; allowed: {', '.join(allowed)}")
