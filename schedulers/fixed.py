@@ -2,7 +2,7 @@
 
 Each moves from ``start`` to ``end`` after staying at ``start`` for the first ``hold`` share of
 training. At progress 0 lambda is exactly ``start``, at progress 1 exactly ``end``, and it never leaves
-the interval between them.
+the interval between them. All but ``Cyclic`` are monotone.
 """
 
 from __future__ import annotations
@@ -108,3 +108,21 @@ class WarmupLinear(FixedSchedule):
 
     def shape(self, x: float) -> float:
         return min(1.0, x * (1 - self.hold) / self.warmup)
+
+
+class Cyclic(FixedSchedule):
+    """``cycles`` equal cycles, each rising in a straight line from start to end and then staying there.
+
+    Cyclical annealing (Fu et al. 2019, arXiv:1903.10145). ramp: share of a cycle that the rise takes,
+    in (0, 1]. lambda jumps back to start at the beginning of each cycle.
+    """
+
+    def __init__(self, start: float, end: float, hold: float = 0.0, cycles: int = 4, ramp: float = 0.5) -> None:
+        super().__init__(start, end, hold)
+        if not isinstance(cycles, int) or isinstance(cycles, bool) or cycles < 1:
+            raise ValueError(f"schedule.cycles must be a whole number >= 1, got {cycles!r}")
+        self.cycles = cycles
+        self.ramp = require_number("schedule.ramp", ramp, 0, 1, open_low=True)
+
+    def shape(self, x: float) -> float:
+        return min(1.0, (x * self.cycles) % 1.0 / self.ramp)

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedulers import Constant, Cosine, Exponential, LearningState, Linear, Step, WarmupLinear
+from schedulers import Constant, Cosine, Cyclic, Exponential, LearningState, Linear, Step, WarmupLinear
 
 MOVING = [Linear, Cosine, Exponential, Step, WarmupLinear]
 positive = st.floats(1e-6, 1e3)
 share = st.floats(0, 1)
 
 
-@pytest.mark.parametrize("schedule", MOVING)
+@pytest.mark.parametrize("schedule", [*MOVING, Cyclic])
 @given(start=positive, end=positive, hold=st.floats(0, 0.8))
 def test_exact_at_both_ends_and_during_hold(schedule, start, end, hold):
     made = schedule(start, end, hold)
@@ -41,6 +41,19 @@ def test_values_by_hand():
     assert Linear(0.3, 0.0)(1.0) == 0.0
 
 
+def test_cycles_by_hand():
+    cyclic = Cyclic(0.0, 1.0, cycles=2, ramp=0.5)
+    assert [cyclic(p) for p in (0.0, 0.125, 0.25, 0.4, 0.5, 0.625, 1.0)] == [0.0, 0.5, 1.0, 1.0, 0.0, 0.5, 1.0]
+
+
+@given(share, share)
+def test_cycles_repeat_and_stay_between_the_ends(position, start):
+    cyclic = Cyclic(start, 1.0, cycles=4)
+    values = [cyclic(position / 4 * 0.999 + cycle / 4) for cycle in range(4)]
+    assert values == pytest.approx([values[0]] * 4, abs=1e-9)
+    assert start <= min(values) <= max(values) <= 1.0
+
+
 def test_fixed_schedules_ignore_the_learning_state():
     schedule = Linear(0.05, 0.30)
     schedule.observe(LearningState(step=1, progress=0.1, majority_share=1.0))
@@ -63,6 +76,8 @@ def test_fixed_schedules_ignore_the_learning_state():
         (lambda: Constant(0.3, 0.4), "schedule.end must equal schedule.start"),
         (lambda: Step(0.1, 0.3, steps=0), "schedule.steps must be a whole number >= 1"),
         (lambda: WarmupLinear(0.1, 0.3, hold=0.5, warmup=0.6), r"schedule.warmup must be a number in \(0, 0.5\]"),
+        (lambda: Cyclic(0.1, 0.3, cycles=0), "schedule.cycles must be a whole number >= 1"),
+        (lambda: Cyclic(0.1, 0.3, ramp=0.0), r"schedule.ramp must be a number in \(0, 1\]"),
         (lambda: Linear(0.1, 0.3)(1.5), r"progress must be a number in \[0, 1\]"),
     ],
 )
