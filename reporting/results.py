@@ -36,7 +36,8 @@ class ResultsError(ValueError):
 
 @dataclass(frozen=True)
 class Run:
-    """One run. `info` is its run.json; `trained_on` in `key` is the protocol of its training data.
+    """One run. `info` is its run.json; `trained_on` in `key` is the protocol of its training data and the number
+    of questions a graph in it (released-k1): only runs that agree in it are compared.
 
     `log` has one row a logged step (step, progress, lambda, loss, loss/..., probe/...); None for an untrained model.
     """
@@ -48,10 +49,11 @@ class Run:
     @property
     def key(self) -> dict:
         info = self.info
+        k = info.get("questions_per_graph")
         return {
             "scale": info["scale"],
             "model": info["model"],
-            "trained_on": info["protocol"],
+            "trained_on": info["protocol"] if k is None else f"{info['protocol']}-k{k}",
             "variant": info["variant"],
             "seed": str(info["seed"]),
         }
@@ -116,7 +118,9 @@ def load(folder: str | Path) -> Results:
         if not run_rows:
             results.problems.append(f"{run_folder.relative_to(folder)}: finished, but nothing under evaluation/")
     results.runs.sort(key=_order)
-    results.measured = pd.DataFrame([row for run in results.runs for row in rows[run.folder]])
+    results.measured = pd.DataFrame(
+        [row for run in results.runs for row in _with_pooled(rows[run.folder])]
+    )
     return results
 
 
@@ -173,6 +177,18 @@ def _read_run(folder: Path) -> tuple[Run, list[dict]]:
                 raise ResultsError(f"{path}: a row lacks {', '.join(missing)}")
             rows.append(about | {"suite": path.parent.name} | _flat(row))
     return run, rows
+
+
+def _with_pooled(rows: list[dict]) -> list[dict]:
+    """A task with a single split is its own pool: evaluate.py writes the row once, the tables look for "pooled"."""
+    parts: dict[tuple, list[dict]] = {}
+    for row in rows:
+        parts.setdefault((row["suite"], row["task"], row["protocol"]), []).append(row)
+    return [
+        row
+        for part in parts.values()
+        for row in (part if any(r["split"] == "pooled" for r in part) else [*part, part[0] | {"split": "pooled"}])
+    ]
 
 
 def _flat(row: dict) -> dict:

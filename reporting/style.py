@@ -48,7 +48,7 @@ def readable(name: str) -> str:
 
 
 def heading(group: dict) -> str:
-    return f"{group['model']}, scale {group['scale']}, trained on the {group['trained_on']} protocol"
+    return f"{group['model']}, scale {group['scale']}, trained on {group['trained_on']}"
 
 
 def legend_below(figure: Figure, axes, columns: int = 4) -> None:

@@ -17,7 +17,8 @@ READING = (
     "`suites`: *paper's own* are the released files, *released* is their construction rebuilt with its faults, "
     "*corrected* is the same five suites without the faults and balanced to 50 % Yes. "
     "`mean` is over the five suites, `own task` over all items of the variant's task, `adversarial` over its minimal "
-    "pairs. `trained on` is the protocol of the training data, `seconds` the wall time of training and scoring. "
+    "pairs. `trained on` is the protocol of the training data and its questions a graph (k), `seconds` the wall time of "
+    "training and scoring. "
 )
 
 

@@ -36,7 +36,8 @@ def loss_terms(runs: list[Run], group: dict) -> Figure | None:
         axis.set(title=f"{readable(variant)} (seed {run.info['seed']})", xlabel="share of training", xlim=(0, 1))
         axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
         axis.set_ylabel("loss (nats)")
-        if "lambda" in log and log["lambda"].max() > 0:
+        # Lambda weighs a second term; beside a single one it says nothing.
+        if sum(name in log for name in terms) > 2 and "lambda" in log and log["lambda"].max() > 0:
             right = axis.twinx()
             points = log.dropna(subset="lambda")
             right.plot(points["progress"], points["lambda"], color=LAMBDA_COLOUR, lw=1.2, ls=":")
@@ -79,7 +80,7 @@ def collapse_over_training(runs: list[Run], group: dict) -> Figure | None:
 
 
 def _is_loss(name: str) -> bool:
-    return name == "loss" or name.startswith("loss/")
+    return name == "loss" or (name.startswith("loss/") and name != "loss/total")
 
 
 def _smooth(values: pd.Series) -> pd.Series:
