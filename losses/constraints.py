@@ -60,12 +60,16 @@ def constraint_queries(task: str, nodes: Sequence[Node], context: Iterable[Node]
     _check(task, len(nodes))
     context = frozenset(context)
     if len(set(nodes)) < len(nodes) or context & set(nodes):
-        raise ValueError(f"nodes and context must be different nodes, got {list(nodes)} and {sorted(map(str, context))}")
+        raise ValueError(
+            f"nodes and context must be different nodes, got {list(nodes)} and {sorted(map(str, context))}"
+        )
     if task == "transitivity":
         if context:
             raise ValueError("transitivity questions have no conditioning set, so context must be empty")
         return [(i, j, context) for i, j in permutations(nodes, 2)]
-    return [(i, j, context | inner) for i, j in combinations(nodes, 2) for inner in _subsets(set(nodes) - {i, j}, nodes)]
+    return [
+        (i, j, context | inner) for i, j in combinations(nodes, 2) for inner in _subsets(set(nodes) - {i, j}, nodes)
+    ]
 
 
 def axioms(task: str, size: int) -> tuple[int, list[Clause]]:

@@ -30,9 +30,7 @@ def entailed_loss(answers: Answers) -> Tensor:
     return masked_mean(-torch.where(answers.labels, yes, no), answers.supervised)
 
 
-def group_losses(
-    log_yes: Tensor, log_no: Tensor, groups: Rows[Rows[Group]], circuit: Circuit
-) -> Tensor:
+def group_losses(log_yes: Tensor, log_no: Tensor, groups: Rows[Rows[Group]], circuit: Circuit) -> Tensor:
     """-log p(constraint) of each group, shape [number of groups] (families first), nats, >= 0.
 
     Xu et al. 2018 (arXiv:1711.11157), definition 1: -log sum over the worlds x that satisfy alpha of

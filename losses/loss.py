@@ -68,7 +68,9 @@ def yes_share(items: Rows[Item]) -> float:
     labels = [question.label for item in items for question in item.questions]
     share = sum(labels) / len(labels)
     if not 0 < share < 1:
-        raise ValueError(f"the training labels are all {'Yes' if share else 'No'}; a loss that reweights them needs both")
+        raise ValueError(
+            f"the training labels are all {'Yes' if share else 'No'}; a loss that reweights them needs both"
+        )
     return share
 
 

@@ -115,9 +115,7 @@ class SemanticDistance(Loss):
         if not any(self.weights.values()):
             raise ValueError("loss.weights must have at least one weight above 0")
         self.gamma = require_number("loss.gamma", gamma, 0, 1, open_low=True, open_high=True)
-        self.learning_rate_factor = require_number(
-            "loss.learning_rate_factor", learning_rate_factor, open_low=True
-        )
+        self.learning_rate_factor = require_number("loss.learning_rate_factor", learning_rate_factor, open_low=True)
         self.base = CrossEntropy(base, class_weights)
         self.needs_sequence = self.base.needs_sequence
         self.active = [part for part in PARTS if self.weights[part] > 0]

@@ -49,7 +49,13 @@ class Schedule:
 
 
 def require_number(
-    key: str, value: object, low: float = 0.0, high: float = math.inf, *, open_low: bool = False, open_high: bool = False
+    key: str,
+    value: object,
+    low: float = 0.0,
+    high: float = math.inf,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
 ) -> float:
     """``value`` as a float; ValueError unless it is a finite number between ``low`` and ``high``."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -41,7 +41,9 @@ def random_sequence(seed=0, rows=3, length=6, vocabulary=11, dtype=torch.float64
     if rows > 1:
         valid[1, -2:] = False
     return Sequence(
-        logits=torch.randn(rows, length, vocabulary, generator=generator, dtype=torch.float64).to(dtype).requires_grad_(),
+        logits=torch.randn(rows, length, vocabulary, generator=generator, dtype=torch.float64)
+        .to(dtype)
+        .requires_grad_(),
         tokens=torch.randint(vocabulary, (rows, length), generator=generator),
         parents=parents,
         valid=valid,

@@ -117,7 +117,12 @@ def test_groups_are_those_of_a_slow_search(data):
     task = data.draw(st.sampled_from(["transitivity", "dseparation"]))
     nodes = range(5)
     family = constraint_queries(task, data.draw(st.permutations(nodes))[:3])
-    pool = [(i, j, frozenset(g)) for i, j in permutations(nodes, 2) for r in (0, 1) for g in combinations(set(nodes) - {i, j}, r)]
+    pool = [
+        (i, j, frozenset(g))
+        for i, j in permutations(nodes, 2)
+        for r in (0, 1)
+        for g in combinations(set(nodes) - {i, j}, r)
+    ]
     if task == "transitivity":
         pool = [query for query in pool if not query[2]]
     extra = data.draw(st.lists(st.sampled_from(pool), max_size=20, unique=True))

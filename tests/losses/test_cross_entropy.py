@@ -67,7 +67,9 @@ def test_released_counts_padding_and_sequence_does_not(answers, sequence):
 
 def test_sequence_cross_entropy_by_hand():
     # one text of two tokens, uniform logits over 4 tokens: -log(1/4)
-    text = Sequence(torch.zeros(1, 2, 4), torch.tensor([[3, 1]]), torch.tensor([[-1, 0]]), torch.ones(1, 2, dtype=torch.bool))
+    text = Sequence(
+        torch.zeros(1, 2, 4), torch.tensor([[3, 1]]), torch.tensor([[-1, 0]]), torch.ones(1, 2, dtype=torch.bool)
+    )
     assert sequence_cross_entropy(text, torch.tensor([True])).item() == pytest.approx(math.log(4))
 
 
@@ -153,7 +155,10 @@ def test_log_p_is_normalised_over_yes_and_no(answers):
     [
         (lambda: CrossEntropy("answers"), "loss.target must be one of answer, sequence, released"),
         (lambda: Semantic("exact"), "loss.target must be one of"),
-        (lambda: CrossEntropy("answer", {"yes": -1.0, "no": 1.0}), r"loss.class_weights.yes must be a number in \(0, inf\)"),
+        (
+            lambda: CrossEntropy("answer", {"yes": -1.0, "no": 1.0}),
+            r"loss.class_weights.yes must be a number in \(0, inf\)",
+        ),
         (lambda: CrossEntropy("answer", {"yes": 1.0}), "exactly the keys yes and no"),
         (lambda: Semantic("answer", {"yes": 1.0, "no": float("nan")}), "loss.class_weights.no"),
     ],

@@ -31,12 +31,19 @@ def batch(queries, log_yes, log_no, *, edges=(), nodes=4, labels=None, labelled=
     adjacency = torch.zeros(1, nodes, nodes, dtype=torch.bool)
     for i, j in edges:
         adjacency[0, i, j] = True
-    index = lambda side: torch.tensor([[q[side] for q in queries] + [0] * padding])
-    pad = lambda values: torch.cat([values, values.new_zeros(padding)])[None]
+
+    def index(side):
+        return torch.tensor([[q[side] for q in queries] + [0] * padding])
+
+    def pad(values):
+        return torch.cat([values, values.new_zeros(padding)])[None]
+
     return Answers(
         log_yes=pad(log_yes),
         log_no=pad(log_no),
-        labels=torch.zeros(1, total, dtype=torch.bool) if labels is None else torch.tensor([labels + [False] * padding]),
+        labels=torch.zeros(1, total, dtype=torch.bool)
+        if labels is None
+        else torch.tensor([labels + [False] * padding]),
         valid=torch.arange(total)[None] < asked,
         source=index(0),
         target=index(1),
@@ -143,7 +150,9 @@ def test_the_mean_is_over_groups():
 def test_facts_rule_out_the_worlds_that_deny_a_stated_edge():
     queries = constraint_queries("transitivity", range(3))
     _, yes, no = random_logs(6, 3)
-    semantic = _semantic(prepared("transitivity", knowledge="axioms_and_facts"), batch(queries, yes, no, edges=[(0, 1)]))
+    semantic = _semantic(
+        prepared("transitivity", knowledge="axioms_and_facts"), batch(queries, yes, no, edges=[(0, 1)])
+    )
     clauses = [*axioms("transitivity", 3)[1], (1 + queries.index((0, 1, frozenset())),)]
     torch.testing.assert_close(semantic, -brute_force(yes, no, clauses))
 

@@ -87,7 +87,9 @@ def test_every_two_non_isomorphic_dags_up_to_five_nodes_are_separated(size, dtyp
     nodes = torch.full((len(graphs),), size)
     phi = embed(graphs, nodes).double()
     # separated means: further apart than rounding can put two copies of one graph, with room to spare
-    rounding = max((phi - embed(graphs[:, order][:, :, order], nodes)).norm(dim=1).max() for order in permutations(range(size)))
+    rounding = max(
+        (phi - embed(graphs[:, order][:, :, order], nodes)).norm(dim=1).max() for order in permutations(range(size))
+    )
     share = (torch.pdist(phi) > 50 * rounding).double().mean()
     assert share == 1.0, f"separated {share:.6f}; nearest {torch.pdist(phi).min():.2e}, rounding {rounding:.2e}"
 

@@ -17,7 +17,10 @@ def answers_on(pairs, logit, *, nodes=4, edges=((0, 1), (1, 2), (0, 3)), labelle
     """Two graphs with the same edges and questions; logit: [2, K] of p(Yes)."""
     graph = nx.DiGraph(edges)
     count = len(pairs)
-    pad = lambda rows, fill: torch.cat([rows, rows.new_full((2, padding), fill)], 1)
+
+    def pad(rows, fill):
+        return torch.cat([rows, rows.new_full((2, padding), fill)], 1)
+
     labels = torch.tensor([[nx.has_path(graph, i, j) for i, j in pairs]] * 2)
     sides = torch.tensor(pairs).T
     adjacency = torch.zeros(2, nodes, nodes, dtype=torch.bool)
@@ -61,7 +64,10 @@ def slow_distance(answers, gamma=0.5):
                 true[pair] = truth[pair]
             n = torch.tensor(size)
             embedding.append((embed(believed, n, gamma) - embed(true, n, gamma)).square().sum())
-    mean = lambda values: sum(values) / len(values) if values else torch.zeros((), dtype=torch.float64)
+
+    def mean(values):
+        return sum(values) / len(values) if values else torch.zeros((), dtype=torch.float64)
+
     return dict(zip(PARTS, map(mean, (node, direction, transitivity, embedding)), strict=True))
 
 

@@ -93,7 +93,9 @@ def test_no_wind_up_after_a_long_collapse():
     """However long lambda was at its maximum, it falls as soon and as fast after recovery."""
 
     def after(length):
-        learner = lambda step, value: {"majority_share": 1.0 if step <= length else 0.55}
+        def learner(step, value):
+            return {"majority_share": 1.0 if step <= length else 0.55}
+
         values = simulate(AdaptiveCollapse(), learner)
         return values[length : length + 200]
 
@@ -104,7 +106,9 @@ def test_no_wind_up_after_a_long_collapse():
 
 
 def test_hysteresis_ignores_a_share_between_the_thresholds():
-    wobble = lambda step, value: {"majority_share": 0.82 + 0.06 * (-1) ** step}
+    def wobble(step, value):
+        return {"majority_share": 0.82 + 0.06 * (-1) ** step}
+
     calm = AdaptiveCollapse(start=0.05)
     assert set(simulate(calm, wobble)) == {0.05}
     alarmed = AdaptiveCollapse(start=0.05)
@@ -132,7 +136,9 @@ def test_a_learner_that_cannot_be_helped_leaves_lambda_at_its_maximum():
 
 
 def test_the_curve_does_not_depend_on_the_number_of_steps():
-    learner = lambda step, value: {"majority_share": 1.0}
+    def learner(step, value):
+        return {"majority_share": 1.0}
+
     coarse, fine = simulate(AdaptiveCollapse(), learner, 100), simulate(AdaptiveCollapse(), learner, 10_000)
     assert coarse[10] == pytest.approx(fine[1000], rel=1e-9)
 
@@ -175,7 +181,9 @@ def test_pid_damps_the_swings_of_dual_ascent():
 
 def test_the_derivative_answers_a_rise_and_not_a_fall():
     def peak(before, after):
-        step_change = lambda step, value: {"losses": {"semantic": before if step < 100 else after}}
+        def step_change(step, value):
+            return {"losses": {"semantic": before if step < 100 else after}}
+
         with_d, without = (
             simulate(Lagrangian(target=0.4, maximum=9.0, derivative=d), step_change, 200) for d in (1.0, 0.0)
         )
@@ -188,7 +196,10 @@ def test_the_derivative_answers_a_rise_and_not_a_fall():
 def test_lagrangian_does_not_wind_up():
     """A violation that stays high pins lambda at its maximum; once it is met, lambda falls at once."""
     schedule = Lagrangian(target=0.1, maximum=0.5, smoothing=0.0)
-    learner = lambda step, value: {"losses": {"semantic": 2.0 if step <= 1500 else 0.0}}
+
+    def learner(step, value):
+        return {"losses": {"semantic": 2.0 if step <= 1500 else 0.0}}
+
     values = simulate(schedule, learner)
     assert values[1500] == 0.5
     assert values[1501] < 0.5
@@ -196,7 +207,9 @@ def test_lagrangian_does_not_wind_up():
 
 
 def test_lagrangian_needs_its_part():
-    with pytest.raises(ValueError, match="schedule.violation=semantic: the loss has no such part, only cross_entropy, total"):
+    with pytest.raises(
+        ValueError, match="schedule.violation=semantic: the loss has no such part, only cross_entropy, total"
+    ):
         Lagrangian().observe(LearningState(step=1, progress=0.1, losses={"total": 1.0, "cross_entropy": 1.0}))
 
 
@@ -205,7 +218,10 @@ def test_lagrangian_needs_its_part():
 
 def two_terms(base_rate, term_rate):
     return lambda step, value: {
-        "losses": {"cross_entropy": math.exp(-base_rate * step / STEPS), "semantic": 2 * math.exp(-term_rate * step / STEPS)}
+        "losses": {
+            "cross_entropy": math.exp(-base_rate * step / STEPS),
+            "semantic": 2 * math.exp(-term_rate * step / STEPS),
+        }
     }
 
 
@@ -286,7 +302,10 @@ def test_a_resumed_run_continues_the_same_lambda_sequence(build):
     ("build", "message"),
     [
         (lambda: AdaptiveCollapse(start=0.01), r"schedule.start must be a number in \[0.05, 1\], got 0.01"),
-        (lambda: AdaptiveCollapse(minimum=0.5, maximum=0.1, start=0.1), r"schedule.maximum must be a number in \[0.5, inf\)"),
+        (
+            lambda: AdaptiveCollapse(minimum=0.5, maximum=0.1, start=0.1),
+            r"schedule.maximum must be a number in \[0.5, inf\)",
+        ),
         (lambda: AdaptiveCollapse(recovered_below=0.9), r"schedule.recovered_below must be a number in \[0.5, 0.9\)"),
         (lambda: AdaptiveCollapse(collapsed_above=1.1), r"schedule.collapsed_above must be a number in \(0.5, 1\]"),
         (lambda: AdaptiveCollapse(rise=0), "schedule.rise"),

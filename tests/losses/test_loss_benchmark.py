@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks import losses as benchmark
+
+
+def test_the_table_has_a_row_for_each_case(monkeypatch):
+    monkeypatch.setattr(benchmark, "MEASURE_SECONDS", 0.001)
+    cases = [benchmark.CASES[0], *(case for case in benchmark.CASES if "exact" in case[0] and case[3] == 6)]
+    monkeypatch.setattr(benchmark, "CASES", cases)
+    rows = [line for line in benchmark.table().splitlines() if line.startswith("| `")]
+    assert len(rows) == len(cases)
+    assert all(float(row.split("|")[3]) > 0 for row in rows)
+
+
+def test_the_table_goes_between_its_markers(tmp_path, monkeypatch):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{benchmark.BEGIN}\nold\n{benchmark.END}\nafter\n")
+    monkeypatch.setattr(benchmark, "README", readme)
+    benchmark.write("new")
+    assert readme.read_text() == f"before\n{benchmark.BEGIN}\nnew\n{benchmark.END}\nafter\n"
+    readme.write_text("no markers")
+    with pytest.raises(ValueError, match="the markers .* are missing"):
+        benchmark.write("new")
+
+
+def test_every_loss_is_described_and_its_cost_listed():
+    text = benchmark.README.read_text()
+    described, cost = text.split(benchmark.BEGIN)
+    for path in Path("conf/loss").glob("*.yaml"):
+        assert f"| `{path.stem}`" in described, path.stem
+        assert f"| `{path.stem}`" in cost, path.stem
