@@ -89,7 +89,7 @@ def _figure(shown: Shown) -> Figure:
         xs, ys = zip(*place.values(), strict=True)
         sizes.append((max(xs) - min(xs), max(ys) - min(ys)))
     width = max(5.5, 1.5 + 1.15 * max(width for width, _ in sizes))
-    heights = [1.7 + 0.75 * height for _, height in sizes]
+    heights = [1.4 + 0.75 * height for _, height in sizes]
     figure, axes = pyplot.subplots(
         len(shown.answers), 1, figsize=(width, sum(heights) + 0.4), height_ratios=heights, squeeze=False
     )

@@ -12,7 +12,7 @@ ROW = 8
 
 
 def positions(graph: CausalGraph) -> dict[str, tuple[float, float]]:
-    """Node -> (x, y): causes left of their effects, folded into rows; a cyclic graph is laid out on a circle."""
+    """Node -> (x, y): causes before their effects, folded into rows that turn back and forth; a cyclic graph is laid out on a circle."""
     network = graph.to_networkx()
     if not nx.is_directed_acyclic_graph(network):
         return {node: (3 * x, 1.5 * y) for node, (x, y) in nx.circular_layout(network).items()}
@@ -23,10 +23,13 @@ def positions(graph: CausalGraph) -> dict[str, tuple[float, float]]:
         row = generations[start : start + ROW]
         depth = max(map(len, row))
         for column, generation in enumerate(row):
+            x = column if start % (2 * ROW) == 0 else ROW - 1 - column
             # Neighbouring generations are shifted, so that an edge over a node does not run through it.
             shift = 0.25 if column % 2 else -0.25
-            for rank, node in enumerate(sorted(generation)):
-                place[node] = (column, top - (depth - len(generation)) / 2 - rank + shift)
+            # Beside their causes, which are placed already: fewer edges cross.
+            height = {n: [place[cause][1] for cause in network.predecessors(n)] or [0] for n in generation}
+            for rank, node in enumerate(sorted(generation, key=lambda n: (-sum(height[n]) / len(height[n]), n))):
+                place[node] = (x, top - (depth - len(generation)) / 2 - rank + shift)
         top -= depth + 0.8
     return place
 
@@ -56,7 +59,8 @@ def draw_question(axes: Axes, graph: CausalGraph, question: Question | None) -> 
             "shrinkB": 2,
             "connectionstyle": "arc3,rad=0.12",
         }
-        axes.annotate("", place[end], place[start], arrowprops=properties)
+        # On the axes' floor, so that an edge passes behind the boxes of other nodes.
+        axes.annotate("", place[end], place[start], arrowprops=properties, zorder=1)
     xs, ys = zip(*place.values(), strict=True)
-    axes.set(xlim=(min(xs) - 0.7, max(xs) + 0.7), ylim=(min(ys) - 0.7, max(ys) + 0.7))
+    axes.set(xlim=(min(xs) - 0.7, max(xs) + 0.7), ylim=(min(ys) - 0.5, max(ys) + 0.5))
     axes.set_axis_off()

@@ -18,7 +18,7 @@ PROVENANCE = ["model", "scale", "trained_on", "seed", "n", "commit", "seconds"]
 def metrics_table(results: Results, published) -> Table:
     """Table 2: every metric with its 95 % interval, pooled over the suites of one task."""
     measured = _known_suites(results.measured)
-    pooled = measured[measured["split"] == "pooled"] if len(measured) else measured
+    pooled = measured[measured["split"] == "pooled"]
     frame = pd.concat([_paper_metrics(published), _metrics_rows(pooled).assign(source="measured")], ignore_index=True)
     note = (
         "Pooled over all items of one task; 95 % intervals: Wilson for accuracy, precision and recall, bootstrap over "
@@ -68,7 +68,7 @@ def collapse_rate_table(results: Results) -> Table:
     judged = judged_rows(results.measured)
     rows = []
     keys = ["variant", "task", *GROUP]
-    for key, runs in judged.groupby(keys, sort=False) if len(judged) else ():
+    for key, runs in judged.groupby(keys, sort=False):
         rate = collapse_rate(runs["collapsed"].tolist())
         low, high = rate.pop("rate_interval")
         counts = {"uninformative": int(runs["uninformative"].sum()), "seeds": ", ".join(runs["seed"])}
@@ -84,9 +84,9 @@ def transfer_table(results: Results) -> Table:
     """Each variant on the task it was not trained on, beside its own: pooled corrected suites."""
     measured = results.measured
     rows = _pooled_corrected(measured)
-    rows = rows.assign(trained_task=rows["own_task"].fillna("none"), asked_task=rows["task"]) if len(rows) else rows
+    rows = rows.assign(trained_task=rows["own_task"].fillna("none"), asked_task=rows["task"])
     values = ["accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate"]
-    frame = with_seed_means(rows, [*GROUP, "variant", "trained_task", "asked_task"], values) if len(rows) else rows
+    frame = with_seed_means(rows, [*GROUP, "variant", "trained_task", "asked_task"], values)
     columns = ["variant", "trained_task", "asked_task", *_with_bounds(values), *PROVENANCE]
     note = "Pooled corrected suites. Asked about the other task than it was trained on, a variant shows transfer."
     frame = frame.reindex(columns=columns)
@@ -123,8 +123,6 @@ def paired_table(results: Results) -> Table:
 def judged_rows(measured: pd.DataFrame) -> pd.DataFrame:
     """Pooled corrected rows of each run's own task (every task for the untrained model), with the judgement added."""
     rows = _pooled_corrected(measured)
-    if not len(rows):
-        return rows
     rows = rows[rows["own_task"].isna() | (rows["task"] == rows["own_task"])]
     records = [_none_for_nan(row) for row in rows.to_dict("records")]
     two_classes = [0 < row["label_yes_rate"] < 1 for row in records]
@@ -137,18 +135,14 @@ def judged_rows(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pooled_corrected(measured: pd.DataFrame) -> pd.DataFrame:
-    if not len(measured):
-        return measured
     return measured[(measured["suite"] == "corrected") & (measured["split"] == "pooled")]
 
 
 def _known_suites(measured: pd.DataFrame) -> pd.DataFrame:
-    return measured[measured["suite"].isin(["published", "corrected"])] if len(measured) else measured
+    return measured[measured["suite"].isin(["published", "corrected"])]
 
 
 def _metrics_rows(measured: pd.DataFrame) -> pd.DataFrame:
-    if not len(measured):
-        return measured
     rows = measured.assign(suites=measured["suite"].replace({"published": "released"}))
     return with_seed_means(rows, [*GROUP, "variant", "suites", "task", "split"], METRICS)
 

@@ -87,7 +87,8 @@ def reliability(margins: dict[str, list[pd.DataFrame]], group: dict, bins: int =
             axis.plot(probability, share, "o-", color=colour(variant, list(margins)), ms=4, lw=1.3, label=label)
         axis.plot([0, 1], [0, 1], color="black", ls="dotted", lw=1)
         axis.set(title=TASK_NAMES[task], xlabel="p(Yes) from the margin", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        axis.legend(loc="upper left", fontsize=9)
+        if len(axis.lines) > 1:
+            axis.legend(loc="upper left", fontsize=9)
     axes[0].set_ylabel("share of Yes labels")
     figure.suptitle(f"Reliability on the corrected suites (first seed): {heading(group)}")
     return figure

@@ -118,9 +118,10 @@ def load(folder: str | Path) -> Results:
         if not run_rows:
             results.problems.append(f"{run_folder.relative_to(folder)}: finished, but nothing under evaluation/")
     results.runs.sort(key=_order)
-    results.measured = pd.DataFrame(
-        [row for run in results.runs for row in _with_pooled(rows[run.folder])]
-    )
+    pooled = [row for run in results.runs for row in _with_pooled(rows[run.folder])]
+    # Without any run the tables still need the columns they select by.
+    columns = None if pooled else [*RUN, "own_task", "grid", "commit", "seconds", "suite", *MEASURED]
+    results.measured = pd.DataFrame(pooled, columns=columns)
     return results
 
 

@@ -90,9 +90,9 @@ def adversarial_pairs(pairs: pd.DataFrame, group: dict) -> Figure | None:
 def _by_suite(results: Results, group: dict, value: str, columns, title, decorate, bars: bool) -> Figure | None:
     """One panel a protocol, one cluster a suite, one colour a variant; `decorate` adds the references to a panel."""
     measured = results.measured
-    measured = measured[(measured[GROUP] == pd.Series(group)).all(axis=1)] if len(measured) else measured
-    table = measured_by_suite(measured, value) if len(measured) else measured
-    protocols = [name for name in PANELS if len(table) and (table["suites"] == name).any()]
+    measured = measured[(measured[GROUP] == pd.Series(group)).all(axis=1)]
+    table = measured_by_suite(measured, value)
+    protocols = [name for name in PANELS if (table["suites"] == name).any()]
     if not protocols:
         return None
     # Wilson bounds, in the rows of `table`; the mean over suites has none.

@@ -82,14 +82,17 @@ def with_seed_means(frame: pd.DataFrame, keys: list[str], values: list[str], cos
         keys: columns that name a setting; only rows that agree in all of them are averaged.
         values: columns averaged, empty where a seed lacks the value. `cost` is summed; n is averaged; the rest stays empty.
     """
+    if frame.empty:
+        return frame
     parts = []
     for key, rows in frame.groupby(keys, sort=False, dropna=False):
         parts.append(rows)
         if len(rows) > 1:
             summary = dict(zip(keys, key, strict=True)) | {"seed": f"mean of {len(rows)}"}
             summary |= {name: rows[name].astype(float).mean(skipna=False) for name in [*values, "n"] if name in rows}
-            summary |= {name: rows[name].iloc[0] for name in ("commit",) if rows[name].nunique() == 1}
+            if "commit" in rows and rows["commit"].nunique() == 1:
+                summary["commit"] = rows["commit"].iloc[0]
             if cost in rows:
                 summary[cost] = rows[cost].sum()
             parts.append(pd.DataFrame([summary], columns=frame.columns))
-    return pd.concat([part.astype(object) for part in parts], ignore_index=True) if parts else frame
+    return pd.concat([part.astype(object) for part in parts], ignore_index=True)

@@ -1,0 +1,143 @@
+"""Figures hold what they claim to; the errors page draws the right items."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+
+from causal_tasks.graphs import CausalGraph
+from causal_tasks.items import Item, LabelledQuestion
+from causal_tasks.questions import Question, say_premise, say_question
+from reporting import margin_figures, suite_figures, training_figures
+from reporting.errors import draw_errors
+from reporting.graph_drawing import positions
+from reporting.report import write_figures
+from reporting.results import ResultsError, load, load_published
+
+
+@pytest.fixture(scope="module")
+def results(five_variants):
+    return load(five_variants)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    pyplot.close("all")
+
+
+def test_every_group_gets_its_figures(tmp_path, make_run):
+    make_run(tmp_path, "transitivity_ce", n=40)
+    make_run(tmp_path, "pretrained", n=40, scale="demo")
+    from reporting import tables
+
+    paths = write_figures(load(tmp_path), tables(tmp_path)["adversarial"], tmp_path / "figures")
+    names = {path.parent.name: set() for path in paths}
+    for path in paths:
+        assert path.read_bytes().startswith(b"\x89PNG")
+        names[path.parent.name].add(path.stem)
+    assert set(names) == {"demo-tiny-corrected", "smoke-tiny-corrected"}
+    untrained = {"accuracy_by_suite", "yes_rate_by_suite", "reliability", "margin_densities", "adversarial_pairs"}
+    untrained |= {"difficulty_transitivity", "difficulty_dseparation"}
+    assert names["demo-tiny-corrected"] == untrained
+    assert {"loss_terms", "collapse_over_training", "difficulty_transitivity"} <= names["smoke-tiny-corrected"]
+    assert "difficulty_dseparation" not in names["smoke-tiny-corrected"]
+
+
+def test_bars_are_the_mean_accuracy_over_seeds(results):
+    (group, _), = results.groups()
+    figure = suite_figures.accuracy_by_suite(results, group, load_published())
+    measured = results.measured
+    rows = measured[(measured["suite"] == "corrected") & (measured["task"] == "transitivity")]
+    rows = rows[(rows["split"] == "reversed") & (rows["variant"] == "transitivity_semantic")]
+    heights = [bar.get_height() for bar in figure.axes[1].patches]
+    assert len(rows) == 2 and np.isclose(heights, rows["accuracy"].mean()).any()
+
+
+def test_lambda_is_drawn_where_there_is_a_second_term(results):
+    (group, runs), = results.groups()
+    figure = training_figures.loss_terms(runs, group)
+    with_lambda = [axis.get_ylabel() for axis in figure.axes].count("lambda")
+    assert with_lambda == 2  # the two semantic variants
+
+
+def test_reliability_bins_hand_worked():
+    probability, share, size = margin_figures.reliability_bins(
+        [False, True, True, True], np.log([0.25 / 0.75, 0.25 / 0.75, 9.0, 9.0]), bins=2
+    )
+    assert probability == pytest.approx([0.25, 0.9])
+    assert share.tolist() == [0.5, 1.0] and size.tolist() == [2, 2]
+
+
+def test_strata_with_many_values_become_ranges():
+    table = pd.DataFrame({"stratum/edges": [*range(100), None], "margin": 0.0})
+    coarse = margin_figures._coarse(table)["stratum/edges"]
+    assert coarse.nunique() == margin_figures.MOST - 1
+    assert pd.isna(coarse.iloc[-1]) and coarse.iloc[0] == 0
+    assert (coarse.dropna() <= table["stratum/edges"].dropna()).all() and coarse.dropna().is_monotonic_increasing
+
+
+def item(name, edges, questions):
+    graph = CausalGraph(edges)
+    asked = tuple(
+        LabelledQuestion(f"{name}-{i}", say_question(question), label, question)
+        for i, (question, label) in enumerate(questions)
+    )
+    return Item(name, say_premise(graph), asked, graph, "transitivity")
+
+
+CHAIN = (("A", "B"), ("B", "C"))
+ITEMS = [
+    item("one", CHAIN, [(Question("transitivity", "A", "C"), True), (Question("transitivity", "C", "A"), False)]),
+    item("two", CHAIN[:1] + (("C", "B"),), [(Question("transitivity", "A", "C"), False)]),
+    item("round", CHAIN + (("C", "A"),), [(Question("transitivity", "A", "B"), True)]),
+]
+MARGINS = pd.DataFrame(
+    {
+        "id": ["one-0", "one-1", "two-0", "round-0"],
+        "task": "transitivity",
+        "label": [True, False, False, True],
+        "margin": [4.0, 0.5, 3.0, -2.0],
+        "stratum/pair": ["p", None, "p", None],
+        "stratum/family": ["edge_reversed", None, "edge_reversed", None],
+    }
+)
+
+
+def test_errors_are_drawn_most_confident_first_and_pairs_after(tmp_path):
+    page = draw_errors(MARGINS, ITEMS, tmp_path, title="Errors of <a model>")
+    names = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert names == ["001-error-two-0.png", "002-error-round-0.png", "003-error-one-1.png", "004-pair-one-0.png"]
+    text = page.read_text()
+    assert text.count("<figure>") == 4 and all(f'src="{name}"' in text for name in names)
+    assert "Errors of &lt;a model&gt;" in text and "3 of 4 answers are wrong" in text
+    assert "should flip the verdict, and does not" in text and "edge reversed" in text
+    assert "label No, model says Yes (margin +3.00)" in text
+
+
+def test_errors_count_limits_and_an_unknown_id_is_refused(tmp_path):
+    draw_errors(MARGINS, ITEMS, tmp_path / "few", count=1)
+    assert len(list((tmp_path / "few").glob("*.png"))) == 2
+    with pytest.raises(ResultsError, match="1 ids are of none of the items given, the first 'round-0'"):
+        draw_errors(MARGINS, ITEMS[:2], tmp_path / "none")
+
+
+def test_an_item_without_a_graph_is_shown_as_text(tmp_path):
+    odd = Item("odd", "A maybe causes B.", (LabelledQuestion("odd-0", "Does A cause B?", False, None),), None, "other")
+    margins = pd.DataFrame({"id": ["odd-0"], "task": "other", "label": [False], "margin": [1.0]})
+    text = draw_errors(margins, [odd], tmp_path).read_text()
+    assert "A maybe causes B." in text and len(list(tmp_path.glob("*.png"))) == 1
+
+
+def test_no_errors_is_an_empty_page(tmp_path):
+    right = MARGINS.assign(margin=np.where(MARGINS["label"], 1.0, -1.0))
+    assert "0 of 4 answers are wrong" in draw_errors(right, ITEMS, tmp_path).read_text()
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_positions_put_causes_before_effects_and_never_two_nodes_in_one_place():
+    chain = CausalGraph(tuple((f"n{i}", f"n{i + 1}") for i in range(14)))
+    place = positions(chain)
+    assert len(set(place.values())) == 15
+    assert place["n0"][0] < place["n1"][0] < place["n7"][0]
+    assert place["n8"][0] == place["n7"][0] and place["n8"][1] < place["n7"][1]  # the next row, turning back

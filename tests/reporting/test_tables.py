@@ -1,0 +1,291 @@
+"""Tables from synthetic run folders: the numbers, the baselines, and what is never mixed."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from reporting import tables, write_all
+from reporting.adversarial_table import pair_scores
+from reporting.report import build_tables
+from reporting.results import ResultsError, load, load_published
+from reporting.suite_tables import constant_answer
+from reporting.table import Table, with_seed_means
+
+SUITES = ["length", "branching", "reversed", "shuffled", "long_names"]
+
+
+@pytest.fixture(scope="module")
+def made(five_variants):
+    return tables(five_variants)
+
+
+@pytest.fixture(scope="module")
+def written(five_variants, tmp_path_factory):
+    return write_all(five_variants, tmp_path_factory.mktemp("out"))
+
+
+def cell(frame, column, **keys):
+    rows = frame[(frame[list(keys)] == pd.Series(keys)).all(axis=1)]
+    assert len(rows) == 1, f"{len(rows)} rows for {keys}"
+    return rows[column].iloc[0]
+
+
+def test_constant_answers_on_the_papers_labels(made):
+    """Always-No scores (0 + 98.04 + 97.74 + 99.85 + 65.64) / 5 = 72.3 %, above the paper's semantic model."""
+    frame = made["table1_accuracy"]
+    mean = lambda name: 100 * cell(frame, "mean", variant=name, suites="paper's own")  # noqa: E731
+    assert mean("always No") == pytest.approx((0 + 98.04 + 97.74 + 99.85 + 65.64) / 5)
+    assert mean("always Yes") == pytest.approx(100 - mean("always No"))
+    # 63.2 % Yes in transitivity training, 11.7 % in d-separation training: Yes on four suites, No on branching.
+    assert mean("training majority") == pytest.approx((100 + 98.04 + 2.26 + 0.15 + 34.36) / 5)
+    assert mean("always No") > mean("transitivity_semantic")
+
+
+def test_published_accuracies_follow_from_the_published_counts(made):
+    frame, printed = made["table1_accuracy"], load_published().accuracy.set_index("variant")
+    for variant in printed.index.drop("dseparation_semantic"):
+        for column in [*SUITES, "mean"]:
+            value = 100 * cell(frame, column, variant=variant, source="published")
+            assert value == pytest.approx(printed.loc[variant, column], abs=0.051), (variant, column)
+    assert cell(frame, "mean", variant="dseparation_semantic", source="published") == pytest.approx(0.686)
+    assert cell(frame, "adversarial", variant="transitivity_ce", source="published") == pytest.approx(0.708)
+
+
+def test_measured_accuracy_is_recomputed_from_the_margins(five_variants, made):
+    folder = five_variants / "runs/smoke/tiny/corrected/dseparation_semantic/seed0"
+    for suite, protocol in (("published", "released"), ("corrected", "corrected")):
+        margins = pd.read_parquet(folder / "evaluation" / suite / "margins.parquet")
+        correct = (margins["margin"] >= 0) == margins["label"]
+        scores = []
+        for split in SUITES:
+            task = "dseparation" if split == "branching" else "transitivity"
+            scores.append(correct[(margins["split"] == split) & (margins["task"] == task)].mean())
+            keys = dict(variant="dseparation_semantic", source="measured", suites=protocol)
+            assert cell(made["table1_accuracy"], split, **keys) == pytest.approx(scores[-1])
+        assert cell(made["table1_accuracy"], "mean", **keys) == pytest.approx(sum(scores) / 5)
+        own = correct[margins["task"] == "dseparation"].mean()
+        assert cell(made["table1_accuracy"], "own_task", **keys) == pytest.approx(own)
+
+
+def test_corrected_suites_give_every_constant_answer_one_half(made):
+    frame = made["table1_accuracy"]
+    rows = frame[(frame["source"] == "baseline") & (frame["suites"] == "corrected")]
+    assert len(rows) == 3 and (rows[[*SUITES, "mean"]] == 0.5).all(axis=None)
+
+
+def test_seeds_are_averaged_below_their_rows(made):
+    frame = made["table1_accuracy"]
+    rows = frame[(frame["variant"] == "transitivity_semantic") & (frame["suites"] == "corrected")]
+    assert rows["seed"].tolist() == ["0", "1", "mean of 2"]
+    assert rows["mean"].iloc[2] == pytest.approx(rows["mean"].iloc[:2].mean())
+    assert rows["seconds"].tolist() == [72.5, 72.5, 145]
+    assert rows["commit"].tolist() == ["0123456789abcdef"] * 3
+
+
+def test_prediction_table_shows_yes_rates_under_the_label_rates(made):
+    frame = made["table3_predictions"]
+    assert cell(frame, "long_names", variant="labels", suites="paper's own") == pytest.approx(0.3436)
+    assert cell(frame, "length", variant="labels", suites="released") == 1
+    assert cell(frame, "reversed", variant="transitivity_ce", source="published") == 1
+    assert cell(frame, "branching", variant="transitivity_ce", suites="released", seed="0") == 1
+
+
+def test_collapse_table_tells_threshold_from_knowledge(made):
+    frame = made["table4_collapse"]
+    frame = frame[frame["seed"] == "0"]
+    found = {(r.variant, r.task): (r.collapsed, r.uninformative, r.verdict) for r in frame.itertuples()}
+    assert found[("transitivity_ce", "transitivity")] == (True, True, "knows but answers constantly")
+    assert found[("dseparation_ce", "dseparation")] == (True, True, "knows nothing")
+    assert found[("transitivity_semantic", "transitivity")] == (False, False, "reasons")
+    assert {task for variant, task in found if variant == "pretrained"} == {"transitivity", "dseparation"}
+    rates = made["table4_collapse_rate"]
+    assert cell(rates, "runs", variant="transitivity_ce") == cell(rates, "collapsed", variant="transitivity_ce") == 2
+    assert cell(rates, "rate_low", variant="transitivity_ce") == pytest.approx(0.342, abs=0.001)
+
+
+def test_metrics_table_holds_the_paper_and_its_undefined_values(made):
+    frame = made["table2_metrics"]
+    keys = dict(variant="transitivity_ce", task="transitivity", suites="paper's own")
+    assert pd.isna(cell(frame, "mcc", **keys)) and cell(frame, "balanced_accuracy", **keys) == 0.5
+    assert pd.isna(cell(frame, "auroc", **keys))
+    measured = frame[(frame["source"] == "measured") & (frame["seed"] == "0")]
+    assert {"dseparation", "transitivity"} == set(measured["task"])
+    defined = measured.dropna(subset="mcc")
+    assert len(defined) and ((defined["mcc_low"] <= defined["mcc"]) & (defined["mcc"] <= defined["mcc_high"])).all()
+
+
+def test_transfer_table_names_both_tasks(made):
+    frame = made["transfer"]
+    keys = dict(variant="dseparation_semantic", trained_task="dseparation")
+    assert cell(frame, "balanced_accuracy", **keys, asked_task="dseparation") > 0.8
+    assert cell(frame, "balanced_accuracy", **keys, asked_task="transitivity") < 0.65
+
+
+def test_paired_tests_are_holm_corrected_in_their_group(made):
+    frame = made["paired_tests"]
+    assert sorted(frame["variant"]) == ["dseparation_semantic", "transitivity_semantic", "transitivity_semantic"]
+    assert (frame["p_holm"] >= frame["p"]).all() and (frame["p_holm"] < 0.001).all()
+    discordant = frame["only_variant"] - frame["only_against"]
+    assert (discordant / frame["n"]).tolist() == pytest.approx(frame["difference"].tolist())
+
+
+def test_paired_test_refuses_different_items(tmp_path, make_run):
+    make_run(tmp_path, "transitivity_ce", n=40)
+    folder = make_run(tmp_path, "transitivity_semantic", n=40)
+    path = folder / "evaluation/corrected/margins.parquet"
+    margins = pd.read_parquet(path)
+    margins.assign(id=margins["id"] + "x").to_parquet(path)
+    results = load(tmp_path)
+    assert build_tables(results)["paired_tests"].frame.empty
+    assert len(results.problems) == 1
+    assert "no paired test" in results.problems[0] and "0 are the same" in results.problems[0]
+
+
+def test_scales_models_protocols_and_k_never_mix(tmp_path, make_run):
+    make_run(tmp_path, "transitivity_ce", 0, n=40)
+    make_run(tmp_path, "transitivity_ce", 1, n=40, scale="demo")
+    make_run(tmp_path, "transitivity_ce", 2, n=40, model="other")
+    make_run(tmp_path, "transitivity_ce", 3, n=40, protocol="released")
+    make_run(tmp_path, "transitivity_ce", 4, n=40, questions_per_graph=8)
+    made = tables(tmp_path)
+    assert len(made["table4_collapse_rate"]) == 5 and (made["table4_collapse_rate"]["runs"] == 1).all()
+    assert not made["table1_accuracy"]["seed"].astype(str).str.startswith("mean").any()
+    assert "corrected-k8" in set(made["table1_accuracy"]["trained_on"])
+
+
+def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
+    """evaluate.py writes no pooled row for a task with a single split, such as branching."""
+    folder = make_run(tmp_path, "dseparation_semantic", n=40)
+    path = folder / "evaluation/published/metrics.json"
+    report = json.loads(path.read_text())
+    report["rows"] = [r for r in report["rows"] if not (r["task"] == "dseparation" and r["split"] == "pooled")]
+    path.write_text(json.dumps(report))
+    frame = tables(tmp_path)["table1_accuracy"]
+    row = frame[(frame["source"] == "measured") & (frame["suites"] == "released")]
+    assert row["own_task"].tolist() == row["branching"].tolist() and row["own_task"].notna().all()
+
+
+def test_failed_and_malformed_runs_are_listed(tmp_path, make_run):
+    make_run(tmp_path, "transitivity_ce", n=40)
+    make_run(tmp_path, "transitivity_semantic", status="failed")
+    make_run(tmp_path, "pretrained", status="running")
+    broken = make_run(tmp_path, "dseparation_ce", n=40)
+    (broken / "run.json").write_text('{"status": "finished"')
+    empty = tmp_path / "runs/smoke/tiny/corrected/dseparation_semantic/seed0"
+    empty.mkdir(parents=True)
+    logless = make_run(tmp_path, "transitivity_ce", 1, n=40)
+    (logless / "training_log.jsonl").write_text('{"step": 1}\n{"step"')
+    other = make_run(tmp_path, "transitivity_ce", 2, n=40)
+    (other / "evaluation/corrected/margins.parquet").write_bytes(b"not parquet")
+    summary = write_all(tmp_path)
+    assert summary.finished == 1
+    assert sorted(status for _, status in summary.unfinished) == ["failed", "running"]
+    problems = "\n".join(summary.problems)
+    assert len(summary.problems) == 4
+    assert "dseparation_ce/seed0/run.json: not JSON" in problems
+    assert "dseparation_semantic/seed0/run.json: missing" in problems
+    assert "training_log.jsonl:2: not JSON" in problems
+    assert "margins.parquet: not a parquet file" in problems
+    assert all(line in str(summary) for line in summary.problems)
+
+
+def test_without_runs_the_papers_numbers_are_still_shown(tmp_path):
+    summary = write_all(tmp_path)
+    assert summary.finished == 0 and summary.figures == []
+    assert set(summary.main.frame["source"]) == {"baseline", "published"}
+    with pytest.raises(ResultsError, match="no such folder"):
+        load(tmp_path / "nowhere")
+
+
+def test_claims_put_the_measurement_beside_the_published_figure(made):
+    frame = made["claims"].set_index("id")
+    assert list(frame.index) == [f"C{i}" for i in range(1, 9)]
+    assert "transitivity_ce collapsed in 2 of 2 runs" in frame.loc["C1", "measured"]
+    assert frame.loc["C3", "published"] == "70.4 % accuracy"
+    assert "points" in frame.loc["C5", "measured"] and "p <0.001" in frame.loc["C8", "measured"]
+
+
+def test_pair_scores_hand_worked():
+    items = pd.DataFrame(
+        {
+            "stratum/pair": ["a", "a", "b", "b", "c", "c", "d", "d"],
+            "label": [True, False] * 4,
+            "margin": [1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -2.0, -3.0],  # right, stuck on Yes, reversed, stuck on No
+        }
+    )
+    scores = pair_scores(items)
+    assert (scores["n"], scores["pairs"]) == (8, 4)
+    assert (scores["accuracy"], scores["pair_accuracy"], scores["flipped"]) == (0.5, 0.25, 0.5)
+    with pytest.raises(ResultsError, match="pair b: expected one Yes and one No"):
+        pair_scores(items.drop(index=2))
+
+
+def test_constant_answer_leaves_unknown_suites_open():
+    shares = pd.Series({"length": 1.0, "branching": None, "reversed": 0.2, "shuffled": 0.0, "long_names": 0.5})
+    scores = constant_answer(shares, {"transitivity": False, "dseparation": True})
+    assert scores == {
+        "length": 0.0, "branching": None, "reversed": 0.8, "shuffled": 1.0, "long_names": 0.5, "mean": None
+    }  # fmt: skip
+
+
+def test_seed_mean_stays_empty_where_a_seed_is_undefined():
+    frame = pd.DataFrame({"variant": "v", "seed": ["0", "1"], "mcc": [0.5, None], "auroc": [0.6, 0.8], "seconds": 1.0})
+    mean = with_seed_means(frame, ["variant"], ["mcc", "auroc"]).iloc[-1]
+    assert pd.isna(mean["mcc"]) and mean["auroc"] == pytest.approx(0.7) and mean["seconds"] == 2
+
+
+def test_formatting():
+    frame = pd.DataFrame(
+        {"share": [0.6275, 0.0015, None], "mcc": [0.5, -0.25, None], "mcc_low": [0.4, -0.5, None],
+         "mcc_high": [0.6, 0.0, None], "p": [0.0004, 0.05, 1.0], "n": [10000, 5, None], "collapsed": [True, False, None]}
+    )  # fmt: skip
+    shown = Table("t", "T", "", frame, percent=("share",), decimal=("mcc",), p_values=("p",)).display()
+    assert shown["share %"].tolist() == ["62.8", "0.2", "–"]
+    assert shown["mcc"].tolist() == ["0.500 [0.400, 0.600]", "-0.250 [-0.500, 0.000]", "–"]
+    assert shown["p"].tolist() == ["<0.001", "0.050", "1.000"]
+    assert shown["n"].tolist() == ["10000", "5", "–"]
+    assert shown["collapsed"].tolist() == ["yes", "no", "–"]
+
+
+def test_every_table_is_written_three_times_and_reads_back(written):
+    assert len(written.tables) == 10
+    for path in written.tables:
+        frame = pd.read_csv(path.with_suffix(".csv"))
+        assert len(frame) and len(path.read_text().splitlines()) == 6 + len(frame)
+        assert path.with_suffix(".tex").read_text().count(r"\begin{tabular}") == 1
+    assert not list(written.folder.rglob(".*"))  # no temporary file is left
+
+
+def test_same_runs_same_bytes(five_variants, written, tmp_path):
+    again = write_all(five_variants, tmp_path)
+    for first, second in zip(written.tables + written.figures, again.tables + again.figures, strict=True):
+        assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_command_line(five_variants, tmp_path):
+    """tables.py imports no torch, takes under ten seconds, and says where things lie."""
+    code = (
+        "import sys, tables; status = tables.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
+    )
+    started = time.perf_counter()
+    arguments = [sys.executable, "-c", code, f"results={five_variants}", f"out={tmp_path}"]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "always No" in done.stdout and str(tmp_path / "tables") in done.stdout
+    assert "not finished: runs/smoke/tiny/corrected/dseparation_ce/seed1 (failed)" in done.stdout
+    # Twice the budget, because test machines are busy; the time on an idle one is about 6 s.
+    assert time.perf_counter() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"), [("result=x", "'result=x' is not understood"), ("results=nowhere", "no such folder")]
+)
+def test_command_line_refuses(argument, message):
+    import tables as script
+
+    done = subprocess.run([sys.executable, script.__file__, argument], capture_output=True, text=True)
+    assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
