@@ -3,7 +3,8 @@
 import hashlib
 import random
 import string
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item, LabelledQuestion
@@ -37,24 +38,29 @@ class Draft:
     questions: tuple[DraftQuestion, ...]
     hidden: tuple[tuple[int, int], ...] = ()
 
-    def with_more_questions(self, pool: list[DraftQuestion], count: int, rng: random.Random) -> "Draft":
-        """Up to `count` distinct questions in random order, this draft's first question among them.
 
-        As many Yes as No (an odd count has one more of the first question's label); fewer than `count` where the
-        pool has too few of either. Questions come in opposite pairs of one stratum where the pool has such a pair.
-        """
-        asked = [self.questions[0]]
-        waiting = {label: [q for q in pool if q.label == label and q.key != asked[0].key] for label in (True, False)}
-        for questions in waiting.values():
-            rng.shuffle(questions)
-        while len(asked) < count and (left := waiting[not asked[-1].label]):
-            opens_pair = len(asked) % 2 == 0
-            alike = 0 if opens_pair else next((i for i, q in enumerate(left) if q.strata == asked[-1].strata), 0)
-            asked.append(left.pop(alike))
-        if len(asked) < count and len(asked) % 2 and len(asked) > 1:
-            asked.pop()
-        rng.shuffle(asked)
-        return replace(self, questions=tuple(asked))
+def ask_in_twins(
+    first: list[DraftQuestion],
+    pool: list[DraftQuestion],
+    count: int,
+    rng: random.Random,
+    alike: Callable[[DraftQuestion], Hashable],
+) -> tuple[DraftQuestion, ...]:
+    """Up to `count` distinct questions in random order: `first`, then pairs of one Yes and one No that are `alike`.
+
+    An odd count adds one question of either label. Fewer than `count` are returned where the pool has too few pairs.
+    """
+    groups: dict[Hashable, tuple[list, list]] = {}
+    for question in rng.sample(pool, len(pool)):
+        if question.key not in {asked.key for asked in first}:
+            groups.setdefault(alike(question), ([], []))[question.label].append(question)
+    pairs = [pair for no, yes in groups.values() for pair in zip(yes, no)]
+    rng.shuffle(pairs)
+    wanted = [question for pair in pairs for question in rng.sample(pair, 2)]
+    asked = [*first, *wanted][:count]
+    if count % 2 == 0 and len(asked) % 2:
+        asked.pop()
+    return tuple(rng.sample(asked, len(asked)))
 
 
 def generator(*key: str | int) -> random.Random:

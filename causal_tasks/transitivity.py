@@ -1,16 +1,18 @@
 """Corrected transitivity questions: unique names, no cycles, and nothing but the arrows decides the answer.
 
-Drafts come in blocks of four that share their strata: (Yes, No) x (source told before target, after). Hence labels
-are balanced within every stratum and within either order of mention, and position alone scores 50 %.
+Drafts come in blocks of four that share their strata: (Yes, No) x (source mentioned before target, after). Hence
+labels are balanced within every stratum and within either order of mention, and position alone scores 50 %. The same
+holds with several questions per graph: see _draw_several.
 """
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from causal_tasks.bitgraph import BitGraph
-from causal_tasks.drafts import Draft, DraftQuestion
+from causal_tasks.drafts import Draft, DraftQuestion, ask_in_twins
 
-# (label, source is mentioned before target) of the four drafts of a block
+# (label, source is mentioned before target)
 _CELLS = ((True, True), (False, True), (True, False), (False, False))
 
 
@@ -20,14 +22,14 @@ class Chains:
 
     Args:
         flips: the probability of a flipped edge is drawn from these.
-        told: "forward" tells a chain along its main direction, "backward" against it, "either" tosses a coin.
+        told: "forward" tells a chain along its main direction, causes first; "backward" against it.
         shuffled: sentences in random order.
     """
 
     shortest: int
     longest: int
     flips: tuple[float, ...] = (0.0, 0.3, 0.5)
-    told: str = "either"
+    told: str = "forward"
     shuffled: bool = False
 
 
@@ -44,7 +46,7 @@ CONSTRUCTIONS = {
     "train": _TRAINING,
     "validation": _TRAINING,
     "in_distribution": _TRAINING,
-    "length": Chains(7, 15, told="forward"),
+    "length": Chains(7, 15),
     "branching": Branching(7, 15),
     "reversed": Chains(7, 15, told="backward"),
     "shuffled": Chains(7, 15, flips=(0.5,), shuffled=True),
@@ -53,28 +55,30 @@ CONSTRUCTIONS = {
 
 
 def draw_block(split: str, questions_per_graph: int, rng: random.Random) -> list[Draft]:
-    """Four drafts, labels Yes, No, Yes, No.
+    """Four drafts; with one question each, the labels are Yes, No, Yes, No.
 
     Raises:
         KeyError: a split that is not in CONSTRUCTIONS.
     """
     construction = CONSTRUCTIONS[split]
     draw = _chain_block if isinstance(construction, Chains) else _branching_block
-    return [_with_more_questions(draft, questions_per_graph, rng) for draft in draw(construction, rng)]
+    if questions_per_graph == 1:
+        return draw(construction, _CELLS, rng)
+    return [draft for _ in range(2) for draft in _draw_several(draw, construction, questions_per_graph, rng)]
 
 
-def _chain_block(chains: Chains, rng: random.Random) -> list[Draft]:
+def _chain_block(chains: Chains, cells, rng: random.Random) -> list[Draft]:
     length = rng.randint(chains.shortest, chains.longest)
     distance = rng.randint(1, length - 1)
     flip = rng.choice(chains.flips)
-    forward = chains.told == "forward" or (chains.told == "either" and rng.random() < 0.5)
-    return [_chain(chains, length, distance, flip, forward, *cell, rng) for cell in _CELLS]
+    return [_chain(chains, length, distance, flip, *cell, rng) for cell in cells]
 
 
 def _chain(
-    chains: Chains, length: int, distance: int, flip: float, forward: bool, label: bool, first: bool, rng: random.Random
+    chains: Chains, length: int, distance: int, flip: float, label: bool, first: bool, rng: random.Random
 ) -> Draft:
     """A chain 0 - 1 - ... and a pair `distance` apart, redrawn until `first` holds for the order of mention."""
+    forward = chains.told == "forward"
     while True:
         left = rng.randrange(length - distance)
         along = [(rng.random() >= flip) == forward for _ in range(length - 1)]  # does edge i point to i + 1?
@@ -83,7 +87,8 @@ def _chain(
         if chains.shuffled:
             rng.shuffle(edges)
         source, target = (left, left + distance) if first else (left + distance, left)
-        if _mentioned_first(edges, source, target) == first:
+        mention = _order_of_mention(edges)
+        if (mention[source] < mention[target]) == first:
             question = DraftQuestion(source, target, (), label, {"chain_length": length, "distance": distance})
             return Draft(length, tuple(edges), (question,))
 
@@ -102,24 +107,24 @@ def _segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
     return agrees
 
 
-def _branching_block(branching: Branching, rng: random.Random) -> list[Draft]:
+def _branching_block(branching: Branching, cells, rng: random.Random) -> list[Draft]:
     n = rng.randint(branching.shortest, branching.longest)
     edges = n - 1 + rng.randint(0, n // 2)
     distance = rng.randint(1, 3)
-    return [_branching(n, edges, distance, *cell, rng) for cell in _CELLS]
+    return [_branching(n, edges, distance, *cell, rng) for cell in cells]
 
 
 def _branching(n: int, count: int, distance: int, label: bool, first: bool, rng: random.Random) -> Draft:
     while True:
         edges = random_connected_dag(n, count, rng)
-        graph = BitGraph(n, edges)
+        graph, mention = BitGraph(n, edges), _order_of_mention(edges)
         pairs = [
             (source, target)
             for source in range(n)
             for target in range(n)
             if source != target
             and graph.causes(source, target) == label
-            and _mentioned_first(edges, source, target) == first
+            and (mention[source] < mention[target]) == first
             and graph.distance(source, target) == distance
         ]
         if pairs:
@@ -142,24 +147,56 @@ def random_connected_dag(n: int, count: int, rng: random.Random) -> list[tuple[i
     return sorted(edges, key=lambda edge: (told[edge[0]], told[edge[1]]))
 
 
-def _mentioned_first(edges: list[tuple[int, int]], source: int, target: int) -> bool:
-    for edge in edges:
-        for node in edge:
-            if node in (source, target):
-                return node == source
-    raise ValueError(f"neither {source} nor {target} is on an edge")
+def _order_of_mention(edges: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Node -> its place among the nodes, by where the telling first names them."""
+    return {node: place for place, node in enumerate(dict.fromkeys(node for edge in edges for node in edge))}
 
 
-def _with_more_questions(draft: Draft, count: int, rng: random.Random) -> Draft:
-    """Up to `count` distinct questions on the draft's graph, half Yes and half No."""
-    if count == 1:
-        return draft
-    graph = BitGraph(draft.nodes, draft.edges)
-    shared = {key: value for key, value in draft.questions[0].strata.items() if key != "distance"}
-    pool = [
-        DraftQuestion(s, t, (), graph.causes(s, t), shared | {"distance": graph.distance(s, t)})
+def _draw_several(draw, construction, count: int, rng: random.Random) -> list[Draft]:
+    """Two drafts of up to `count` distinct questions each that together balance labels at every distance and order.
+
+    Each asks its Yes, the converse No, and pairs of one Yes and one No at one distance and in one order of mention; of
+    the two drafts, one has its Yes in the order of mention and one against it. A chain whose arrows nearly all point
+    one way has too few such pairs: it is asked freely, and again with every arrow and question turned round.
+    """
+    first, last = draw(construction, ((True, True), (True, False)), rng)
+    apart = [_ask_pairs(draft, count, rng) for draft in (first, last)]
+    if all(len(draft.questions) == count for draft in apart):
+        return apart
+    mirrored = _ask_mirrored(first, count, rng)
+    return max(apart, mirrored, key=lambda drafts: sum(len(draft.questions) for draft in drafts))
+
+
+def _ask_pairs(draft: Draft, count: int, rng: random.Random) -> Draft:
+    pool, mention = _every_question(draft), _order_of_mention(draft.edges)
+    (asked,) = draft.questions
+    converse = next(question for question in pool if question.key == (asked.target, asked.source, ()))
+
+    def alike(question: DraftQuestion) -> tuple[int, bool]:
+        return question.strata["distance"], mention[question.source] < mention[question.target]
+
+    return Draft(draft.nodes, draft.edges, ask_in_twins([asked, converse], pool, count, rng, alike))
+
+
+def _ask_mirrored(draft: Draft, count: int, rng: random.Random) -> list[Draft]:
+    turned = tuple((b, a) for a, b in draft.edges)
+    here, there = _order_of_mention(draft.edges), _order_of_mention(turned)
+    pool = [  # a question turned round changes its order of mention, unless turning its sentence changed that too
+        question
+        for question in _every_question(draft)
+        if (here[question.source] < here[question.target]) == (there[question.source] < there[question.target])
+    ]
+    asked = ask_in_twins([], pool, count, rng, lambda question: question.strata["distance"])
+    again = tuple(replace(question, source=question.target, target=question.source) for question in asked)
+    return [Draft(draft.nodes, draft.edges, asked), Draft(draft.nodes, turned, again)]
+
+
+def _every_question(draft: Draft) -> list[DraftQuestion]:
+    """All ordered pairs, with the strata of the draft's own question but for the distance."""
+    graph, strata = BitGraph(draft.nodes, draft.edges), draft.questions[0].strata
+    return [
+        DraftQuestion(s, t, (), graph.causes(s, t), strata | {"distance": graph.distance(s, t)})
         for s in range(draft.nodes)
         for t in range(draft.nodes)
         if s != t
     ]
-    return draft.with_more_questions(pool, count, rng)
