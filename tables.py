@@ -9,9 +9,6 @@ import sys
 from reporting import write_all
 from reporting.results import ResultsError
 
-COLUMNS = ["variant", "source", "suites", "length", "branching", "reversed", "shuffled", "long_names"]
-COLUMNS += ["mean", "own_task", "model", "scale", "trained_on", "seed", "n"]
-
 
 def main(arguments: list[str]) -> int:
     settings = {"results": "results", "out": None}
@@ -26,9 +23,7 @@ def main(arguments: list[str]) -> int:
     except ResultsError as error:
         print(f"tables.py: {error}", file=sys.stderr)
         return 1
-    print(summary.main.title)
-    print(summary.main.display(COLUMNS).to_markdown(index=False, tablefmt="simple", disable_numparse=True))
-    print(f"\n{summary}\nin {summary.seconds:.1f} s")
+    print(summary)
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from records.files import write_text
+from reporting.ablation_table import ablation_table
 from reporting.adversarial_table import adversarial_table
 from reporting.claims import claims_table
 from reporting.judgement_tables import (
@@ -21,10 +22,17 @@ from reporting.results import TASKS, Results, load, load_published
 from reporting.suite_tables import accuracy_table, prediction_table
 from reporting.table import Table
 
+# The columns of the main table that fit a terminal; the files have them all.
+IN_TERMINAL = ["variant", "source", "suites", "length", "branching", "reversed", "shuffled", "long_names"]
+IN_TERMINAL += ["mean", "own_task", "model", "scale", "trained_on", "seed", "n"]
+
 
 @dataclass
 class ReportSummary:
-    """What `write_all` did. `unfinished` holds (run folder, status), `problems` one line each; neither is in a table."""
+    """What `write_all` did; as text, the main table and where the files lie.
+
+    `unfinished` holds (run folder, status), `problems` one line each; neither is in a table.
+    """
 
     finished: int
     unfinished: list[tuple[str, str]]
@@ -36,11 +44,13 @@ class ReportSummary:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        lines = [f"{self.finished} finished runs, {len(self.unfinished)} unfinished, {len(self.problems)} problems"]
+        table = self.main.display(IN_TERMINAL).to_markdown(index=False, tablefmt="simple", disable_numparse=True)
+        lines = [self.main.title, table, "", f"{self.finished} finished runs, {len(self.unfinished)} unfinished, {len(self.problems)} problems"]
         lines += [f"  not finished: {run} ({status})" for run, status in self.unfinished]
         lines += [f"  problem: {problem}" for problem in self.problems]
         lines.append(f"{len(self.tables)} tables in {self.folder / 'tables'}, each as CSV, Markdown and LaTeX")
         lines.append(f"{len(self.figures)} figures in {self.folder / 'figures'}")
+        lines.append(f"written in {self.seconds:.1f} s")
         return "\n".join(lines)
 
 
@@ -63,7 +73,7 @@ def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = 
         write_text(path.with_suffix(".md"), table.markdown())
         write_text(path.with_suffix(".tex"), table.latex())
         summary.tables.append(path.with_suffix(".md"))
-    summary.figures = write_figures(results, made["adversarial"].frame, out / "figures")
+    summary.figures = write_figures(results, {name: table.frame for name, table in made.items()}, out / "figures")
     results.problems[:] = dict.fromkeys(results.problems)
     summary.seconds = time.perf_counter() - started
     return summary
@@ -77,6 +87,7 @@ def tables(results_dir: str | Path = "results") -> dict[str, pd.DataFrame]:
 def build_tables(results: Results) -> dict[str, Table]:
     """Every table by name; the first is the main one."""
     published = load_published()
+    everything, results = results, results.part(ablation=False)
     made = [
         accuracy_table(results, published),
         metrics_table(results, published),
@@ -90,32 +101,36 @@ def build_tables(results: Results) -> dict[str, Table]:
     ]
     named = {table.name: table for table in made}
     claims = claims_table(results, published, {name: table.frame for name, table in named.items()})
-    return named | {claims.name: claims}
+    ablation = ablation_table(everything.part(ablation=True))
+    return named | {claims.name: claims, ablation.name: ablation}
 
 
-def write_figures(results: Results, pairs: pd.DataFrame, folder: Path) -> list[Path]:
-    """Draw each group's figures; one that has nothing to show is left out. `pairs` is the adversarial table."""
+def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
+    """Draw each group's figures; one that has nothing to show is left out. `frames` are the tables."""
     # Late, because matplotlib takes a second that the tables alone need not pay.
-    from reporting import margin_figures, suite_figures, training_figures
+    from reporting import ablation_figure, margin_figures, suite_figures, training_figures
     from reporting.style import save
 
     published = load_published()
     paths = []
+
+    def write(group: dict, name: str, figure) -> None:
+        if figure is not None:
+            paths.append(folder / "-".join(str(value) for value in group.values()) / f"{name}.png")
+            save(figure, paths[-1])
+
+    for group, _ in results.part(ablation=True).groups():
+        write(group, "collapse_phases", ablation_figure.collapse_phases(frames["ablation"], group))
+    results = results.part(ablation=False)
     for group, runs in results.groups():
+        write(group, "accuracy_by_suite", suite_figures.accuracy_by_suite(results, group, published))
+        write(group, "yes_rate_by_suite", suite_figures.yes_rate_by_suite(results, group))
+        write(group, "loss_terms", training_figures.loss_terms(runs, group))
+        write(group, "collapse_over_training", training_figures.collapse_over_training(runs, group))
+        write(group, "adversarial_pairs", suite_figures.adversarial_pairs(frames["adversarial"], group))
         margins = margin_figures.corrected_margins(runs)
-        figures = {
-            "accuracy_by_suite": suite_figures.accuracy_by_suite(results, group, published),
-            "yes_rate_by_suite": suite_figures.yes_rate_by_suite(results, group),
-            "loss_terms": training_figures.loss_terms(runs, group),
-            "collapse_over_training": training_figures.collapse_over_training(runs, group),
-            "reliability": margin_figures.reliability(margins, group),
-            "margin_densities": margin_figures.margin_densities(margins, group),
-            "adversarial_pairs": suite_figures.adversarial_pairs(pairs, group),
-        }
+        write(group, "reliability", margin_figures.reliability(margins, group))
+        write(group, "margin_densities", margin_figures.margin_densities(margins, group))
         for task in TASKS:
-            figures[f"difficulty_{task}"] = margin_figures.accuracy_by_difficulty(margins, group, task)
-        for name, figure in figures.items():
-            if figure is not None:
-                paths.append(folder / "-".join(str(value) for value in group.values()) / f"{name}.png")
-                save(figure, paths[-1])
+            write(group, f"difficulty_{task}", margin_figures.accuracy_by_difficulty(margins, group, task))
     return paths

@@ -5,7 +5,7 @@ gives one line under `problems`, and the rest is still reported.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +25,7 @@ SUITES = {
 # Runs are only ever averaged or drawn together within one of these.
 GROUP = ["scale", "model", "trained_on"]
 RUN = [*GROUP, "variant", "seed"]
+ABLATION = "ablation"  # grids of this name, and those whose names begin so
 NEEDED = ("status", "variant", "task", "protocol", "model", "scale", "seed")
 MARGINS = ("id", "graph", "task", "protocol", "split", "label", "margin")
 MEASURED = ("task", "split", "protocol", "n", "accuracy", "yes_rate", "label_yes_rate", "majority_share")
@@ -59,6 +60,11 @@ class Run:
         }
 
     @property
+    def ablation(self) -> bool:
+        """Whether the run belongs to an ablation grid, which has a table of its own."""
+        return str(self.info.get("grid") or "").startswith(ABLATION)
+
+    @property
     def seconds(self) -> float:
         """Wall time of training and scoring together; the run's cost."""
         return float(sum(value for value in (self.info.get("seconds") or {}).values() if value is not None))
@@ -84,6 +90,13 @@ class Results:
     measured: pd.DataFrame = field(default_factory=pd.DataFrame)
     unfinished: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    def part(self, ablation: bool) -> "Results":
+        """Only the runs of the ablation grid, or all the others; problems are still noted in the same list."""
+        runs = [run for run in self.runs if run.ablation is ablation]
+        grid = self.measured["grid"].fillna("").astype(str)
+        measured = self.measured[grid.str.startswith(ABLATION) == ablation]
+        return replace(self, runs=runs, measured=measured)
 
     def groups(self) -> list[tuple[dict, list[Run]]]:
         """Runs that may be compared: those of one scale, model and training protocol, in the order of VARIANTS."""

@@ -8,7 +8,7 @@ from matplotlib import pyplot
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import Question, say_premise, say_question
-from reporting import margin_figures, suite_figures, training_figures
+from reporting import ablation_figure, margin_figures, suite_figures, training_figures
 from reporting.errors import draw_errors
 from reporting.graph_drawing import positions
 from reporting.report import write_figures
@@ -31,7 +31,7 @@ def test_every_group_gets_its_figures(tmp_path, make_run):
     make_run(tmp_path, "pretrained", n=40, scale="demo")
     from reporting import tables
 
-    paths = write_figures(load(tmp_path), tables(tmp_path)["adversarial"], tmp_path / "figures")
+    paths = write_figures(load(tmp_path), tables(tmp_path), tmp_path / "figures")
     names = {path.parent.name: set() for path in paths}
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -84,6 +84,20 @@ def item(name, edges, questions):
         for i, (question, label) in enumerate(questions)
     )
     return Item(name, say_premise(graph), asked, graph, "transitivity")
+
+
+def test_phase_diagram_counts_collapsed_runs():
+    group = {"scale": "demo", "model": "tiny", "trained_on": "released-k1"}
+    rows = [
+        group | {"task": "transitivity", "loss": loss, "training_yes_share": share, "collapsed": collapsed, "runs": 2}
+        for loss, shares in {"CrossEntropy": (0.1, 0.5, 0.9), "Semantic": (0.1, 0.5, 0.9), "Focal": (0.5,)}.items()
+        for share, collapsed in zip(shares, (2, 0, 1), strict=False)
+    ]
+    (axis, _bar) = ablation_figure.collapse_phases(pd.DataFrame(rows), group).axes
+    assert [text.get_text() for text in axis.texts] == ["2/2", "0/2", "1/2"] * 2
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["CrossEntropy", "Semantic"]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["10 %", "50 %", "90 %"]
+    assert ablation_figure.collapse_phases(pd.DataFrame(rows[:2]), group) is None
 
 
 CHAIN = (("A", "B"), ("B", "C"))

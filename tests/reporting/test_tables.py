@@ -252,10 +252,10 @@ def test_formatting():
 
 
 def test_every_table_is_written_three_times_and_reads_back(written):
-    assert len(written.tables) == 10
+    assert len(written.tables) == 11
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
-        assert len(frame) and len(path.read_text().splitlines()) == 6 + len(frame)
+        assert (len(frame) or path.stem == "ablation") and len(path.read_text().splitlines()) == 6 + len(frame)
         assert path.with_suffix(".tex").read_text().count(r"\begin{tabular}") == 1
     assert not list(written.folder.rglob(".*"))  # no temporary file is left
 
@@ -289,3 +289,24 @@ def test_command_line_refuses(argument, message):
 
     done = subprocess.run([sys.executable, script.__file__, argument], capture_output=True, text=True)
     assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path, make_run):
+    loss = {"_target_": "losses.Semantic", "base": "released", "class_weights": None}
+    schedule = {"_target_": "schedulers.Linear", "start": 0.05, "end": 0.3}
+    about = dict(grid="ablation", task="transitivity", loss=loss, schedule=schedule, n=40)
+    for seed in (0, 1):
+        make_run(tmp_path, "transitivity_published", seed, **about)
+    make_run(tmp_path, "transitivity_balanced", **about | {"training": {"samples": 100, "yes_share": 0.5}})
+    make_run(tmp_path, "transitivity_ce", n=40)
+    made = tables(tmp_path)
+    assert set(made["table4_collapse"]["variant"]) == {"transitivity_ce"}
+    frame = made["ablation"].set_index("variant")
+    assert frame["runs"].to_dict() == {"transitivity_published": 2, "transitivity_balanced": 1}
+    row = frame.loc["transitivity_published"]
+    assert row["loss"] == "Semantic(base=released)" and row["schedule"] == "Linear(start=0.05, end=0.3)"
+    assert row["training_yes_share"] == 0.63 and row["seeds"] == "0, 1" and row["seconds_a_run"] == 72.5
+    judged = load(tmp_path).part(ablation=True).measured
+    judged = judged[(judged["suite"] == "corrected") & (judged["split"] == "pooled")]
+    judged = judged[(judged["task"] == "transitivity") & (judged["variant"] == "transitivity_published")]
+    assert row["balanced_accuracy"] == pytest.approx(judged["balanced_accuracy"].mean())

@@ -1,0 +1,63 @@
+"""The ablation: which loss, schedule and training prior prevent collapse, and what each costs."""
+
+import pandas as pd
+
+from reporting.judgement_tables import judged_rows
+from reporting.results import GROUP, RUN, Results, Run
+from reporting.table import Table
+from scoring.collapse import collapse_rate
+
+SETTING = ["variant", "task", "loss", "schedule"]
+SHOWN = ["balanced_accuracy", "mcc", "auroc"]
+
+
+def ablation_table(results: Results) -> Table:
+    """One row a setting of the ablation grid (over its seeds): metrics, collapse rate, and cost.
+
+    Args:
+        results: the runs of the ablation grid alone (`Results.part`).
+    """
+    judged = judged_rows(results.measured)
+    # A model that was not trained has no loss to compare.
+    judged = judged[judged["own_task"].notna()]
+    facts = pd.DataFrame([run.key | _settings(run) for run in results.runs], columns=[*RUN, *SETTING[2:], "yes_share"])
+    judged = judged.merge(facts, on=RUN, how="left")
+    rows = []
+    # Training sets of different seeds differ by a few labels; shares within a percent are the same setting.
+    judged["training_yes_share"] = judged["yes_share"].astype(float).round(2)
+    keys = [*GROUP, *SETTING, "training_yes_share"]
+    for key, runs in judged.groupby(keys, sort=False, dropna=False):
+        rate = collapse_rate(runs["collapsed"].tolist())
+        row = dict(zip(keys, key, strict=True)) | {name: runs[name].astype(float).mean(skipna=False) for name in SHOWN}
+        if len(runs) == 1:
+            row |= {f"{name}_{side}": runs[f"{name}_{side}"].iloc[0] for name in SHOWN for side in ("low", "high")}
+        row |= {"collapse_rate": rate["rate"], "collapse_rate_low": rate["rate_interval"][0]}
+        row |= {"collapse_rate_high": rate["rate_interval"][1], "collapsed": rate["collapsed"]}
+        row |= {"runs": len(runs), "seeds": ", ".join(runs["seed"]), "seconds_a_run": runs["seconds"].mean()}
+        rows.append(row | {"verdicts": "; ".join(dict.fromkeys(runs["verdict"]))})
+    bounds = [f"{name}{side}" for name in [*SHOWN, "collapse_rate"] for side in ("", "_low", "_high")]
+    columns = [*SETTING, "training_yes_share", *bounds, "collapsed", "runs", "verdicts", "seconds_a_run", *GROUP, "seeds"]
+    note = (
+        "On the pooled corrected suite of the task; metrics are means over seeds, with a 95 % interval where there is "
+        "one seed. *training yes share* is measured on the training set. An MCC of – is undefined: a seed gave a "
+        "constant answer."
+    )
+    decimal = (*SHOWN, "collapse_rate", "training_yes_share")
+    return Table("ablation", "Ablation", note, pd.DataFrame(rows, columns=columns), decimal=decimal)
+
+
+def _settings(run: Run) -> dict:
+    return {
+        "loss": described(run.info.get("loss")),
+        "schedule": described(run.info.get("schedule")),
+        "yes_share": (run.info.get("training") or {}).get("yes_share"),
+    }
+
+
+def described(config: dict | str | None) -> str | None:
+    """A loss or schedule config in one phrase: `CrossEntropy(target=answer)`; keys that are None are left out."""
+    if not isinstance(config, dict):
+        return config
+    name = str(config.get("_target_", "")).rsplit(".", 1)[-1]
+    keys = ", ".join(f"{key}={value}" for key, value in config.items() if key != "_target_" and value is not None)
+    return f"{name}({keys})" if keys else name
