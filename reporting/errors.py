@@ -79,13 +79,16 @@ def _failed_pairs(margins: pd.DataFrame, count: int):
         rows = [row for _, row in pairs.get_group(name).iterrows()]
         what = "flips the verdict the wrong way" if fact["wrong"] == len(rows) else "should flip the verdict, and does not"
         family = f" ({str(rows[0][FAMILY]).replace('_', ' ')})" if FAMILY in rows[0] else ""
-        yield "pair", f"Minimal pair {name}{family}: the edit {what}", rows
+        yield "pair", f"Minimal pair {name}{family}:\nthe edit {what}", rows
 
 
 def _figure(shown: Shown) -> Figure:
+    places = [positions(item.graph) if item.graph is not None else {"": (0.0, 0.0)} for item, _, _ in shown.answers]
+    if all(place.keys() == places[0].keys() for place in places):
+        # The two graphs of a pair differ in an edge: with the nodes in the same places it can be seen.
+        places = [places[0]] * len(places)
     sizes = []
-    for item, _, _ in shown.answers:
-        place = positions(item.graph) if item.graph is not None else {"": (0, 0)}
+    for place in places:
         xs, ys = zip(*place.values(), strict=True)
         sizes.append((max(xs) - min(xs), max(ys) - min(ys)))
     width = max(5.5, 1.5 + 1.15 * max(width for width, _ in sizes))
@@ -94,12 +97,12 @@ def _figure(shown: Shown) -> Figure:
         len(shown.answers), 1, figsize=(width, sum(heights) + 0.4), height_ratios=heights, squeeze=False
     )
     figure.suptitle(shown.heading, fontsize=11)
-    for axis, (item, question, row) in zip(axes[:, 0], shown.answers, strict=True):
+    for axis, place, (item, question, row) in zip(axes[:, 0], places, shown.answers, strict=True):
         if item.graph is None:
             axis.text(0.5, 0.5, "the premise does not parse; see the page", ha="center")
             axis.set_axis_off()
         else:
-            draw_question(axis, item.graph, question.question)
+            draw_question(axis, item.graph, question.question, place)
         axis.set_title(f"{question.hypothesis}\n{_answer(row)}", fontsize=10)
     return figure
 

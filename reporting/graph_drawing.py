@@ -34,9 +34,14 @@ def positions(graph: CausalGraph) -> dict[str, tuple[float, float]]:
     return place
 
 
-def draw_question(axes: Axes, graph: CausalGraph, question: Question | None) -> None:
-    """Blue: the two nodes asked about. Yellow: the conditioning set. Dashed: a shared hidden cause."""
-    place = positions(graph)
+def draw_question(
+    axes: Axes, graph: CausalGraph, question: Question | None, place: dict[str, tuple[float, float]]
+) -> None:
+    """Blue: the two nodes asked about. Yellow: the conditioning set. Dashed: a shared hidden cause.
+
+    Args:
+        place: node -> (x, y), from `positions`.
+    """
     boxes = {}
     for node, (x, y) in place.items():
         fill = OTHER
