@@ -41,6 +41,11 @@ class Answerer(nn.Module):
         return next(self.language_model.parameters()).device
 
     @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the base model's embeddings."""
+        return self._causal_model.get_input_embeddings().weight.dtype
+
+    @property
     def context_length(self) -> int:
         """Longest prompt the model can read, in tokens."""
         return self._text_config.max_position_embeddings
@@ -53,6 +58,15 @@ class Answerer(nn.Module):
     def _causal_model(self) -> nn.Module:
         peft_base = getattr(self.language_model, "get_base_model", None)
         return peft_base() if peft_base else self.language_model
+
+    def freeze(self) -> "Answerer":
+        """For scoring only: no gradients, and the adapters (trained in fp32) in the base model's precision."""
+        dtype = self.dtype
+        self.requires_grad_(False)
+        for name, parameter in self.named_parameters():
+            if "lora_" in name:
+                parameter.data = parameter.data.to(dtype)
+        return self.eval()
 
     def forward(self, batch: PackedBatch, whole_sequence: bool = False) -> Reading:
         """Read a batch. Only the answer columns go through the vocabulary head unless ``whole_sequence``."""
@@ -105,7 +119,7 @@ class Answerer(nn.Module):
         if self._text_config._attn_implementation != "eager":
             return visible
         # Eager attention adds its mask to the scores.
-        dtype = next(self.language_model.parameters()).dtype
+        dtype = self.dtype
         return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill(
             ~visible, torch.finfo(dtype).min
         )

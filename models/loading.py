@@ -72,8 +72,9 @@ def load_answerer(model, lora=None, adapter: str | Path | None = None, seed: int
         language_model = PeftModel.from_pretrained(language_model, str(adapter))
     elif lora is not None:
         language_model = get_peft_model(language_model, _lora_config(lora))
-    answerer = Answerer(language_model, PromptFormat(tokenizer))
-    answerer.eval()
+    answerer = Answerer(language_model, PromptFormat(tokenizer)).eval()
+    if lora is None:
+        answerer.freeze()
     return answerer, {
         "source": str(model.name_or_path or model.gguf_package or "random tiny model"),
         "revision": revision,

@@ -52,7 +52,6 @@ class Collator:
 
     def __init__(self, prompt_format: PromptFormat, answered: bool):
         self.pad = prompt_format.pad
-        self.answered = answered
         self.endings = 1 + len(prompt_format.ending) if answered else 0
 
     def __call__(self, examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:
@@ -60,7 +59,9 @@ class Collator:
             [example.encoded for example in examples],
             self.pad,
             endings=self.endings,
-            share_prefix=not self.answered,
+            # Losses over the whole text need every row whole; for the others, a second pass through the
+            # adapters' many small products costs what the shared tokens save.
+            share_prefix=False,
         )
         return {name: getattr(packed, name) for name in PACKED} | structure(examples)
 

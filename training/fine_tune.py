@@ -37,7 +37,7 @@ TRAINED = "training.json"
 def fine_tune(
     cfg: DictConfig, answerer: Answerer, loss: Loss, schedule: Schedule, folder: RunFolder, tracker: Tracker
 ) -> dict:
-    """Train the answerer's adapter in place, and save it to ``folder.adapter``.
+    """Train the answerer's adapter in place, save it to ``folder.adapter``, and freeze the answerer for scoring.
 
     Goes on from the last checkpoint in ``folder.checkpoints`` if there is one.
     Returns facts for the run's record: samples, share of Yes, steps, seconds, data fingerprint.
@@ -72,6 +72,7 @@ def fine_tune(
     if checkpoint:
         log.info("going on from %s", checkpoint)
     trainer.train(resume_from_checkpoint=checkpoint)
+    answerer = trainer.accelerator.unwrap_model(trainer.model)
     facts = {
         "samples": len(labels),
         "graphs": len(items),
@@ -83,6 +84,7 @@ def fine_tune(
     if trainer.is_world_process_zero():
         save_adapter(answerer, folder.adapter)
         write_json(folder.adapter / TRAINED, facts)
+    answerer.freeze()
     return facts
 
 
