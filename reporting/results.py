@@ -118,6 +118,10 @@ def load(folder: str | Path) -> Results:
     results = Results(folder)
     rows: dict[Path, list[dict]] = {}
     for run_folder in sorted(path for path in folder.glob("runs/*/*/*/*/seed*") if path.is_dir()):
+        if (run_folder / "config.yaml").is_file() and not (run_folder / "run.json").is_file():
+            # train.py writes the record last.
+            results.unfinished.append((str(run_folder.relative_to(folder)), "running or interrupted"))
+            continue
         try:
             run, run_rows = _read_run(run_folder)
         except ResultsError as error:

@@ -172,7 +172,9 @@ def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
 def test_failed_and_malformed_runs_are_listed(tmp_path, make_run):
     make_run(tmp_path, "transitivity_ce", n=40)
     make_run(tmp_path, "transitivity_semantic", status="failed")
-    make_run(tmp_path, "pretrained", status="running")
+    interrupted = tmp_path / "runs/smoke/tiny/corrected/pretrained/seed0"
+    interrupted.mkdir(parents=True)
+    (interrupted / "config.yaml").write_text("seed: 0")
     broken = make_run(tmp_path, "dseparation_ce", n=40)
     (broken / "run.json").write_text('{"status": "finished"')
     empty = tmp_path / "runs/smoke/tiny/corrected/dseparation_semantic/seed0"
@@ -183,7 +185,7 @@ def test_failed_and_malformed_runs_are_listed(tmp_path, make_run):
     (other / "evaluation/corrected/margins.parquet").write_bytes(b"not parquet")
     summary = write_all(tmp_path)
     assert summary.finished == 1
-    assert sorted(status for _, status in summary.unfinished) == ["failed", "running"]
+    assert sorted(status for _, status in summary.unfinished) == ["failed", "running or interrupted"]
     problems = "\n".join(summary.problems)
     assert len(summary.problems) == 4
     assert "dseparation_ce/seed0/run.json: not JSON" in problems
