@@ -93,6 +93,13 @@ def test_constant_answers_and_the_axioms():
     assert {(False,) * 6, (True,) * 6} < worlds_of("dseparation", 3)
 
 
+def test_every_answer_inverted_can_still_satisfy_the_axioms():
+    # turning a total order round denies each of its answers: no label, no direction
+    orders = worlds_of("transitivity", 3)
+    inverted = {tuple(not answer for answer in world) for world in orders if sum(world) == 3}
+    assert len(inverted) == 6 and inverted < orders
+
+
 def slow_groups(task, questions, size):
     """Try every ordered choice of members and context; a family counts once."""
     nodes = {node for s, t, g in questions for node in (s, t, *g)}

@@ -10,11 +10,12 @@ from losses.semantic_distance import PARTS, semantic_distance
 from training.batches import TrainingExample, structure
 
 
-def truthful(items, certainty=1e3):
-    """Answers that are right, with certainty (or wrong, where it is negative)."""
+def certain(items, *, truthful=True):
+    """Answers given with certainty: the right ones, or random ones."""
     batch = structure([TrainingExample(encoded=None, item=item) for item in items])
     asked = torch.tensor([[k < len(item.questions) for k in range(batch["labels"].shape[1])] for item in items])
-    margin = torch.where(batch["labels"], certainty, -certainty)
+    coins = torch.rand(asked.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+    margin = torch.where(batch["labels"] if truthful else coins, 1e3, -1e3)
     logsigmoid = torch.nn.functional.logsigmoid
     return Answers(log_yes=logsigmoid(margin), log_no=logsigmoid(-margin), valid=asked, **batch)
 
@@ -25,20 +26,20 @@ def test_true_answers_satisfy_every_constraint(task, knowledge):
     items = build(task, "corrected", "train", 600, 0, 16)
     loss = ExactSemantic(knowledge)
     loss.prepare(items)
-    result = loss(truthful(items), None, 1.0)
+    result = loss(certain(items), None, 1.0)
     assert result["semantic"].item() == pytest.approx(0.0, abs=1e-6)
-    assert loss(truthful(items, -1e3), None, 1.0)["semantic"] > 1
+    assert loss(certain(items, truthful=False), None, 1.0)["semantic"] > 1
     if knowledge != "entailed":
-        assert result["groups"] == sum(map(len, groups_in(truthful(items), task, 3))) > 10
+        assert result["groups"] == sum(map(len, groups_in(certain(items), task, 3))) > 10
 
 
 def test_true_answers_have_no_semantic_distance():
     items = build("transitivity", "corrected", "train", 300, 0, 12)
     loss = SemanticDistance(dict.fromkeys(PARTS, 1.0))
     loss.prepare(items)
-    assert loss(truthful(items), None, 1.0)["total"].item() == pytest.approx(0.0, abs=1e-9)
-    wrong = semantic_distance(truthful(items, -1e3), 0.5)
-    assert all(value > 0 for value in wrong.values())
+    assert loss(certain(items), None, 1.0)["total"].item() == pytest.approx(0.0, abs=1e-9)
+    random = semantic_distance(certain(items, truthful=False), 0.5)
+    assert all(value > 0 for value in random.values())
 
 
 def test_one_question_a_graph_is_refused_by_losses_that_need_several():
