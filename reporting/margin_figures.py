@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from reporting.results import TASKS, Run
-from reporting.style import TASK_NAMES, colour, heading, legend_below, readable
+from reporting.style import TASK_NAMES, colour, heading, legend_below, panels, readable
 from scoring.intervals import design_effect, wilson
 
 STRATUM = "stratum/"
+NOT_DIFFICULTY = (f"{STRATUM}pair", f"{STRATUM}family")
 # A stratum value is drawn only where it has this many items: below, its interval says nothing.
 FEWEST = 10
 # More values than this are joined into ranges, so that the axis stays readable.
@@ -38,27 +39,21 @@ def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, 
         if tables[0]["own_task"].iloc[0] in ("", task)
     }
     shown = {variant: tables for variant, tables in shown.items() if len(tables[0])}
-    strata = [
-        name
-        for name in dict.fromkeys(name for tables in shown.values() for name in tables[0])
-        if name.startswith(STRATUM) and any(tables[0][name].nunique() > 1 for tables in shown.values())
-    ]
-    strata = ["split", *(name for name in strata if name not in (f"{STRATUM}pair", f"{STRATUM}family"))]
-    if not shown:
+    strata = {"split": _drawn_values(shown, "split")} if shown else {}
+    for name in dict.fromkeys(name for tables in shown.values() for name in tables[0] if name.startswith(STRATUM)):
+        values = _drawn_values(shown, name)
+        if len(values) > 1 and name not in NOT_DIFFICULTY:
+            strata[name] = values
+    if not any(strata.values()):
         return None
-    columns = min(3, len(strata))
-    rows = -(-len(strata) // columns)
-    figure, axes = pyplot.subplots(rows, columns, figsize=(4.4 * columns, 0.9 + 3.1 * rows), squeeze=False)
-    for axis in axes.flat[len(strata) :]:
-        axis.set_axis_off()
-    for axis, stratum in zip(axes.flat, strata, strict=False):
-        values = sorted({value for tables in shown.values() for value in tables[0][stratum].dropna()}, key=_natural)
+    figure, axes = panels(len(strata), most=3, width=4.4, height=3.1)
+    for axis, (stratum, values) in zip(axes, strata.items(), strict=True):
         for rank, (variant, tables) in enumerate(shown.items()):
             points = [_accuracy(tables, stratum, value) for value in values]
             x = [i + (rank - (len(shown) - 1) / 2) * 0.08 for i, point in enumerate(points) if point]
             mean, low, high = np.array([point for point in points if point]).reshape(-1, 3).T
             style = {"color": colour(variant, list(margins)), "label": readable(variant)}
-            numeric = not isinstance(values[0], str)
+            numeric = values and not isinstance(values[0], str)
             error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
             axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
         axis.axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer where labels are balanced")
@@ -67,7 +62,7 @@ def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, 
         axis.set_xticks(range(len(values)), names, **turn)
         axis.set(xlabel=readable(stratum.removeprefix(STRATUM)), ylabel="accuracy", ylim=(None, 1.02))
     figure.suptitle(f"Accuracy against difficulty, {TASK_NAMES[task]}: {heading(group)}")
-    legend_below(figure, axes.flat)
+    legend_below(figure, axes)
     return figure
 
 
@@ -106,21 +101,17 @@ def reliability_bins(labels, margins, bins: int = 10) -> tuple[np.ndarray, np.nd
 
 def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Figure | None:
     """One panel a variant and judged task: histogram of the margin for Yes and for No items; the verdict turns at 0."""
-    panels = []
+    shown = []
     for variant, tables in margins.items():
         own = tables[0]["own_task"].iloc[0]
         for task in TASKS if own == "" else (own,):
             items = tables[0][tables[0]["task"] == task]
             if len(items):
-                panels.append((f"{readable(variant)}, {TASK_NAMES[task]}", items))
-    if not panels:
+                shown.append((f"{readable(variant)}, {TASK_NAMES[task]}", items))
+    if not shown:
         return None
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    figure, axes = pyplot.subplots(rows, columns, figsize=(4 * columns, 0.9 + 2.6 * rows), squeeze=False)
-    for axis in axes.flat[len(panels) :]:
-        axis.set_axis_off()
-    for axis, (title, items) in zip(axes.flat, panels, strict=False):
+    figure, axes = panels(len(shown), most=3, width=4, height=2.6)
+    for axis, (title, items) in zip(axes, shown, strict=True):
         edges = np.histogram_bin_edges(items["margin"], bins=40)
         for label, name, shade in ((True, "label Yes", "#0072B2"), (False, "label No", "#D55E00")):
             values = items.loc[items["label"] == label, "margin"]
@@ -130,7 +121,7 @@ def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Fig
         axis.title.set_fontsize(10)
         axis.locator_params(axis="x", nbins=6)
     figure.suptitle(f"Margins by label, corrected suites (first seed): {heading(group)}")
-    legend_below(figure, axes.flat)
+    legend_below(figure, axes)
     return figure
 
 
@@ -143,6 +134,13 @@ def _accuracy(tables: list[pd.DataFrame], stratum: str, value) -> tuple[float, f
     effect = design_effect(correct[0], pd.factorize(parts[0]["graph"])[0])
     low, high = wilson(mean * len(correct[0]), len(correct[0]), effect)
     return mean, low, high
+
+
+def _drawn_values(shown: dict[str, list[pd.DataFrame]], stratum: str) -> list:
+    """Values that hold enough items for a point, in order."""
+    tables = [tables[0] for tables in shown.values() if stratum in tables[0]]
+    enough = {value for table in tables for value, n in table[stratum].value_counts().items() if n >= FEWEST}
+    return sorted(enough, key=_natural)
 
 
 def _coarse(table: pd.DataFrame) -> pd.DataFrame:

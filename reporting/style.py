@@ -41,6 +41,21 @@ def colour(variant: str, variants: list[str]) -> str:
     return COLOURS.get(variant) or SPARE[others.index(variant) % len(SPARE)]
 
 
+def panels(count: int, most: int, width: float, height: float):
+    """A figure with `count` axes, `most` in a row, each of `width` x `height` inches; wide enough for its title.
+
+    Returns:
+        (figure, list of `count` axes).
+    """
+    columns = min(most, count)
+    rows = -(-count // columns)
+    size = (max(8.0, width * columns), 0.9 + height * rows)
+    figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
+    for axis in axes.flat[count:]:
+        axis.set_axis_off()
+    return figure, list(axes.flat[:count])
+
+
 def readable(name: str) -> str:
     """A name for a figure: "dseparation_ce" becomes "d-separation CE"."""
     name = name.replace("_", " ").replace("dseparation", "d-separation")
@@ -51,13 +66,13 @@ def heading(group: dict) -> str:
     return f"{group['model']}, scale {group['scale']}, trained on {group['trained_on']}"
 
 
-def legend_below(figure: Figure, axes, columns: int = 4) -> None:
-    """One legend for the whole figure, under it, with each label once."""
+def legend_below(figure: Figure, axes) -> None:
+    """One legend for the whole figure, under it, with each label once and as many columns as fit."""
     entries = {}
     for axis in axes:
         handles, labels = axis.get_legend_handles_labels()
         entries |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in entries}
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=int(figure.get_figwidth() // 2.7))
 
 
 def save(figure: Figure, path: Path) -> None:

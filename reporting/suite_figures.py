@@ -67,7 +67,7 @@ def adversarial_pairs(pairs: pd.DataFrame, group: dict) -> Figure | None:
     variants = list(dict.fromkeys(frame["variant"]))
     families = {task: sorted(set(frame[frame["task"] == task]["family"]) - {"all"}) + ["all"] for task in tasks}
     height = 1.6 + 0.13 * len(variants) * max(len(names) for names in families.values())
-    figure, axes = pyplot.subplots(1, len(tasks), figsize=(5.5 * len(tasks) + 1, height), squeeze=False)
+    figure, axes = pyplot.subplots(1, len(tasks), figsize=(max(8.0, 5.5 * len(tasks) + 1), height), squeeze=False)
     for axis, task in zip(axes[0], tasks, strict=True):
         for rank, variant in enumerate(variants):
             rows = frame[(frame["task"] == task) & (frame["variant"] == variant)]
@@ -83,7 +83,7 @@ def adversarial_pairs(pairs: pd.DataFrame, group: dict) -> Figure | None:
         axis.set_yticks(range(len(families[task])), [readable(family) for family in families[task]])
         axis.invert_yaxis()
     figure.suptitle(f"Adversarial minimal pairs: {heading(group)}")
-    legend_below(figure, axes[0], columns=3)
+    legend_below(figure, axes[0])
     return figure
 
 

@@ -5,7 +5,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from reporting.results import Run
-from reporting.style import SPARE, colour, heading, legend_below, readable
+from reporting.style import SPARE, colour, heading, legend_below, panels, readable
 
 LAMBDA_COLOUR = "black"
 
@@ -19,14 +19,10 @@ def loss_terms(runs: list[Run], group: dict) -> Figure | None:
             logs[run.info["variant"]] = (run, log)
     if not logs:
         return None
-    columns = min(2, len(logs))
-    rows = -(-len(logs) // columns)
-    figure, axes = pyplot.subplots(rows, columns, figsize=(5.6 * columns, 0.9 + 2.9 * rows), squeeze=False)
+    figure, axes = panels(len(logs), most=2, width=5.6, height=2.9)
     terms = list(dict.fromkeys(name for _, log in logs.values() for name in log if _is_loss(name)))
     palette = dict(zip(terms, ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE) * len(terms), strict=False))
-    for axis in axes.flat[len(logs) :]:
-        axis.set_axis_off()
-    for axis, (variant, (run, log)) in zip(axes.flat, logs.items(), strict=False):
+    for axis, (variant, (run, log)) in zip(axes, logs.items(), strict=True):
         for name in terms:
             if name in log and log[name].notna().any():
                 points = log.dropna(subset=name)
@@ -46,7 +42,7 @@ def loss_terms(runs: list[Run], group: dict) -> Figure | None:
             right.grid(visible=False)
             right.spines["right"].set_visible(True)
     figure.suptitle(f"Loss terms and lambda over training: {heading(group)}")
-    legend_below(figure, axes.flat)
+    legend_below(figure, axes)
     return figure
 
 
