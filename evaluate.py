@@ -2,7 +2,9 @@
 
     python evaluate.py run=results/runs/demo/... suite=published
     python evaluate.py run=results/runs/demo/... suite=corrected suite.samples=10000 out=DIR
+    python evaluate.py run=results/runs/demo/... suite=adversarial show=errors     draw what it gets wrong
     python evaluate.py model=smollm2_135m suite=file suite.path=FILE out=DIR
+    python evaluate.py model=smollm2_135m suite=external suite.path=FOLDER out=DIR
 
 Writes metrics.json and margins.parquet (id, label, margin, strata) under out=, by default RUN/evaluation/SUITE.
 """
@@ -12,13 +14,15 @@ import sys
 from pathlib import Path
 
 import hydra
+import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from causal_tasks.files import FileFormatError
 from models.loading import load_answerer
 from records.run_folder import RunFolder, RunFolderError
 from records.tracking import Tracker
-from scoring.evaluation import evaluate_suite, summary_lines, tuned_thresholds
+from reporting.errors import draw_errors
+from scoring.evaluation import build_suite, evaluate_suite, summary_lines, tuned_thresholds
 from train import USER_ERRORS
 from training.settings import SettingsError, check_settings
 
@@ -47,6 +51,10 @@ def evaluate(cfg: DictConfig) -> Path:
     with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:
         report = evaluate_suite(answerer, cfg.suite, out, cfg.evaluation, thresholds, described)
         tracker.report(report)
+    if cfg.show == "errors":
+        items = [item for part in build_suite(cfg.suite).values() for item in part]
+        page = draw_errors(pd.read_parquet(out / "margins.parquet"), items, out / "errors", title=f"Errors on {cfg.suite.name}")
+        log.info("errors: %s", page)
     log.info("\n%s\nmetrics and margins: %s", "\n".join(summary_lines(report)), out)
     return out
 

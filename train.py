@@ -23,6 +23,7 @@ from models.answerer import Answerer
 from models.loading import ModelError, load_answerer
 from models.prompts import PromptError
 from records.files import read_json
+from records.model_card import write_model_card
 from records.run_folder import RunFolder, RunFolderError, identity
 from records.tracking import Tracker
 from scoring.evaluation import already_scored, evaluate_suite, summary_lines, tuned_thresholds
@@ -61,6 +62,8 @@ def run(cfg: DictConfig) -> RunFolder:
             score_seconds = score_suites(cfg, answerer, folder, tracker)
             facts["seconds"] = {"train": facts.get("training", {}).get("seconds", 0.0), "score": score_seconds}
             folder.finish(facts)
+            if cfg.training.enabled:
+                write_model_card(folder)
             log.info("run: %s", folder.path)
     return folder
 

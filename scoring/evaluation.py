@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from causal_tasks.files import read_jsonl
+from causal_tasks.files import FileFormatError, read_jsonl
 from causal_tasks.items import Item
+from causal_tasks.labels import check_labels
 from causal_tasks.suites import build
 from models.answerer import Answerer
 from records.files import read_json, write_json, write_parquet
@@ -22,11 +23,20 @@ Part = tuple[str, str]  # task, split
 
 
 def build_suite(suite) -> dict[Part, list[Item]]:
-    """Items of a suite config by (task, split). A file's items go by the task of their question."""
-    if suite.name == "file":
+    """Items of a suite config by (task, split).
+
+    A suite with a ``path`` is read from that file, or from all .jsonl and .json files of that folder; the split is
+    the file's stem, the task that of the question. Raises FileFormatError for what cannot be read.
+    """
+    if "path" in suite:
+        path = Path(suite.path)
+        files = sorted(f for f in path.iterdir() if f.suffix in (".jsonl", ".json")) if path.is_dir() else [path]
+        if not files or not path.exists():
+            raise FileFormatError(f"suite.path={path}: no such file, or a folder without .jsonl and .json files")
         parts: dict[Part, list[Item]] = {}
-        for item in read_jsonl(suite.path):
-            parts.setdefault((item.task, "file"), []).append(item)
+        for file in files:
+            for item in read_jsonl(file):
+                parts.setdefault((item.task, file.name.removesuffix(file.suffix)), []).append(item)
         return parts
     return {
         (task, split): build(task, suite.protocol, split, suite.samples, suite.seed, suite.questions_per_graph)
@@ -91,12 +101,27 @@ def evaluate_suite(
         "rows": rows,
         "data_fingerprint": {f"{task}/{split}": fingerprint(items) for (task, split), items in parts.items()},
         "seconds": round(time.monotonic() - started, 1),
+        **({"label_check": _label_check(parts)} if "path" in suite else {}),
         **(described or {}),
         "provenance": provenance(),
     }
     write_parquet(folder / "margins.parquet", table)
     write_json(folder / "metrics.json", report)
     return report
+
+
+def _label_check(parts: dict[Part, list[Item]]) -> dict[str, dict]:
+    """Labels from outside held against the oracle: counted, and every disagreement listed; none is dropped."""
+    found = {}
+    for (task, split), items in parts.items():
+        report = check_labels(items)
+        found[f"{task}/{split}"] = {
+            "questions": report.questions,
+            "agreeing": report.agreeing,
+            "disagreeing": [{"id": i, "label": label, "entailed": entailed} for i, label, entailed in report.disagreeing],
+            "unanswerable": [{"id": i, "reason": reason} for i, reason in report.unanswerable],
+        }
+    return found
 
 
 def tuned_thresholds(folder: Path) -> dict[str, float]:
@@ -116,12 +141,18 @@ def already_scored(folder: Path, suite) -> bool:
 def summary_lines(report: dict) -> list[str]:
     """One line a row, for people: accuracy beside balanced accuracy, MCC, AUROC and both Yes-rates."""
 
-    def show(value, digits=3):
-        return "  –  " if value is None else f"{value:.{digits}f}"
+    def show(value):
+        return "–" if value is None else f"{value:.3f}"
 
     lines = [f"{report['suite']:<24} {'n':>6} {'acc':>6} {'bal':>6} {'MCC':>6} {'AUROC':>6} {'Yes':>6} {'label':>6}"]
     for row in report["rows"]:
         values = [row[k] for k in ("accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate", "label_yes_rate")]
         name = f"{row['task']}/{row['split']}"
         lines.append(f"{name:<24} {row['n']:>6} " + " ".join(f"{show(value):>6}" for value in values))
+    for place, check in report.get("label_check", {}).items():
+        wrong, unread = len(check["disagreeing"]), len(check["unanswerable"])
+        lines.append(
+            f"{place}: {check['agreeing']} of {check['questions']} labels are what the graph entails, {wrong} are not, "
+            f"{unread} texts cannot be answered (listed in metrics.json)"
+        )
     return lines

@@ -22,6 +22,7 @@ CHOICES = {
     "model.attention": ("auto", "eager", "sdpa"),
     "model.quantization": ("none", "4bit"),
     "training.learning_rate_schedule": ("cosine", "linear", "constant_with_warmup"),
+    "show": (None, "errors"),
     "tracking.mode": ("online", "offline", "disabled"),
 }
 # key: (low, high, whole number?)
@@ -63,7 +64,7 @@ def check_settings(cfg: DictConfig) -> None:
     for key, allowed in CHOICES.items():
         value = OmegaConf.select(cfg, key, default=allowed[0])
         if value not in allowed:
-            raise SettingsError(f"{key}={value}: must be one of {', '.join(allowed)}")
+            raise SettingsError(f"{key}={value}: must be one of {', '.join(map(str, allowed))}")
     for key, (low, high, whole) in RANGES.items():
         value = OmegaConf.select(cfg, key, default=low)
         if value is None and key in NULLABLE:

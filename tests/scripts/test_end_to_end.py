@@ -44,6 +44,8 @@ def test_a_run_leaves_a_full_record(trained):
     assert (trained / "adapter" / "adapter_model.safetensors").is_file()
     assert not (trained / "checkpoints").exists()
     assert list((trained / "wandb").glob("offline-run-*"))
+    card = (trained / "adapter" / "README.md").read_text()
+    assert "48 questions" in card and "| corrected | transitivity | pooled |" in card
 
 
 def test_training_log_holds_lambda_loss_terms_and_probes(trained):
