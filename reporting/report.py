@@ -20,11 +20,8 @@ from reporting.judgement_tables import (
 )
 from reporting.results import TASKS, Results, load, load_published
 from reporting.suite_tables import accuracy_table, prediction_table
+from reporting.summary_table import summary_table
 from reporting.table import Table
-
-# The columns of the main table that fit a terminal; the files have them all.
-IN_TERMINAL = ["variant", "source", "suites", "length", "branching", "reversed", "shuffled", "long_names"]
-IN_TERMINAL += ["mean", "own_task", "model", "scale", "trained_on", "seed", "n"]
 
 
 @dataclass
@@ -44,7 +41,7 @@ class ReportSummary:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        table = self.main.display(IN_TERMINAL).to_markdown(index=False, tablefmt="simple", disable_numparse=True)
+        table = self.main.display().to_markdown(index=False, tablefmt="simple", disable_numparse=True)
         lines = [self.main.title, table, "", f"{self.finished} finished runs, {len(self.unfinished)} unfinished, {len(self.problems)} problems"]
         lines += [f"  not finished: {run} ({status})" for run, status in self.unfinished]
         lines += [f"  problem: {problem}" for problem in self.problems]
@@ -102,7 +99,8 @@ def build_tables(results: Results) -> dict[str, Table]:
     named = {table.name: table for table in made}
     claims = claims_table(results, published, {name: table.frame for name, table in named.items()})
     ablation = ablation_table(everything.part(ablation=True))
-    return named | {claims.name: claims, ablation.name: ablation}
+    summary = summary_table(named["table1_accuracy"].frame, named["table4_collapse"].frame)
+    return {summary.name: summary} | named | {claims.name: claims, ablation.name: ablation}
 
 
 def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from reporting.adversarial_table import pair_scores
 from reporting.report import build_tables
 from reporting.results import ResultsError, load, load_published
 from reporting.suite_tables import constant_answer
+from reporting.summary_table import BEGIN, END, into_readme, summary_table
 from reporting.table import Table, with_seed_means
 
 SUITES = ["length", "branching", "reversed", "shuffled", "long_names"]
@@ -198,7 +199,9 @@ def test_failed_and_malformed_runs_are_listed(tmp_path, make_run):
 def test_without_runs_the_papers_numbers_are_still_shown(tmp_path):
     summary = write_all(tmp_path)
     assert summary.finished == 0 and summary.figures == []
-    assert set(summary.main.frame["source"]) == {"baseline", "published"}
+    paper = summary.main.frame.set_index("variant")["paper"]
+    assert paper["always No"] == pytest.approx(0.72254) and paper["dseparation_semantic"] == pytest.approx(0.686)
+    assert set(tables(tmp_path)["table1_accuracy"]["source"]) == {"baseline", "published"}
     with pytest.raises(ResultsError, match="no such folder"):
         load(tmp_path / "nowhere")
 
@@ -254,7 +257,7 @@ def test_formatting():
 
 
 def test_every_table_is_written_three_times_and_reads_back(written):
-    assert len(written.tables) == 11
+    assert len(written.tables) == 12
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
         assert (len(frame) or path.stem == "ablation") and len(path.read_text().splitlines()) == 6 + len(frame)
@@ -312,3 +315,14 @@ def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path,
     judged = judged[(judged["suite"] == "corrected") & (judged["split"] == "pooled")]
     judged = judged[(judged["task"] == "transitivity") & (judged["variant"] == "transitivity_published")]
     assert row["balanced_accuracy"] == pytest.approx(judged["balanced_accuracy"].mean())
+
+
+def test_summary_goes_between_the_readmes_markers(made, tmp_path):
+    table = summary_table(made["table1_accuracy"], made["table4_collapse"])
+    assert table.frame["variant"].tolist()[:2] == ["always Yes", "always No"]
+    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    once = into_readme(text, table)
+    assert once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once
+    assert "transitivity_semantic" in once and into_readme(once, table) == once
+    with pytest.raises(ValueError, match="summary table"):
+        into_readme("no markers", table)

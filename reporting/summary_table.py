@@ -1,0 +1,67 @@
+"""The table that opens the README: what the paper reports, what is measured here, and what it is worth."""
+
+import pandas as pd
+
+from reporting.results import GROUP, RUN
+from reporting.table import Table
+
+BEGIN, END = "<!-- summary table: written by tables.py -->", "<!-- end of summary table -->"
+NOTE = (
+    "`paper` and `released`: mean accuracy over the five suites as the paper builds them, where always answering No "
+    "scores 72 %. `balanced accuracy`, `MCC`, `AUROC`: the corrected suites of the variant's own task, half Yes and half "
+    "No in every stratum, with 95 % intervals (bootstrap over graphs); a constant answer scores 50 %, 0 and 0.5."
+)
+
+
+def summary_table(accuracy: pd.DataFrame, collapse: pd.DataFrame) -> Table:
+    """One row a run and task, below the constant answers.
+
+    accuracy: the frame of table 1. collapse: the frame of table 4.
+    """
+    paper = accuracy[accuracy["source"] == "published"].drop_duplicates("variant").set_index("variant")["mean"].to_dict()
+    released = accuracy[accuracy["suites"] == "released"]
+    measured = released[released["source"] == "measured"]
+    constant = released[(released["source"] == "baseline") & released["variant"].isin(["always Yes", "always No"])]
+    papers_own = accuracy[(accuracy["suites"] == "paper's own") & (accuracy["source"] == "baseline")]
+    papers_own = papers_own.drop_duplicates("variant").set_index("variant")["mean"].to_dict()
+    rows = [
+        {name: row[name] for name in GROUP}
+        | {"variant": row["variant"], "paper": papers_own.get(row["variant"]), "released": row["mean"]}
+        | {"balanced_accuracy": 0.5, "mcc": 0.0, "auroc": 0.5, "yes_rate": float(row["variant"] == "always Yes")}
+        | {"verdict": "constant answer"}
+        for _, row in constant.iterrows()
+    ]
+    means = measured.set_index(RUN)["mean"]
+    for _, row in collapse.iterrows():
+        key = tuple(row[name] for name in RUN)
+        intervals = [f"{name}{side}" for name in ("balanced_accuracy", "mcc", "auroc") for side in ("", "_low", "_high")]
+        rows.append(
+            {name: row[name] for name in [*RUN, "task", "yes_rate", "verdict", "n", *intervals]}
+            | {"paper": paper.get(row["variant"]), "released": means.get(key)}
+        )
+    if not rows:  # nothing measured yet: the paper's side stands alone
+        rows = [{"variant": name, "paper": mean} for name, mean in (papers_own | paper).items()]
+    order = ["variant", "task", "paper", "released", "balanced_accuracy", "mcc", "auroc", "yes_rate", "verdict"]
+    frame = pd.DataFrame(rows)
+    frame = frame.reindex(columns=[*order, *sorted(c for c in frame if c.endswith(("_low", "_high"))), *GROUP, "seed", "n"])
+    return Table(
+        "summary",
+        "Summary: the paper's accuracy beside what the corrected suites show",
+        NOTE,
+        frame.sort_values(GROUP, kind="stable"),
+        percent=("paper", "released", "balanced_accuracy", "yes_rate"),
+        decimal=("mcc", "auroc"),
+    )
+
+
+def into_readme(text: str, table: Table) -> str:
+    """``text`` with what lies between the two markers replaced by the table.
+
+    Raises ValueError if the markers are not there.
+    """
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"no lines {BEGIN!r} and {END!r} to write the table between")
+    before, rest = text.split(BEGIN, 1)
+    _, after = rest.split(END, 1)
+    body = table.display().to_markdown(index=False, disable_numparse=True)
+    return f"{before}{BEGIN}\n{body}\n\n{table.note}\n{END}{after}"
