@@ -19,7 +19,6 @@ from records.run_folder import RunFolder, RunFolderError
 from records.sweep_status import note_cell
 from reporting.sweep_callback import WriteTables
 from train import run
-from training.settings import check_settings
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +29,9 @@ def main(cfg: DictConfig) -> None:
     folder = RunFolder(cfg.out)
     note_cell("started", cfg.out)
     try:
-        check_settings(cfg)
-        if folder.finished and not folder.changed(cfg):
-            log.info("%s: finished before, skipped", folder.path)
-            note_cell("skipped", cfg.out)
-            return
+        skipped = folder.finished
         run(cfg)
-        note_cell("finished", cfg.out)
+        note_cell("skipped" if skipped else "finished", cfg.out)
     except Exception as error:  # whatever a cell dies of, the others must run
         log.exception("%s: failed", folder.path)
         note_cell("failed", cfg.out, f"{type(error).__name__}: {error}")

@@ -46,6 +46,9 @@ def run(cfg: DictConfig) -> RunFolder:
     if first_process:
         folder.open(cfg)
         log.info("\n%s", OmegaConf.to_yaml(cfg, resolve=True))
+    if folder.finished:
+        log.info("finished before: %s (delete it to run again)", folder.path)
+        return folder
     facts = identity(cfg)
     tracking = cfg.tracking if first_process else {"mode": "disabled"}
     config = OmegaConf.to_container(cfg, resolve=True)

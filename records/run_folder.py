@@ -40,9 +40,9 @@ class RunFolder:
         return differing_keys(OmegaConf.load(self.config), cfg)
 
     def open(self, cfg: DictConfig) -> None:
-        """Claim the folder for ``cfg`` and save the resolved config.
+        """Claim the folder for ``cfg`` and save the resolved config; a finished run of the same settings stays as it is.
 
-        Raises RunFolderError if it holds a run with other settings, or any run and ``resume`` is false.
+        Raises RunFolderError if it holds a run with other settings, or an unfinished one and ``resume`` is false.
         """
         if self.config.is_file():
             changed = self.changed(cfg)
@@ -51,8 +51,10 @@ class RunFolder:
                     f"out={self.path}: holds a run with other settings ({', '.join(changed[:4])}); "
                     "choose another out= or delete it"
                 )
+            if self.finished:
+                return
             if not cfg.resume:
-                raise RunFolderError(f"out={self.path}: holds this run already; resume=true goes on, or delete it")
+                raise RunFolderError(f"out={self.path}: holds this run, unfinished; resume=true goes on, or delete it")
         write_text(self.config, OmegaConf.to_yaml(cfg, resolve=True))
 
     def finish(self, facts: dict) -> None:

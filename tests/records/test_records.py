@@ -46,6 +46,8 @@ def test_a_folder_is_not_claimed_twice_without_resume(tmp_path):
     with pytest.raises(RunFolderError, match="resume=true"):
         RunFolder(tmp_path / "run").open(config())
     RunFolder(tmp_path / "run").open(config(resume=True))
+    RunFolder(tmp_path / "run").finish({})
+    RunFolder(tmp_path / "run").open(config())  # the same run, finished: nothing to do, nothing to refuse
 
 
 def test_other_settings_are_refused_by_key_even_with_resume(tmp_path):

@@ -52,7 +52,7 @@ def test_every_experiment_opens_with_its_own_command(experiment):
 def test_default_is_semantic_transitivity_on_the_corrected_protocol():
     cfg = composed()
     check_settings(cfg)
-    assert (cfg.variant, cfg.protocol, cfg.scale, cfg.loss.base) == ("transitivity_semantic", "corrected", "demo", "answer")
+    assert (cfg.variant, cfg.protocol, cfg.scale, cfg.loss.base) == ("transitivity_semantic_linear", "corrected", "demo", "answer")
     assert cfg.model.name == "smollm2_135m"
 
 
