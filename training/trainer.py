@@ -104,7 +104,9 @@ class CausalTrainer(Trainer):
         answerer.eval()
         measures = self.probe(answerer)
         answerer.train()
+        due = self.control.should_log
         self.log({f"probe/{name}": value for name, value in measures.items()})
+        self.control.should_log = due  # the probe's line does not stand for the step's own
         return measures
 
     def log(self, logs, start_time=None) -> None:
