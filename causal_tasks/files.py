@@ -89,7 +89,7 @@ class _Row:
         else:
             self.premise, self.hypothesis = str(record["premise"]), str(record["hypothesis"])
             label = record["label"]
-        if label not in _LABELS:
+        if not isinstance(label, str) or label not in _LABELS:
             raise FileFormatError(f"{where}: label {label!r}; allowed: Yes, No")
         self.label = _LABELS[label]
         self.id = str(record.get("id", f"{path.stem}-{line:06d}"))

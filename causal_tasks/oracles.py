@@ -1,5 +1,7 @@
 """What the graph entails: the correct oracle (networkx) and the one of the release, with its fault."""
 
+from collections import deque
+
 import networkx as nx
 
 from causal_tasks.graphs import CausalGraph
@@ -25,14 +27,14 @@ def answer(graph: CausalGraph, question: Question) -> bool:
 
 
 def released_answer(graph: CausalGraph, question: Question, unblocked_reversed_chain: bool = True) -> bool:
-    """The oracle of the release, total on every graph (audit A4).
+    """The oracle of the release, total on every graph: d-separation by looking at one path after another.
 
     Repeated names make cyclic graphs and questions about a node and itself; the released oracle answers those too:
     "Does P cause P?" is Yes, and P is not d-separated from P. A name without an edge is d-separated from the rest.
 
     Args:
         unblocked_reversed_chain: a path that walks a chain against its arrows (`C <- B <- A`) is never blocked by B,
-            so that "Are C and A d-separated given {B}?" on `A causes B. B causes C.` is labelled No (fault A4).
+            so that "Are C and A d-separated given {B}?" on `A causes B. B causes C.` is labelled No (audit A4).
             False blocks it, which is correct d-separation on a DAG.
     """
     source, target, given = question.source, question.target, set(question.given)
@@ -46,28 +48,21 @@ def released_answer(graph: CausalGraph, question: Question, unblocked_reversed_c
     if source == target:
         return False
     opens_collider = _closure(given, parents)
-    # Breadth first over open simple paths from the source; a path stops growing where it is blocked.
-    paths = [(source,)]
-    while paths:
-        longer = []
-        for path in paths:
-            node = path[-1]
-            for following in parents[node] | children[node]:
-                if following in path:
-                    continue
-                if len(path) > 1:
-                    if path[-2] in parents[node] and following in parents[node]:
-                        blocked = node not in opens_collider
-                    elif following in children[node] or not unblocked_reversed_chain:
-                        blocked = node in given
-                    else:
-                        blocked = False
-                    if blocked:
-                        continue
-                if following == target:
-                    return False
-                longer.append((*path, following))
-        paths = longer
+
+    def blocks(before: str, node: str, after: str) -> bool:
+        if before in parents[node] and after in parents[node]:
+            return node not in opens_collider
+        return node in given and (after in children[node] or not unblocked_reversed_chain)
+
+    growing = deque([(source,)])  # open simple paths, shortest first; a path stops growing where it is blocked
+    while growing:
+        path = growing.popleft()
+        for following in parents[path[-1]] | children[path[-1]]:
+            if following in path or (len(path) > 1 and blocks(path[-2], path[-1], following)):
+                continue
+            if following == target:
+                return False
+            growing.append((*path, following))
     return True
 
 

@@ -67,11 +67,11 @@ def sample(
     if questions_per_graph < 1 or index < 0:
         raise ValueError(f"questions_per_graph >= 1 and index >= 0, not {questions_per_graph} and {index}")
     item_id = f"{task}-{protocol}-{split}-{seed}-{index:06d}"
-    rng = generator(task, protocol, split, seed, index)
+    rng = generator(item_id)
     if protocol == "released":
         if questions_per_graph != 1:
             raise ValueError(f"the released protocol asks one question per graph, not {questions_per_graph}")
-        return released.draw(task, split, faults or ReleasedFaults(), rng, item_id)
+        return released.draw(released.CONSTRUCTIONS[task][split], faults or ReleasedFaults(), rng, item_id)
     if faults is not None:
         raise ValueError("the corrected protocol has no released faults to switch")
     draft = _block(task, split, seed, index // _BLOCK, questions_per_graph)[index % _BLOCK]

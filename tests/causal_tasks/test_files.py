@@ -1,0 +1,148 @@
+"""JSON lines in and out, the external forms, the label check and the command line."""
+
+import json
+
+import pytest
+
+from causal_tasks.export import main as export
+from causal_tasks.files import MOST_QUESTIONS, FileFormatError, read_jsonl, write_jsonl
+from causal_tasks.labels import check_labels
+from causal_tasks.suites import build
+
+GOOD = {"premise": "A causes B. B causes C.", "hypothesis": "Does A cause C?", "label": "Yes"}
+
+
+def write(path, *records):
+    lines = (record if isinstance(record, str) else json.dumps(record) for record in records)
+    path.write_text("".join(line + "\n" for line in lines))
+    return path
+
+
+@pytest.mark.parametrize("task, count", [("transitivity", 1), ("dseparation", 4)])
+def test_corrected_items_survive_the_round_trip(tmp_path, task, count):
+    items = build(task, "corrected", "in_distribution", 40, 0, count)
+    assert write_jsonl(items, tmp_path / "suite.jsonl") == 40
+    again = read_jsonl(tmp_path / "suite.jsonl", task)
+    assert [[(q.id, q.hypothesis, q.label, q.question) for q in item.questions] for item in again] == [
+        [(q.id, q.hypothesis, q.label, q.question) for q in item.questions] for item in items
+    ]
+    assert [(item.premise, item.graph, item.task) for item in again] == [(i.premise, i.graph, i.task) for i in items]
+    report = check_labels(again)
+    assert report.agreeing == report.questions == 40
+
+
+def test_released_rows_load_as_they_are_and_are_counted(tmp_path):
+    """Four rows in the released form: a chain, a cycle by a repeated name, lost separators, a wrong label (A4)."""
+    path = write(
+        tmp_path / "released.jsonl",
+        {"premise": "e causes FI. FI causes fXi.", "hypothesis": "Does e cause fXi?", "label": "Yes"},
+        {"premise": "c causes v. v causes c. z causes v.", "hypothesis": "Does c cause v?", "label": "Yes"},
+        {"premise": "b causes Q L causes Xu Q causes I21.", "hypothesis": "Does b cause L?", "label": "No"},
+        {"premise": "a causes b. b causes c.", "hypothesis": "Are c and a d-separated given {b}?", "label": "No"},
+    )
+    items = read_jsonl(path)
+    assert [item.task for item in items] == ["transitivity"] * 3 + ["dseparation"]
+    assert items[2].graph is None and items[2].questions[0].question is not None
+    assert items[0].questions[0].id == "released-000001"
+    report = check_labels(items)
+    assert (report.questions, report.agreeing) == (4, 1)
+    assert report.disagreeing == (("released-000004", False, True),)
+    assert [reason.split(" ")[0] for _, reason in report.unanswerable] == ["the", "unparseable"]
+
+
+def test_prompt_completion_form(tmp_path):
+    path = write(
+        tmp_path / "axioms.jsonl",
+        {
+            "prompt": "Answer the following question with ONLY 'Yes' or 'No'.\n\n"
+            "Premise: 1 causes V. 1 causes jbj. Are V and jbj d-separated given {1}?",
+            "completion": "Yes",
+        },
+        {
+            "prompt": "Given the following causal relationships:\nA causes B.\n\nDoes B cause A?\n"
+            "Please answer with only 'Yes' or 'No'.",
+            "completion": " No",
+        },
+    )
+    first, second = read_jsonl(path)
+    assert (first.premise, first.questions[0].hypothesis) == (
+        "1 causes V. 1 causes jbj.",
+        "Are V and jbj d-separated given {1}?",
+    )
+    assert (second.premise, second.questions[0].hypothesis, second.questions[0].label) == (
+        "A causes B.",
+        "Does B cause A?",
+        False,
+    )
+    assert check_labels([first, second]).agreeing == 2
+
+
+def test_dictionary_form_even_without_the_last_full_stop(tmp_path):
+    path = tmp_path / "authors.json"
+    path.write_text(
+        json.dumps(
+            {
+                "w3 causes ROv. H causes w3. Does H cause ROv?": "Yes",
+                "T causes Eg. e causes T. e causes ID Are Eg and ID d-separated given {e}?": "Yes",
+            }
+        )
+    )
+    items = read_jsonl(path)
+    assert items[1].premise == "T causes Eg. e causes T. e causes ID."
+    assert check_labels(items).agreeing == 2
+
+
+def test_lines_about_one_premise_become_items_of_bounded_size(tmp_path):
+    names = [f"n{i}" for i in range(6)]
+    premise = " ".join(f"{a} causes {b}." for a, b in zip(names, names[1:]))
+    records = [
+        {"premise": premise, "hypothesis": f"Does {a} cause {b}?", "label": "Yes" if a < b else "No"}
+        for a in names
+        for b in names
+        if a != b
+    ]
+    items = read_jsonl(write(tmp_path / "many.jsonl", *records, GOOD))
+    assert [len(item.questions) for item in items] == [MOST_QUESTIONS, 30 - MOST_QUESTIONS, 1]
+    assert len({item.id for item in items}) == 3
+    assert check_labels(items).agreeing == 31
+
+
+@pytest.mark.parametrize(
+    "records, line, reason",
+    [
+        ([GOOD, '{"premise": "A causes'], 2, "not JSON"),
+        ([GOOD, "[1, 2]"], 2, "expected a JSON object"),
+        ([GOOD, GOOD, {"premise": "A causes B.", "hypothesis": "Does A cause B?"}], 3, "no key 'label'"),
+        ([GOOD | {"label": "Maybe"}], 1, "label 'Maybe'; allowed: Yes, No"),
+        ([GOOD | {"label": True}], 1, "label True; allowed: Yes, No"),
+        ([GOOD | {"label": ["Yes"]}], 1, "allowed: Yes, No"),
+        ([GOOD | {"id": "x"}, GOOD, GOOD | {"id": "x"}], 3, "duplicate id 'x', first on line 1"),
+        ([{"prompt": "A causes B. What now?", "completion": "Yes"}], 1, "no question"),
+        ([], 1, "empty file"),
+        ([GOOD, {"premise": "A causes B.", "hypothesis": "Are A and B d-separated?", "label": "No"}], 2, "dseparation question"),
+    ],
+)
+def test_malformed_lines_are_reported_with_file_and_line(tmp_path, records, line, reason):
+    path = write(tmp_path / "bad.jsonl", *records)
+    with pytest.raises(FileFormatError, match=reason) as error:
+        read_jsonl(path, task="transitivity")
+    assert str(error.value).startswith(f"{path}:{line}: ")
+
+
+def test_export_writes_the_same_bytes_and_refuses_bad_arguments(tmp_path, capsys):
+    arguments = ["task=dseparation", "protocol=corrected", "split=length", "n=30", "seed=5"]
+    assert export([*arguments, f"out={tmp_path / 'a.jsonl'}"]) == 0
+    assert export([*arguments, f"out={tmp_path / 'b.jsonl'}"]) == 0
+    written = (tmp_path / "a.jsonl").read_bytes()
+    assert written == (tmp_path / "b.jsonl").read_bytes()
+    records = [json.loads(line) for line in written.splitlines()]
+    assert len(records) == 30 and list(records[0]) == ["id", "premise", "hypothesis", "label"]
+    capsys.readouterr()
+    for bad, reason in [
+        (["n=many", "out=x"], "n= is a whole number"),
+        (["size=4"], "unknown argument 'size=4'"),
+        (["n=3"], "given twice"),
+        ([], "missing out="),
+    ]:
+        assert export([*(arguments[:3] if "n=many" in bad else arguments), *bad]) == 2
+        assert reason in capsys.readouterr().err
