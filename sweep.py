@@ -9,6 +9,7 @@ Finished cells are skipped, interrupted ones go on. A failed cell does not stop 
 end and makes the exit status 1. Tables and figures: results/tables, results/figures.
 """
 
+import gc
 import logging
 import sys
 
@@ -37,6 +38,8 @@ def main(cfg: DictConfig) -> None:
         note_cell("failed", cfg.out, f"{type(error).__name__}: {error}")
         if not isinstance(error, RunFolderError):
             folder.fail(cfg, error)
+    finally:
+        gc.collect()  # the Trainer and its callbacks hold each other, and with them the model
 
 
 if __name__ == "__main__":

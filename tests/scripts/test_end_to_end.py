@@ -1,27 +1,15 @@
 """The scripts as their users run them, at scale=smoke: train → resume → evaluate → sweep → tables."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from transformers import TrainerCallback
 
-ROOT = Path(__file__).parents[2]
-QUIET = ["tracking=none"]
+from training.trainer import CausalTrainer
 
-
-def script(name, *arguments, cwd, expect=0):
-    """Run a script of the repository from another working directory; its results land there."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "CAUSAL_CACHE": str(ROOT / ".cache")}
-    finished = subprocess.run(
-        [sys.executable, str(ROOT / f"{name}.py"), *arguments],
-        cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert finished.returncode == expect, finished.stdout[-3000:] + finished.stderr[-3000:]
-    return finished.stdout + finished.stderr
+QUIET = ["tracking=none", "evaluation.resamples=50"]
 
 
 def read(path):
@@ -29,10 +17,10 @@ def read(path):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(run_script, tmp_path_factory):
     """One semantic run with wandb offline, as `python train.py scale=smoke` leaves it."""
     folder = tmp_path_factory.mktemp("train")
-    script("train", "scale=smoke", "out=run", cwd=folder)
+    run_script("train.py", "scale=smoke", "out=run", cwd=folder)
     return folder / "run"
 
 
@@ -70,61 +58,58 @@ def test_every_margin_is_stored_and_the_metrics_follow_from_them(trained):
             assert row["accuracy"] == pytest.approx(((part["margin"] >= 0) == part["label"]).mean())
 
 
-def test_the_same_seed_gives_the_same_margins(trained, tmp_path):
-    script("train", "scale=smoke", "out=run", *QUIET, cwd=tmp_path)
+def test_the_same_seed_gives_the_same_margins(run_script, trained, tmp_path):
+    run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=tmp_path)
     for suite in ("published", "corrected"):
         first, second = (pd.read_parquet(f / "evaluation" / suite / "margins.parquet") for f in (trained, tmp_path / "run"))
         pd.testing.assert_frame_equal(first, second)
 
 
-def test_an_interrupted_run_goes_on_to_the_same_end(trained, tmp_path):
+def test_an_interrupted_run_goes_on_to_the_same_end(run_script, trained, tmp_path, monkeypatch):
     """Stopped after the checkpoint of step 3 and resumed: same log, same margins as in one go."""
-    stop = "import train, training.trainer as t, transformers as tf\n" \
-        "class Stop(tf.TrainerCallback):\n" \
-        "    def on_save(self, args, state, control, **kw):\n" \
-        "        raise KeyboardInterrupt\n" \
-        "make = t.CausalTrainer.__init__\n" \
-        "def init(self, *a, **k):\n" \
-        "    make(self, *a, **k); self.add_callback(Stop())\n" \
-        "t.CausalTrainer.__init__ = init\n" \
-        "train.main()\n"  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    stopped = subprocess.run(
-        [sys.executable, "-c", stop, f"--config-path={ROOT / 'conf'}", "scale=smoke", "out=run", *QUIET],
-        cwd=tmp_path, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    assert stopped.returncode != 0
+
+    class Stop(TrainerCallback):
+        def on_save(self, args, state, control, **kwargs):
+            raise RuntimeError("power cut")
+
+    build = CausalTrainer.__init__
+
+    def build_and_stop(self, *arguments, **settings):
+        build(self, *arguments, **settings)
+        self.add_callback(Stop())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CausalTrainer, "__init__", build_and_stop)
+        run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=tmp_path, expect=1)
     run = tmp_path / "run"
-    assert [p.name for p in (run / "checkpoints").iterdir()] == ["checkpoint-3"], stopped.stderr[-2000:]
-    script("train", "scale=smoke", "out=run", *QUIET, cwd=tmp_path, expect=1)  # refused without resume
-    script("train", "scale=smoke", "out=run", "resume=true", *QUIET, cwd=tmp_path)
+    assert [p.name for p in (run / "checkpoints").iterdir()] == ["checkpoint-3"]
+    run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=tmp_path, expect=1)  # refused without resume
+    run_script("train.py", "scale=smoke", "out=run", "resume=true", *QUIET, cwd=tmp_path)
 
     def logged(folder):
         lines = [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
-        return [{k: v for k, v in line.items() if "runtime" not in k and "per_second" not in k} for line in lines][:-1]
+        return [(line["step"], line.get("lambda"), line.get("probe/auroc")) for line in lines], lines[-2]["loss/total"]
 
-    assert [(l["step"], l.get("lambda"), l.get("loss/total")) for l in logged(run)] == [
-        (l["step"], l.get("lambda"), l.get("loss/total")) for l in logged(trained)
-    ]
+    assert logged(run) == logged(trained)
     first, second = (pd.read_parquet(f / "evaluation/corrected/margins.parquet") for f in (trained, run))
     pd.testing.assert_frame_equal(first, second)
 
 
-def test_evaluate_scores_a_saved_run_again_with_the_same_margins(trained, tmp_path):
-    script("evaluate", f"run={trained}", "suite=published", "suite.samples=8", f"out={tmp_path}", cwd=tmp_path)
+def test_evaluate_scores_a_saved_run_again_with_the_same_margins(run_script, trained, tmp_path):
+    run_script("evaluate.py", f"run={trained}", "suite=published", "suite.samples=8", f"out={tmp_path}", cwd=tmp_path)
     first = pd.read_parquet(trained / "evaluation/published/margins.parquet")
     pd.testing.assert_frame_equal(first, pd.read_parquet(tmp_path / "margins.parquet"))
     assert read(tmp_path / "metrics.json")["rows"][0]["threshold"] is not None
 
 
-def test_evaluate_scores_a_bare_model_on_a_file(tmp_path):
+def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
     lines = [
         {"premise": "A causes B. B causes C.", "hypothesis": "Does A cause C?", "label": "Yes"},
         {"premise": "A causes B. B causes C.", "hypothesis": "Are A and C d-separated given {B}?", "label": "Yes"},
         {"premise": "A causes B. B causes C.", "hypothesis": "Does C cause A?", "label": "No"},
     ]
     (tmp_path / "some.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    script("evaluate", "model=tiny", "suite=file", "suite.path=some.jsonl", "out=scored", cwd=tmp_path)
+    run_script("evaluate.py", "model=tiny", "suite=file", "suite.path=some.jsonl", "out=scored", cwd=tmp_path)
     table = pd.read_parquet(tmp_path / "scored" / "margins.parquet")
     assert {"id", "label", "margin"} <= set(table) and len(table) == 3
     rows = {row["task"]: row for row in read(tmp_path / "scored" / "metrics.json")["rows"]}
@@ -143,10 +128,10 @@ def test_evaluate_scores_a_bare_model_on_a_file(tmp_path):
         ("evaluate", ["model=tiny", "suite=file", "suite.path=broken.jsonl", "out=o"], "broken.jsonl:2"),
     ],
 )
-def test_bad_input_is_one_clear_line(name, arguments, message, tmp_path):
+def test_bad_input_is_one_clear_line(run_script, name, arguments, message, tmp_path):
     good = json.dumps({"premise": "A causes B.", "hypothesis": "Does A cause B?", "label": "Yes"})
     (tmp_path / "broken.jsonl").write_text(good + '\n{"premise": "A causes B."\n')
-    output = script(name, *arguments, cwd=tmp_path, expect=1)
+    output = run_script(f"{name}.py", *arguments, cwd=tmp_path, expect=1)
     assert message in output
     assert "Traceback" not in output
 
@@ -155,13 +140,13 @@ GRID = ["scale=smoke", "suites.published.samples=4", "suites.corrected.samples=8
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory):
+def swept(run_script, tmp_path_factory):
     """The five-variant grid, one cell of which cannot work."""
     folder = tmp_path_factory.mktemp("sweep")
     blocked = folder / "results/runs/smoke/tiny/released-k1/dseparation_ce/seed0"
     blocked.mkdir(parents=True)
     (blocked / "adapter").write_text("a file where a folder must go")
-    output = script("sweep", *GRID, cwd=folder, expect=1)
+    output = run_script("sweep.py", *GRID, cwd=folder, expect=1)
     return folder, output
 
 
@@ -172,21 +157,21 @@ def test_a_failed_cell_stops_no_other_and_is_named(swept):
     assert sorted(finished) == ["dseparation_semantic", "pretrained", "transitivity_ce", "transitivity_semantic"]
 
 
-def test_started_again_only_what_is_missing_runs(swept):
+def test_started_again_only_what_is_missing_runs(run_script, swept):
     folder, _ = swept
     (folder / "results/runs/smoke/tiny/released-k1/dseparation_ce/seed0/adapter").unlink()
     before = {p: p.stat().st_mtime_ns for p in folder.glob("results/runs/**/run.json") if "dseparation_ce" not in str(p)}
-    output = script("sweep", *GRID, cwd=folder)
+    output = run_script("sweep.py", *GRID, cwd=folder)
     assert output.count("finished before: ") == 4
     assert all(p.stat().st_mtime_ns == t for p, t in before.items())
 
 
-def test_the_sweep_wrote_the_tables_and_tables_py_writes_them_again(swept):
+def test_the_sweep_wrote_the_tables_and_tables_py_writes_them_again(run_script, swept):
     folder, _ = swept
     written = sorted((folder / "results/tables").glob("*.csv"))
     assert written and list((folder / "results/figures").rglob("*.png"))
     contents = {p: p.read_text() for p in written}
     for path in written:
         path.unlink()
-    script("tables", cwd=folder)
+    run_script("tables.py", cwd=folder)
     assert {p: p.read_text() for p in written} == contents

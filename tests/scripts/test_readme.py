@@ -1,11 +1,9 @@
 """Every command of the README runs, at scale=smoke, in the order in which it stands there."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -46,19 +44,15 @@ def test_make_knows_its_targets():
             assert shown.returncode == 0 and "python" in shown.stdout
 
 
-def test_every_python_command_runs(tmp_path):
+def test_every_python_command_runs(run_script, tmp_path):
     question = {"premise": "A causes B.", "hypothesis": "Does A cause B?", "label": "Yes"}
     (tmp_path / "questions.jsonl").write_text(json.dumps(question) + "\n")
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "CAUSAL_CACHE": str(ROOT / ".cache")}
     # What the evaluate commands score exists only after the sweeps.
     commands = sorted((c for c in COMMANDS if c.startswith("python")), key=lambda c: "evaluate.py run=" in c)
     for command in commands:
         words = small(command)
-        script = [str(ROOT / words[1])] if words[1].endswith(".py") else [words[1]]
-        finished = subprocess.run(
-            [sys.executable, *script, *words[2:]], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        assert finished.returncode == 0, f"{command}\n{finished.stdout[-1500:]}{finished.stderr[-1500:]}"
+        script, arguments = (words[1], words[2:]) if words[1] != "-m" else (words[2], words[3:])
+        run_script(script, *arguments, cwd=tmp_path)
     assert (tmp_path / "length.jsonl").read_text().count("\n") == 20
     assert list((tmp_path / "results" / "tables").glob("*.md"))
 
