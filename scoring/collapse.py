@@ -18,9 +18,20 @@ KNOWS_BIASED = "knows but its threshold is off"
 LITTLE = "knows a little"
 LITTLE_CONSTANT = "knows a little and answers constantly"
 OPPOSITE = "answers the opposite"
+AGAINST = "leans against the labels"
 NOTHING = "knows nothing"
 UNJUDGED = "cannot be judged"
-VERDICTS = (REASONS, KNOWS_CONSTANT, KNOWS_BIASED, LITTLE, LITTLE_CONSTANT, OPPOSITE, NOTHING, UNJUDGED)
+VERDICTS = (
+    REASONS,
+    KNOWS_CONSTANT,
+    KNOWS_BIASED,
+    LITTLE,
+    LITTLE_CONSTANT,
+    OPPOSITE,
+    AGAINST,
+    NOTHING,
+    UNJUDGED,
+)
 
 
 def is_collapsed(row: Mapping) -> bool:
@@ -62,7 +73,7 @@ def verdict(row: Mapping) -> str:
     In this order:
         cannot be judged: labels of one class only, or no bootstrap intervals.
         knows nothing: the AUROC interval contains 0.5. The margin does not order Yes above No.
-        answers the opposite: the AUROC interval lies below 0.5.
+        answers the opposite / leans against the labels: the AUROC interval lies below 0.5; AUROC <= 0.25 / above.
         knows but answers constantly / knows a little and answers constantly: collapsed; AUROC >= 0.75 / below.
         knows a little: above chance, AUROC below 0.75.
         knows but its threshold is off: AUROC >= 0.75, yet the verdicts show no information (MCC interval contains
@@ -76,7 +87,7 @@ def verdict(row: Mapping) -> str:
     if interval[0] <= 0.5 <= interval[1]:
         return NOTHING
     if interval[1] < 0.5:
-        return OPPOSITE
+        return OPPOSITE if row["auroc"] <= 1 - KNOWS_AUROC else AGAINST
     knows = row["auroc"] >= KNOWS_AUROC
     if is_collapsed(row):
         return KNOWS_CONSTANT if knows else LITTLE_CONSTANT

@@ -30,6 +30,7 @@ PREDICTORS = {
     "coin flip": (dict(strength=0), "knows nothing", False, True),
     "inverted": (dict(strength=-3), "answers the opposite", False, False),
     "inverted and always Yes": (dict(strength=-3, shift=50), "answers the opposite", True, True),
+    "inverted weakly": (dict(strength=-0.4), "leans against the labels", False, False),
     "threshold shifted up": (dict(strength=3, shift=20), "knows but answers constantly", True, True),
     "threshold shifted down": (dict(strength=3, shift=-20), "knows but answers constantly", True, True),
     "threshold shifted a little": (dict(strength=3, shift=2.6), "knows but its threshold is off", False, False),
