@@ -18,6 +18,7 @@ from reporting.judgement_tables import (
     paired_table,
     transfer_table,
 )
+from reporting.overview import overview
 from reporting.results import TASKS, Results, load, load_published
 from reporting.suite_tables import accuracy_table, prediction_table
 from reporting.summary_table import summary_table
@@ -46,13 +47,13 @@ class ReportSummary:
         lines += [f"  not finished: {run} ({status})" for run, status in self.unfinished]
         lines += [f"  problem: {problem}" for problem in self.problems]
         lines.append(f"{len(self.tables)} tables in {self.folder / 'tables'}, each as CSV, Markdown and LaTeX")
-        lines.append(f"{len(self.figures)} figures in {self.folder / 'figures'}")
+        lines.append(f"{len(self.figures)} figures in {self.folder / 'figures'}; on one page: {self.folder / 'REPORT.md'}")
         lines.append(f"written in {self.seconds:.1f} s")
         return "\n".join(lines)
 
 
 def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = None) -> ReportSummary:
-    """Write tables/ and figures/ under `out_dir` (default: the results folder itself).
+    """Write tables/, figures/ and REPORT.md under `out_dir` (default: the results folder itself).
 
     Figures lie in figures/<scale>-<model>-<training protocol>/. Files are replaced one by one, never half written.
 
@@ -72,6 +73,7 @@ def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = 
         summary.tables.append(path.with_suffix(".md"))
     summary.figures = write_figures(results, {name: table.frame for name, table in made.items()}, out / "figures")
     results.problems[:] = dict.fromkeys(results.problems)
+    write_text(out / "REPORT.md", overview(results, made, summary.figures, out))
     summary.seconds = time.perf_counter() - started
     return summary
 

@@ -170,6 +170,8 @@ def test_the_sweep_wrote_the_tables_and_tables_py_writes_them_again(run_script, 
     folder, _ = swept
     written = sorted((folder / "results/tables").glob("*.csv"))
     assert written and list((folder / "results/figures").rglob("*.png"))
+    report = (folder / "results/REPORT.md").read_text()
+    assert "5 finished runs" in report and "](figures/" in report and "C8" in report
     contents = {p: p.read_text() for p in written}
     for path in written:
         path.unlink()
