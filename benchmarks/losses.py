@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import torch
 from torch.utils.benchmark import Timer
 
+from causal_tasks.families import constraint_queries
 from losses import (
     Answers,
     CrossEntropy,
@@ -31,7 +32,6 @@ from losses import (
     Sequence,
     WeightedCrossEntropy,
 )
-from losses.constraints import constraint_queries
 from losses.semantic_distance import PARTS
 
 README = Path(__file__).parents[1] / "losses" / "README.md"

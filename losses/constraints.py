@@ -1,32 +1,27 @@
 """What the answers to several questions on one graph must satisfy together (no torch here).
 
-A *statement* is what a question asks, (source, target, given):
-  transitivity  "source causes target": ordered, ``given`` is empty;
-  dseparation   "source and target are d-separated given ``given``": unordered, so the questions
-                (X, Y | Z) and (Y, X | Z) ask the same statement.
-A *family* is the set of statements about ``size`` nodes that the axioms tie together. Its axioms hold
-for the truth about any DAG, whatever the names of the nodes and whatever else is in the graph, so they
-need neither the graph nor labels.
+A *family* is the set of statements about ``size`` nodes that the axioms tie together; what statements and
+families are, and how items come to ask them, is told in ``causal_tasks.families``. Its axioms hold for the
+truth about any DAG, whatever the names of the nodes and whatever else is in the graph, so they need neither
+the graph nor labels.
 
 | task | family of nodes M (|M| = size) | questions, size 3 / 4 | worlds |
 |---|---|---|---|
 | transitivity | all ordered pairs of M | 6 / 12 | 19 of 64 / 219 of 4,096: the strict partial orders |
 | dseparation | all pairs i, j of M given L + K, K a subset of M without i, j | 6 / 24 | 11 of 64 / 679 of 2**24 |
 
-L is a *context* of nodes outside M (often empty), the same for the whole family. An item whose
-questions are to form a family must ask every statement in it: see ``constraint_queries``.
+L is a *context* of nodes outside M (often empty), the same for the whole family.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
-TASKS = ("transitivity", "dseparation")
+from causal_tasks.families import Statement, constraint_queries, subsets
+from causal_tasks.questions import TASKS
 
-Node = Hashable
-Statement = tuple[Node, Node, frozenset]  # source, target, given
 Clause = tuple[int, ...]  # a disjunction: +v is statement v (from 1), -v its negation
 
 
@@ -41,35 +36,6 @@ class Group:
 
     statements: tuple[tuple[int, ...], ...]
     symmetric: bool = False
-
-
-def constraint_queries(task: str, nodes: Sequence[Node], context: Iterable[Node] = ()) -> list[Statement]:
-    """The questions an item must ask so that ``exact_semantic`` finds a family in it.
-
-    nodes: 3 or 4 nodes of the graph, in any order; context: further nodes, conditioned on throughout
-    (d-separation only). Returns (source, target, given), one for each statement of the family, in the
-    order in which the axioms number them: 6 for 3 nodes; for 4 nodes 12 (transitivity) or 24
-    (d-separation). A d-separation statement may be asked in either order, or in both: the second
-    question adds the symmetry axiom.
-
-    How many answers can be Yes: at most half in transitivity (exactly half iff the nodes are pairwise
-    connected by directed paths), and 0, 1, 4 or 6 of 6 in d-separation on three nodes.
-    Raises ValueError for an unknown task, repeated nodes, a context that overlaps them, or one given
-    for transitivity.
-    """
-    _check(task, len(nodes))
-    context = frozenset(context)
-    if len(set(nodes)) < len(nodes) or context & set(nodes):
-        raise ValueError(
-            f"nodes and context must be different nodes, got {list(nodes)} and {sorted(map(str, context))}"
-        )
-    if task == "transitivity":
-        if context:
-            raise ValueError("transitivity questions have no conditioning set, so context must be empty")
-        return [(i, j, context) for i, j in permutations(nodes, 2)]
-    return [
-        (i, j, context | inner) for i, j in combinations(nodes, 2) for inner in _subsets(set(nodes) - {i, j}, nodes)
-    ]
 
 
 def axioms(task: str, size: int) -> tuple[int, list[Clause]]:
@@ -131,7 +97,7 @@ def _order_axioms(nodes: Sequence[int], number: dict[Statement, int]) -> Iterato
 
 def _graphoid_axioms(nodes: Sequence[int], number: dict[Statement, int]) -> Iterator[Clause]:
     for i, j, k in permutations(nodes, 3):
-        for inner in _subsets(set(nodes) - {i, j, k}, nodes):
+        for inner in subsets(set(nodes) - {i, j, k}, nodes):
             name = _namer(number, inner)
             ij, ik, jk = name(i, j), name(i, k), name(j, k)
             ij_k, ik_j = name(i, j, k), name(i, k, j)
@@ -144,12 +110,6 @@ def _graphoid_axioms(nodes: Sequence[int], number: dict[Statement, int]) -> Iter
 
 def _namer(number: dict[Statement, int], inner: frozenset) -> Callable[..., int]:
     return lambda a, b, *more: number[min(a, b), max(a, b), inner.union(more)]
-
-
-def _subsets(members: set, order: Sequence) -> list[frozenset]:
-    """All subsets of ``members``, small ones first, in the order of ``order``."""
-    ordered = [node for node in order if node in members]
-    return [frozenset(subset) for length in range(len(ordered) + 1) for subset in combinations(ordered, length)]
 
 
 def _check(task: str, size: int) -> None:

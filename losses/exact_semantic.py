@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from causal_tasks.families import questions_in_family
 from losses.answers import LOG_OF_ZERO, Answers, Sequence
 from losses.circuits import Circuit
-from losses.constraints import Group, axioms, constraint_queries, find_groups
+from losses.constraints import Group, axioms, find_groups
 from losses.cross_entropy import CrossEntropy
 from losses.loss import Loss, masked_mean, require_choice
 
@@ -113,11 +114,11 @@ class ExactSemantic(Loss):
         self.task = tasks.pop()
         self.circuit = Circuit(*axioms(self.task, self.group_size))
         if not any(find_groups(self.task, _questions_of(item), self.group_size) for item in items):
-            needed = len(constraint_queries(self.task, range(self.group_size)))
+            needed = questions_in_family(self.task, self.group_size)
             either = " or one question in both orders" if self.task == "dseparation" else ""
             raise ValueError(
                 f"loss={self.name} knowledge={self.knowledge} on {self.task} needs items that ask all {needed} "
-                f"questions of {self.group_size} nodes{either} (losses.constraints.constraint_queries); none of the "
+                f"questions of {self.group_size} nodes{either} (task.questions=families); none of the "
                 f"{len(items)} training items does, with at most {max(len(item.questions) for item in items)} questions"
             )
 

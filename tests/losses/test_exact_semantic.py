@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from causal_tasks.families import constraint_queries
 from losses import Answers, CrossEntropy, ExactSemantic
 from losses.circuits import Circuit
-from losses.constraints import axioms, constraint_queries
+from losses.constraints import axioms
 from losses.exact_semantic import entailed_loss
 
 FAMILIES = [("transitivity", 3), ("transitivity", 4), ("dseparation", 3)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from losses.structural_distance import (
+from scoring.structural_distance import (
     ancestor_adjustment_distance,
     closure_shd,
     predicted_relation,
