@@ -76,15 +76,29 @@ class Answerer(nn.Module):
         at_answers = hidden[rows, batch.answers[rows, slots]]
         logits = self._head(hidden.flatten(0, 1)).view(*hidden.shape[:2], -1) if whole_sequence else None
         answer_logits = logits[rows, batch.answers[rows, slots]] if whole_sequence else self._head(at_answers)
-        log_p = answer_logits.float().log_softmax(-1)
+        log_p = self._with_exact_answers(answer_logits.float(), at_answers).log_softmax(-1)
         log_yes, log_no = (
             log_p.new_zeros(batch.asked.shape).index_put((rows, slots), log_p[:, token])
             for token in (self.prompt_format.yes, self.prompt_format.no)
         )
         return Reading(log_yes, log_no, logits)
 
+    def _with_exact_answers(self, logits: Tensor, hidden: Tensor) -> Tensor:
+        """Logits with those of Yes and No computed in fp32.
+
+        A bf16 logit near 20 is a multiple of 1/8: margins would take a few dozen values, and tie at 0.
+        """
+        tokens = torch.tensor([self.prompt_format.yes, self.prompt_format.no], device=logits.device)
+        head = self._causal_model.get_output_embeddings()
+        exact = hidden.float() @ head.weight[tokens].float().T
+        if getattr(head, "bias", None) is not None:
+            exact = exact + head.bias[tokens].float()
+        return logits.index_copy(1, tokens, self._capped(exact))
+
     def _head(self, hidden: Tensor) -> Tensor:
-        logits = self._causal_model.get_output_embeddings()(hidden)
+        return self._capped(self._causal_model.get_output_embeddings()(hidden))
+
+    def _capped(self, logits: Tensor) -> Tensor:
         cap = getattr(self._text_config, "final_logit_softcapping", None)
         return cap * torch.tanh(logits / cap) if cap else logits
 

@@ -1,5 +1,6 @@
 """A run's folder: its resolved config, whether it finished, and what it found."""
 
+import logging
 import shutil
 import traceback
 from pathlib import Path
@@ -8,6 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from records.files import read_json, write_json, write_text
 from records.provenance import provenance
+
+log = logging.getLogger(__name__)
 
 # Settings that say where and how, not what: a run may be resumed with others.
 NOT_SCIENCE = ("out", "resume", "tracking", "grid", "model.device", "evaluation.token_budget")
@@ -27,12 +30,19 @@ class RunFolder:
         self.training_log = self.path / "training_log.jsonl"
         self.adapter = self.path / "adapter"
         self.checkpoints = self.path / "checkpoints"
+        self._made_here = self.path / ".made_here"  # not committed
 
     def evaluation(self, suite: str) -> Path:
         return self.path / "evaluation" / suite
 
     @property
     def finished(self) -> bool:
+        """Whether the run was finished in this checkout. A record that came with git does not count: its adapter is
+        not there, and who runs the grid wants it run."""
+        return self._made_here.is_file() and self._recorded_as_finished
+
+    @property
+    def _recorded_as_finished(self) -> bool:
         return self.record.is_file() and read_json(self.record)["status"] == "finished"
 
     def changed(self, cfg: DictConfig) -> list[str]:
@@ -44,6 +54,9 @@ class RunFolder:
 
         Raises RunFolderError if it holds a run with other settings, or an unfinished one and ``resume`` is false.
         """
+        if self._recorded_as_finished and not self._made_here.is_file():
+            log.info("%s: a record without its adapter; running it anew in its place", self.path)
+            shutil.rmtree(self.path)
         if self.config.is_file():
             changed = self.changed(cfg)
             if changed:
@@ -60,6 +73,7 @@ class RunFolder:
     def finish(self, facts: dict) -> None:
         """Write the record and remove the checkpoints, which are of no more use."""
         write_json(self.record, {"status": "finished", **facts, **provenance()})
+        self._made_here.touch()
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def fail(self, cfg: DictConfig, error: Exception) -> None:

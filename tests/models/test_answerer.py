@@ -112,6 +112,21 @@ def test_whole_sequence_gives_the_same_answers_and_every_logit(answerer):
     assert reading.logits.shape[:2] == batch.tokens.shape
 
 
+def test_bf16_margins_do_not_tie():
+    """The head's own bf16 output would leave few distinct values."""
+    torch.manual_seed(0)
+    tokenizer = tiny_tokenizer()
+    model = tiny_llama(tokenizer, "eager").to(torch.bfloat16)
+    with torch.no_grad():
+        model.lm_head.weight.mul_(40)
+    questions = [item(f"n{i} causes m{i}.", f"Does n{i} cause m{i}?", f"Does m{i} cause n{i}?") for i in range(40)]
+    answerer = Answerer(model, PromptFormat(tokenizer)).eval()
+    values = margins(answerer, questions)
+    assert values.dtype == torch.float32 and len(values.unique()) > 70
+    rounded = values.to(torch.bfloat16)
+    assert len(rounded.unique()) < len(values.unique())
+
+
 def test_parents_predict_their_tokens(answerer):
     """Every token but a row's first is predicted from the token before it in its own prompt."""
     format_ = answerer.prompt_format

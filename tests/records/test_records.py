@@ -50,6 +50,19 @@ def test_a_folder_is_not_claimed_twice_without_resume(tmp_path):
     RunFolder(tmp_path / "run").open(config())  # the same run, finished: nothing to do, nothing to refuse
 
 
+def test_a_record_that_came_with_git_is_run_anew(tmp_path):
+    """It has no adapter, and its scores must not pass for those of the new run."""
+    folder = RunFolder(tmp_path / "run")
+    folder.open(config())
+    write_json(folder.evaluation("corrected") / "metrics.json", {})
+    folder.finish({})
+    (folder.path / ".made_here").unlink()
+    assert not folder.finished
+    folder.open(config(seed=7))
+    assert not folder.record.exists() and not folder.evaluation("corrected").exists()
+    assert OmegaConf.load(folder.config).seed == 7
+
+
 def test_other_settings_are_refused_by_key_even_with_resume(tmp_path):
     RunFolder(tmp_path / "run").open(config())
     with pytest.raises(RunFolderError, match="training.samples"):
