@@ -30,9 +30,10 @@ Statement = tuple[Node, Node, frozenset]  # source, target, given
 SMALLEST_FAMILY = 3
 LARGEST_FAMILY = 15  # nodes of the largest graphs
 # Shares of Yes that items aim at in turn: every answer pattern comes up, and the whole is as balanced as families
-# allow. Of a transitivity family at most half is Yes; of three d-separation nodes 0, 1, 4 or 6 statements of 6.
-AIMS = {"transitivity": (1 / 2, 1 / 3, 1 / 2, 1 / 6, 1 / 2, 1 / 3), "dseparation": (0, 2 / 3, 1 / 6, 1, 1 / 6, 1)}
-_CANDIDATES = 40  # families of a graph that are looked at for one of the wanted share
+# allow. Of a transitivity family at most half is Yes; of three d-separation nodes 0, 1, 4 or 6 statements of 6, and
+# the larger shares exist in few graphs.
+AIMS = {"transitivity": (1 / 2, 1 / 3, 1 / 2, 1 / 6, 1 / 2, 1 / 3), "dseparation": (2 / 3, 1, 0, 1, 2 / 3, 1)}
+_CANDIDATES = 100  # families of a graph that are looked at for one of the wanted share
 
 
 def constraint_queries(task: str, nodes: Sequence[Node], context: Iterable[Node] = ()) -> list[Statement]:
@@ -97,7 +98,10 @@ def sample(task: str, split: str, seed: int, index: int, questions_per_graph: in
     """Item `index` alone: a whole family about the graph of `suites.sample(task, "corrected", split, seed, index)`.
 
     So graphs are distributed as in the corrected split, and no text is shared between splits. Among families drawn at
-    random, the one whose share of Yes is nearest to the item's aim is asked, its questions in random order.
+    random, the one whose share of Yes is nearest to the item's aim is asked, its questions in random order. Over the
+    training split, 42 % of the answers about three nodes are Yes in transitivity, 51 % in d-separation (as the tests
+    hold); all ordered pairs being asked, Yes is more frequent where the source is mentioned first, since a sentence
+    names its cause first.
 
     Args:
         questions_per_graph: the size of the family. A graph with fewer nodes is asked the family of all its nodes, so
@@ -113,7 +117,8 @@ def sample(task: str, split: str, seed: int, index: int, questions_per_graph: in
     about = {key: value for key, value in told.questions[0].strata.items() if key in ("chain_length", "nodes", "edges")}
     rng = generator("families", task, split, seed, index, questions_per_graph)
     aim = AIMS[task][index % len(AIMS[task])]
-    candidates = (_draw_family(task, graph, min(size, graph.n), about, rng) for _ in range(_CANDIDATES))
+    looked_at = _CANDIDATES if size < graph.n else 1
+    candidates = (_draw_family(task, graph, min(size, graph.n), about, rng) for _ in range(looked_at))
     asked = min(candidates, key=lambda questions: abs(_yes_share(questions) - aim))
     draft = Draft(graph.n, graph.edges, tuple(rng.sample(asked, len(asked))))
     return dress(draft, told.graph, list(names), task, f"{task}-families-{split}-{seed}-{index:06d}")
