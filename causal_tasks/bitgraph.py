@@ -17,14 +17,21 @@ def bits(mask: int) -> list[int]:
 
 
 class BitGraph:
-    """Nodes 0..n-1; in every mask, bit v stands for node v."""
+    """Nodes 0..n-1; in every mask, bit v stands for node v.
 
-    def __init__(self, n: int, edges):
+    Each hidden pair is one more node, n and up, that causes both of the pair: the canonical DAG, in which
+    d-separation is m-separation. It counts as a step of a path, and is never asked about or conditioned on.
+    """
+
+    def __init__(self, n: int, edges, hidden=()):
         self.n = n
         self.edges = tuple(edges)
-        self.parents = [0] * n
-        self.children = [0] * n
-        for cause, effect in self.edges:
+        self.hidden = tuple(hidden)
+        self.total = n + len(self.hidden)
+        self.parents = [0] * self.total
+        self.children = [0] * self.total
+        spelt = [(n + i, node) for i, pair in enumerate(self.hidden) for node in pair]
+        for cause, effect in (*self.edges, *spelt):
             self.parents[effect] |= 1 << cause
             self.children[cause] |= 1 << effect
         self.neighbours = [p | c for p, c in zip(self.parents, self.children)]
@@ -33,8 +40,8 @@ class BitGraph:
     def descendants(self) -> list[int]:
         """Per node the mask of what it causes, itself excluded."""
         reached = list(self.children)
-        for middle in range(self.n):
-            for node in range(self.n):
+        for middle in range(self.total):
+            for node in range(self.total):
                 if reached[node] >> middle & 1:
                     reached[node] |= reached[middle]
         return reached
@@ -74,7 +81,7 @@ class BitGraph:
                 new |= self.parents[node]
             frontier = new & ~ancestral
             ancestral |= frontier
-        moral = [0] * self.n
+        moral = [0] * self.total
         for node in bits(ancestral):
             family = self.parents[node] | 1 << node
             for member in bits(family):

@@ -2,12 +2,13 @@
 
 Drafts come in blocks of four whose labels are balanced for every value of every stratum key. Questions are drawn as
 pairs of one Yes and one No about one graph, which two drafts share out or, with several questions per graph, one
-draft holds. Three kinds of pair:
+draft holds. Kinds of pair:
 
 pivotal    a pair of nodes asked twice: given a set that separates it, and given one of the same size that does not.
 contrast   two pairs that balance each other: a chain or fork given nothing (No) and given a separating set (Yes);
            a collider as far apart in a graph of the same size given nothing (Yes) and given an opening set (No).
 direct     neighbours, which nothing separates (No), beside a separated pair (Yes); without distance and pattern.
+hidden     a pivotal pair whose No would be a Yes but for a hidden common cause (split `hidden` only).
 """
 
 import random
@@ -19,7 +20,8 @@ from causal_tasks.drafts import Draft, DraftQuestion, ask_in_twins
 from causal_tasks.released import LARGEST_GIVEN, random_dag
 from causal_tasks.transitivity import random_connected_dag
 
-_KINDS = {"pivotal": 0.5, "contrast": 0.4, "direct": 0.1}  # shares of the blocks
+KINDS = {"pivotal": 0.5, "contrast": 0.4, "direct": 0.1}  # shares of the blocks
+ANY_PATTERN = "any"
 _NEEDS_CONDITIONING = ("chain", "fork")
 _POOL = 20  # questions drawn for each one wanted, when more questions are asked about a graph
 
@@ -36,6 +38,7 @@ class Paths:
     told: str = "forward"
     shuffled: bool = False
     patterns = ("chain", "fork", "collider")
+    kinds = KINDS
 
     def draw(self, rng: random.Random, like: BitGraph | None = None) -> BitGraph:
         n, flip = like.n if like else rng.randint(self.shortest, self.longest), rng.choice(self.flips)
@@ -45,6 +48,9 @@ class Paths:
             rng.shuffle(edges)
         return BitGraph(n, edges)
 
+    def size(self, graph: BitGraph) -> dict[str, int]:
+        return {"chain_length": graph.n}
+
 
 @dataclass(frozen=True)
 class Dense:
@@ -53,10 +59,14 @@ class Dense:
     shortest: int
     longest: int
     patterns = ("chain", "fork", "collider", "descendant")
+    kinds = KINDS
 
     def draw(self, rng: random.Random, like: BitGraph | None = None) -> BitGraph:
         sizes = (like.n, like.n) if like else (self.shortest, self.longest)
         return BitGraph(*random_dag(*sizes, lowest=0.3, highest=0.6, most_edges=3, rng=rng))
+
+    def size(self, graph: BitGraph) -> dict[str, int]:
+        return {"nodes": graph.n, "edges": len(graph.edges)}
 
 
 @dataclass(frozen=True)
@@ -69,11 +79,35 @@ class Branching:
     shortest: int
     longest: int
     patterns = ("chain", "fork", "collider", "descendant")
+    kinds = KINDS
 
     def draw(self, rng: random.Random, like: BitGraph | None = None) -> BitGraph:
         n = like.n if like else rng.randint(self.shortest, self.longest)
         count = len(like.edges) if like else n - 1 + rng.randint(0, n // 2)
         return BitGraph(n, random_connected_dag(n, count, rng))
+
+    def size(self, graph: BitGraph) -> dict[str, int]:
+        return {"nodes": graph.n, "edges": len(graph.edges)}
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Connected DAGs of `shortest`..`longest` nodes, and one to three pairs that share a hidden common cause."""
+
+    shortest: int
+    longest: int
+    patterns = ("chain", "fork", "collider", "descendant")
+    kinds = {"hidden": 0.5, "pivotal": 0.25, "contrast": 0.15, "direct": 0.1}
+
+    def draw(self, rng: random.Random, like: BitGraph | None = None) -> BitGraph:
+        n = like.n if like else rng.randint(self.shortest, self.longest)
+        count = len(like.edges) if like else n - 1 + rng.randint(0, n // 3)
+        hidden = len(like.hidden) if like else rng.randint(1, 3)
+        pairs = rng.sample(list(combinations(range(n), 2)), hidden)
+        return BitGraph(n, random_connected_dag(n, count, rng), [rng.sample(pair, 2) for pair in pairs])
+
+    def size(self, graph: BitGraph) -> dict[str, int]:
+        return {"nodes": graph.n, "edges": len(graph.edges), "hidden": len(graph.hidden)}
 
 
 _TRAINING = Dense(3, 6)
@@ -86,28 +120,29 @@ CONSTRUCTIONS = {
     "reversed": Paths(7, 15, told="backward"),
     "shuffled": Paths(7, 15, flips=(0.5,), shuffled=True),
     "long_names": _TRAINING,
+    "hidden": Hidden(4, 8),
 }
 
 
-def draw_block(split: str, questions_per_graph: int, rng: random.Random) -> list[Draft]:
-    """Four drafts, the first question of each Yes, No, Yes, No when each has one.
+def draw_block(construction, questions_per_graph: int, rng: random.Random) -> list[Draft]:
+    """Four drafts; with one question each, the labels are Yes, No, Yes, No.
 
-    Raises:
-        KeyError: a split that is not in CONSTRUCTIONS.
+    Args:
+        construction: draws graphs (on demand of the size of another) and names their size; `patterns` and `kinds`
+            say what can be asked about them.
     """
-    construction = CONSTRUCTIONS[split]
     if questions_per_graph == 1:
         pairs = _two_pairs(construction, rng)
-        return [Draft(graph.n, graph.edges, (question,)) for graph, yes, no in pairs for question in (yes, no)]
+        return [_draft(graph, (question,)) for graph, yes, no in pairs for question in (yes, no)]
     pairs = _two_pairs(construction, rng) + _two_pairs(construction, rng)
     return [_ask_more(construction, *pair, questions_per_graph, rng) for pair in pairs]
 
 
 def _two_pairs(construction, rng: random.Random) -> list[Pair]:
-    (kind,) = rng.choices(list(_KINDS), list(_KINDS.values()))
+    (kind,) = rng.choices(list(construction.kinds), list(construction.kinds.values()))
     if kind == "contrast":
         return _contrast(construction, rng)
-    draw = {"pivotal": _pivotal, "direct": _direct}[kind]
+    draw = {"pivotal": _pivotal, "direct": _direct, "hidden": _hidden}[kind]
     return [draw(construction, rng), draw(construction, rng)]
 
 
@@ -116,11 +151,25 @@ def _pivotal(construction, rng: random.Random) -> Pair:
     while True:
         graph = construction.draw(rng)
         ends = _ends(graph, rng)
-        if ends is None or graph.n < 4 or graph.pattern(*ends) != pattern:
+        if ends is None or graph.n < 4 or pattern not in (ANY_PATTERN, graph.pattern(*ends)):
             continue
         size = rng.randint(1, min(LARGEST_GIVEN, graph.n - 3))
         separating, opening = (_given(graph, *ends, size, label, rng) for label in (True, False))
         if separating is not None and opening is not None:
+            ask = _asker(construction, graph, ends, rng)
+            return graph, ask(separating, True), ask(opening, False)
+
+
+def _hidden(construction, rng: random.Random) -> Pair:
+    while True:
+        graph = construction.draw(rng)
+        visible = BitGraph(graph.n, graph.edges)
+        ends = _ends(graph, rng)
+        if ends is None or graph.n < 4:
+            continue
+        size = rng.randint(1, min(LARGEST_GIVEN, graph.n - 3))
+        separating, opening = (_given(graph, *ends, size, label, rng) for label in (True, False))
+        if separating is not None and opening is not None and visible.d_separated(*ends, opening):
             ask = _asker(construction, graph, ends, rng)
             return graph, ask(separating, True), ask(opening, False)
 
@@ -193,12 +242,9 @@ def _given(graph: BitGraph, source: int, target: int, size: int, label: bool, rn
 
 
 def _strata(construction, graph: BitGraph, ends: tuple[int, int], size: int, place: bool) -> dict[str, int | str]:
-    if isinstance(construction, Paths):
-        strata = {"chain_length": graph.n}
-    else:
-        strata = {"nodes": graph.n, "edges": len(graph.edges)}
+    strata = construction.size(graph)
     if place:
-        strata |= {"distance": graph.distance(*ends), "pattern": graph.pattern(*ends)}
+        strata = strata | {"distance": graph.distance(*ends), "pattern": graph.pattern(*ends)}
     return strata | {"given_size": size}
 
 
@@ -231,7 +277,11 @@ def _ask_more(construction, graph: BitGraph, yes: DraftQuestion, no: DraftQuesti
         label = graph.d_separated(source, target, sum(1 << node for node in given))
         strata = _strata(construction, graph, (source, target), len(given), place)
         pool.append(DraftQuestion(source, target, given, label, strata))
-    return Draft(graph.n, graph.edges, ask_in_twins([yes, no], pool, count, rng, _alike))
+    return _draft(graph, ask_in_twins([yes, no], pool, count, rng, _alike))
+
+
+def _draft(graph: BitGraph, questions: tuple[DraftQuestion, ...]) -> Draft:
+    return Draft(graph.n, graph.edges, questions, graph.hidden)
 
 
 def _alike(question: DraftQuestion) -> tuple:

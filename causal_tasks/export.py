@@ -1,38 +1,63 @@
-"""Write a split as JSON lines.
+"""Write splits as JSON lines, or as tasks of the lm-evaluation-harness, with a dataset card beside them.
 
     python -m causal_tasks.export task=transitivity protocol=corrected split=length n=10000 seed=0 out=length.jsonl
+    python -m causal_tasks.export export=lm_eval task=dseparation protocol=corrected split=length,adversarial n=500 out=FOLDER
 
-task=transitivity|dseparation  protocol=released|corrected  split=train|validation|in_distribution|length|branching|
-reversed|shuffled|long_names  n=questions  seed=0  questions_per_graph=1  out=FILE.
-The same arguments write the same bytes.
+task=transitivity|dseparation  protocol=released|corrected  n=questions  seed=0  questions_per_graph=1
+split=train|validation|in_distribution|length|branching|reversed|shuffled|long_names|adversarial|real_graphs|hidden
+export=jsonl (default: out is a file) or lm_eval (out is a folder; task and split may be lists, comma between)
+The same arguments write the same bytes. The card is out's name with .card.md, or README.md in the folder.
 """
 
 import sys
+from pathlib import Path
 
+from causal_tasks.card import write_card
 from causal_tasks.files import write_jsonl
+from causal_tasks.harness import write_harness_tasks
+from causal_tasks.items import Item
 from causal_tasks.suites import build
 
 _REQUIRED = ("task", "protocol", "split", "n", "out")
-_DEFAULTS = {"seed": "0", "questions_per_graph": "1"}
+_DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl"}
+_EXPORTS = ("jsonl", "lm_eval")
 
 
 def main(arguments: list[str]) -> int:
     try:
         settings = _read(arguments)
-        items = build(
-            settings["task"],
-            settings["protocol"],
-            settings["split"],
-            _whole(settings, "n"),
-            _whole(settings, "seed"),
-            _whole(settings, "questions_per_graph"),
-        )
-        written = write_jsonl(items, settings["out"])
+        parts = _build(settings)
+        out = Path(settings["out"])
+        # the card tells how to make the data again, wherever it is put
+        command = "python -m causal_tasks.export " + " ".join(f"{k}={v}" for k, v in settings.items() if k != "out")
+        if settings["export"] == "lm_eval":
+            write_harness_tasks(parts, out)
+            write_card(out / "README.md", parts, command)
+        else:
+            (items,) = parts.values()
+            write_jsonl(items, out)
+            write_card(out.with_name(f"{out.name.removesuffix('.jsonl')}.card.md"), parts, command)
     except (ValueError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
-    print(f"{written} questions on {len(items)} graphs written to {settings['out']}")
+    for (task, protocol, split), items in parts.items():
+        questions = sum(len(item.questions) for item in items)
+        print(f"{task} {protocol} {split}: {questions} questions on {len(items)} graphs written to {settings['out']}")
     return 0
+
+
+def _build(settings: dict[str, str]) -> dict[tuple[str, str, str], list[Item]]:
+    if settings["export"] not in _EXPORTS:
+        raise ValueError(f"unknown export {settings['export']!r}; allowed: {', '.join(_EXPORTS)}")
+    tasks, splits = settings["task"].split(","), settings["split"].split(",")
+    if settings["export"] == "jsonl" and len(tasks) * len(splits) > 1:
+        raise ValueError("one task and one split per JSON-lines file; lists are for export=lm_eval")
+    numbers = [_whole(settings, key) for key in ("n", "seed", "questions_per_graph")]
+    return {
+        (task, settings["protocol"], split): build(task, settings["protocol"], split, *numbers)
+        for task in tasks
+        for split in splits
+    }
 
 
 def _read(arguments: list[str]) -> dict[str, str]:
@@ -48,7 +73,8 @@ def _read(arguments: list[str]) -> dict[str, str]:
         given[key] = value
     if missing := [key for key in _REQUIRED if not given.get(key)]:
         raise ValueError(f"missing {missing[0]}=; usage:\n{__doc__}")
-    return _DEFAULTS | given
+    settings = given | {key: given.get(key, default) for key, default in _DEFAULTS.items()}
+    return {key: settings[key] for key in allowed}
 
 
 def _whole(settings: dict[str, str], key: str) -> int:

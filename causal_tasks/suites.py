@@ -2,13 +2,14 @@
 
 Sample i depends only on (task, protocol, split, seed, i). Splits:
 train, validation, in_distribution (the test split of the training distribution), length, branching, reversed,
-shuffled, long_names.
+shuffled, long_names; corrected only: adversarial (minimal pairs), real_graphs (published networks) and, for
+d-separation, hidden (hidden common causes).
 """
 
 from functools import lru_cache
 from itertools import islice
 
-from causal_tasks import dseparation, released, transitivity
+from causal_tasks import adversarial, dseparation, real_graphs, released, transitivity
 from causal_tasks.drafts import Draft, distinct_names, dress, family, generator, named_graph
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
@@ -18,6 +19,10 @@ PROTOCOLS = ("released", "corrected")
 TRAINING_SPLITS = ("train", "validation")
 EVALUATION_SPLITS = ("in_distribution", "length", "branching", "reversed", "shuffled", "long_names")
 SPLITS = TRAINING_SPLITS + EVALUATION_SPLITS
+CHALLENGE_SPLITS = {
+    "transitivity": ("adversarial", "real_graphs"),
+    "dseparation": ("adversarial", "real_graphs", "hidden"),
+}
 
 # The five suites of the paper as (task, split) under protocol=released.
 PUBLISHED_SUITE = (
@@ -40,7 +45,7 @@ def available_splits(task: str, protocol: str) -> tuple[str, ...]:
     """
     _one_of("task", task, TASKS)
     _one_of("protocol", protocol, PROTOCOLS)
-    return released.SPLITS[task] if protocol == "released" else SPLITS
+    return released.SPLITS[task] if protocol == "released" else SPLITS + CHALLENGE_SPLITS[task]
 
 
 def sample(
@@ -60,8 +65,8 @@ def sample(
         faults: released only; None switches every fault on.
 
     Raises:
-        ValueError: unknown task, protocol or split, K < 1, K > 1 under `released`, `faults` under `corrected`, or a
-            negative index.
+        ValueError: unknown task, protocol or split, K < 1, K > 1 under `released` or in `adversarial`, `faults` under
+            `corrected`, or a negative index.
     """
     _one_of("split", split, available_splits(task, protocol), f" for task={task} protocol={protocol}")
     if questions_per_graph < 1 or index < 0:
@@ -74,6 +79,12 @@ def sample(
         return released.draw(released.CONSTRUCTIONS[task][split], faults or ReleasedFaults(), rng, item_id)
     if faults is not None:
         raise ValueError("the corrected protocol has no released faults to switch")
+    if split == "adversarial":
+        if questions_per_graph != 1:
+            raise ValueError(f"adversarial pairs ask one question per graph, not {questions_per_graph}")
+        return adversarial.sample(task, seed, index, item_id)
+    if split == "real_graphs":
+        return real_graphs.sample(task, seed, index, questions_per_graph, item_id)
     draft = _block(task, split, seed, index // _BLOCK, questions_per_graph)[index % _BLOCK]
     lengths = (8, 10) if split == "long_names" else (1, 3)
     wanted = split if split in TRAINING_SPLITS else "test"
@@ -96,10 +107,12 @@ def build(
     """The first items that together hold `n` questions; the last may hold fewer than it was drawn with.
 
     Raises:
-        ValueError: n < 1, or as `sample`.
+        ValueError: n < 1, an odd n in `adversarial`, or as `sample`.
     """
     if n < 1:
         raise ValueError(f"n is a number of questions >= 1, not {n}")
+    if split == "adversarial" and n % 2:
+        raise ValueError(f"adversarial holds pairs: n must be even, not {n}")
     items, left = [], n
     while left:
         item = sample(task, protocol, split, seed, len(items), questions_per_graph, faults)
@@ -114,7 +127,7 @@ def build(
 def _block(task: str, split: str, seed: int, block: int, questions_per_graph: int) -> list[Draft]:
     """The four drafts of one block; they share their strata, so that each stratum holds as many Yes as No."""
     rng = generator("block", task, split, seed, block, questions_per_graph)
-    return _CORRECTED[task].draw_block(split, questions_per_graph, rng)
+    return _CORRECTED[task].draw_block(_CORRECTED[task].CONSTRUCTIONS[split], questions_per_graph, rng)
 
 
 def yes_share(items: list[Item]) -> float:

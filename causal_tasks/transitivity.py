@@ -6,8 +6,9 @@ holds with several questions per graph: see _draw_several.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 from causal_tasks.bitgraph import BitGraph
 from causal_tasks.drafts import Draft, DraftQuestion, ask_in_twins
@@ -32,6 +33,28 @@ class Chains:
     told: str = "forward"
     shuffled: bool = False
 
+    def draw(self, cells: Sequence[tuple[bool, bool]], rng: random.Random) -> list[Draft]:
+        length = rng.randint(self.shortest, self.longest)
+        distance = rng.randint(1, length - 1)
+        flip = rng.choice(self.flips)
+        return [self._draw_one(length, distance, flip, *cell, rng) for cell in cells]
+
+    def _draw_one(self, length: int, distance: int, flip: float, label: bool, first: bool, rng: random.Random) -> Draft:
+        """A chain 0 - 1 - ... and a pair `distance` apart, redrawn until `first` holds for the order of mention."""
+        forward = self.told == "forward"
+        while True:
+            left = rng.randrange(length - distance)
+            along = [(rng.random() >= flip) == forward for _ in range(length - 1)]  # does edge i point to i + 1?
+            along[left : left + distance] = [agrees == first for agrees in _segment(distance, label, rng)]
+            edges = [(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)]
+            if self.shuffled:
+                rng.shuffle(edges)
+            source, target = (left, left + distance) if first else (left + distance, left)
+            mention = order_of_mention(edges)
+            if (mention[source] < mention[target]) == first:
+                question = DraftQuestion(source, target, (), label, {"chain_length": length, "distance": distance})
+                return Draft(length, tuple(edges), (question,))
+
 
 @dataclass(frozen=True)
 class Branching:
@@ -39,6 +62,12 @@ class Branching:
 
     shortest: int
     longest: int
+
+    def draw(self, cells: Sequence[tuple[bool, bool]], rng: random.Random) -> list[Draft]:
+        n = rng.randint(self.shortest, self.longest)
+        edges = n - 1 + rng.randint(0, n // 2)
+        strata = {"nodes": n, "edges": edges, "distance": rng.randint(1, 3)}
+        return [ask_one(lambda: random_connected_dag(n, edges, rng), strata, *cell, rng) for cell in cells]
 
 
 _TRAINING = Chains(3, 6)
@@ -54,43 +83,16 @@ CONSTRUCTIONS = {
 }
 
 
-def draw_block(split: str, questions_per_graph: int, rng: random.Random) -> list[Draft]:
+def draw_block(construction, questions_per_graph: int, rng: random.Random) -> list[Draft]:
     """Four drafts; with one question each, the labels are Yes, No, Yes, No.
 
-    Raises:
-        KeyError: a split that is not in CONSTRUCTIONS.
+    Args:
+        construction: draws one draft of one question for each (label, source is mentioned first) it is given; the
+            drafts share their strata.
     """
-    construction = CONSTRUCTIONS[split]
-    draw = _chain_block if isinstance(construction, Chains) else _branching_block
     if questions_per_graph == 1:
-        return draw(construction, _CELLS, rng)
-    return [draft for _ in range(2) for draft in _draw_several(draw, construction, questions_per_graph, rng)]
-
-
-def _chain_block(chains: Chains, cells, rng: random.Random) -> list[Draft]:
-    length = rng.randint(chains.shortest, chains.longest)
-    distance = rng.randint(1, length - 1)
-    flip = rng.choice(chains.flips)
-    return [_chain(chains, length, distance, flip, *cell, rng) for cell in cells]
-
-
-def _chain(
-    chains: Chains, length: int, distance: int, flip: float, label: bool, first: bool, rng: random.Random
-) -> Draft:
-    """A chain 0 - 1 - ... and a pair `distance` apart, redrawn until `first` holds for the order of mention."""
-    forward = chains.told == "forward"
-    while True:
-        left = rng.randrange(length - distance)
-        along = [(rng.random() >= flip) == forward for _ in range(length - 1)]  # does edge i point to i + 1?
-        along[left : left + distance] = [agrees == first for agrees in _segment(distance, label, rng)]
-        edges = [(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)]
-        if chains.shuffled:
-            rng.shuffle(edges)
-        source, target = (left, left + distance) if first else (left + distance, left)
-        mention = _order_of_mention(edges)
-        if (mention[source] < mention[target]) == first:
-            question = DraftQuestion(source, target, (), label, {"chain_length": length, "distance": distance})
-            return Draft(length, tuple(edges), (question,))
+        return construction.draw(_CELLS, rng)
+    return [draft for _ in range(2) for draft in _draw_several(construction, questions_per_graph, rng)]
 
 
 def _segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
@@ -107,28 +109,21 @@ def _segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
     return agrees
 
 
-def _branching_block(branching: Branching, cells, rng: random.Random) -> list[Draft]:
-    n = rng.randint(branching.shortest, branching.longest)
-    edges = n - 1 + rng.randint(0, n // 2)
-    distance = rng.randint(1, 3)
-    return [_branching(n, edges, distance, *cell, rng) for cell in cells]
-
-
-def _branching(n: int, count: int, distance: int, label: bool, first: bool, rng: random.Random) -> Draft:
+def ask_one(draw_edges: Callable, strata: dict, label: bool, first: bool, rng: random.Random) -> Draft:
+    """Draw edges until some pair at `strata["distance"]` has this label and order of mention; ask about one such."""
     while True:
-        edges = random_connected_dag(n, count, rng)
-        graph, mention = BitGraph(n, edges), _order_of_mention(edges)
+        edges = draw_edges()
+        mention = order_of_mention(edges)
+        n = len(mention)
+        graph = BitGraph(n, edges)
         pairs = [
             (source, target)
-            for source in range(n)
-            for target in range(n)
-            if source != target
-            and graph.causes(source, target) == label
+            for source, target in permutations(range(n), 2)
+            if graph.causes(source, target) == label
             and (mention[source] < mention[target]) == first
-            and graph.distance(source, target) == distance
+            and graph.distance(source, target) == strata["distance"]
         ]
         if pairs:
-            strata = {"nodes": n, "edges": count, "distance": distance}
             return Draft(n, tuple(edges), (DraftQuestion(*rng.choice(pairs), (), label, strata),))
 
 
@@ -147,19 +142,19 @@ def random_connected_dag(n: int, count: int, rng: random.Random) -> list[tuple[i
     return sorted(edges, key=lambda edge: (told[edge[0]], told[edge[1]]))
 
 
-def _order_of_mention(edges: Iterable[tuple[int, int]]) -> dict[int, int]:
+def order_of_mention(edges: Iterable[tuple[int, int]]) -> dict[int, int]:
     """Node -> its place among the nodes, by where the telling first names them."""
     return {node: place for place, node in enumerate(dict.fromkeys(node for edge in edges for node in edge))}
 
 
-def _draw_several(draw, construction, count: int, rng: random.Random) -> list[Draft]:
+def _draw_several(construction, count: int, rng: random.Random) -> list[Draft]:
     """Two drafts of up to `count` distinct questions each that together balance labels at every distance and order.
 
     Each asks its Yes, the converse No, and pairs of one Yes and one No at one distance and in one order of mention; of
     the two drafts, one has its Yes in the order of mention and one against it. A chain whose arrows nearly all point
     one way has too few such pairs: it is asked freely, and again with every arrow and question turned round.
     """
-    first, last = draw(construction, ((True, True), (True, False)), rng)
+    first, last = construction.draw(((True, True), (True, False)), rng)
     apart = [_ask_pairs(draft, count, rng) for draft in (first, last)]
     if all(len(draft.questions) == count for draft in apart):
         return apart
@@ -168,7 +163,7 @@ def _draw_several(draw, construction, count: int, rng: random.Random) -> list[Dr
 
 
 def _ask_pairs(draft: Draft, count: int, rng: random.Random) -> Draft:
-    pool, mention = _every_question(draft), _order_of_mention(draft.edges)
+    pool, mention = _every_question(draft), order_of_mention(draft.edges)
     (asked,) = draft.questions
     converse = next(question for question in pool if question.key == (asked.target, asked.source, ()))
 
@@ -180,7 +175,7 @@ def _ask_pairs(draft: Draft, count: int, rng: random.Random) -> Draft:
 
 def _ask_mirrored(draft: Draft, count: int, rng: random.Random) -> list[Draft]:
     turned = tuple((b, a) for a, b in draft.edges)
-    here, there = _order_of_mention(draft.edges), _order_of_mention(turned)
+    here, there = order_of_mention(draft.edges), order_of_mention(turned)
     pool = [  # a question turned round changes its order of mention, unless turning its sentence changed that too
         question
         for question in _every_question(draft)
@@ -196,7 +191,5 @@ def _every_question(draft: Draft) -> list[DraftQuestion]:
     graph, strata = BitGraph(draft.nodes, draft.edges), draft.questions[0].strata
     return [
         DraftQuestion(s, t, (), graph.causes(s, t), strata | {"distance": graph.distance(s, t)})
-        for s in range(draft.nodes)
-        for t in range(draft.nodes)
-        if s != t
+        for s, t in permutations(range(draft.nodes), 2)
     ]

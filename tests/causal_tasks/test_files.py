@@ -3,11 +3,13 @@
 import json
 
 import pytest
+import yaml
 
 from causal_tasks.export import main as export
 from causal_tasks.files import MOST_QUESTIONS, FileFormatError, read_jsonl, write_jsonl
 from causal_tasks.labels import check_labels
 from causal_tasks.suites import build
+from models.prompts import INSTRUCTION
 
 GOOD = {"premise": "A causes B. B causes C.", "hypothesis": "Does A cause C?", "label": "Yes"}
 
@@ -137,12 +139,51 @@ def test_export_writes_the_same_bytes_and_refuses_bad_arguments(tmp_path, capsys
     assert written == (tmp_path / "b.jsonl").read_bytes()
     records = [json.loads(line) for line in written.splitlines()]
     assert len(records) == 30 and list(records[0]) == ["id", "premise", "hypothesis", "label"]
+    card = (tmp_path / "a.card.md").read_text()
+    assert card == (tmp_path / "b.card.md").read_text()
+    assert "| dseparation | corrected | length | chains (d-separation: paths) of 7-15 nodes" in card and "50.0" in card
     capsys.readouterr()
     for bad, reason in [
         (["n=many", "out=x"], "n= is a whole number"),
         (["size=4"], "unknown argument 'size=4'"),
         (["n=3"], "given twice"),
         ([], "missing out="),
+        (["out=x", "export=parquet"], "unknown export 'parquet'; allowed: jsonl, lm_eval"),
     ]:
         assert export([*(arguments[:3] if "n=many" in bad else arguments), *bad]) == 2
         assert reason in capsys.readouterr().err
+
+
+def test_adversarial_records_carry_pair_and_family(tmp_path):
+    out = tmp_path / "adversarial.jsonl"
+    assert export(["task=transitivity", "protocol=corrected", "split=adversarial", "n=20", f"out={out}"]) == 0
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    assert list(records[0]) == ["id", "premise", "hypothesis", "label", "pair", "family"]
+    for one, other in zip(records[::2], records[1::2]):
+        assert one["pair"] == other["pair"] and {one["label"], other["label"]} == {"Yes", "No"}
+    again = [question.strata for item in read_jsonl(out) for question in item.questions]
+    assert again == [{"pair": record["pair"], "family": record["family"]} for record in records]
+
+
+def test_harness_folder_holds_the_published_prompt_and_every_record(tmp_path):
+    settings = ["export=lm_eval", "task=transitivity,dseparation", "protocol=corrected", "split=length,adversarial"]
+    assert export([*settings, "n=12", f"out={tmp_path}"]) == 0
+    group = yaml.safe_load((tmp_path / "causal_questions.yaml").read_text())
+    assert group["task"] == [
+        f"causal_{task}_corrected_{split}"
+        for task in ("transitivity", "dseparation")
+        for split in ("length", "adversarial")
+    ]
+    for name in group["task"]:
+        definition = yaml.safe_load((tmp_path / f"{name}.yaml").read_text())
+        assert definition["task"] == name and definition["doc_to_choice"] == ["Yes", "No"]
+        records = [json.loads(line) for line in (tmp_path / definition["dataset_kwargs"]["data_files"]["test"]).open()]
+        assert len(records) == 12 and {record["label"] for record in records} == {"Yes", "No"}
+        prompt = definition["doc_to_text"].replace("{{premise}}", "P.").replace("{{hypothesis}}", "H?")
+        assert prompt == INSTRUCTION.format(premise="P.", hypothesis="H?")
+    assert "Families of minimal pairs" in (tmp_path / "README.md").read_text()
+
+
+def test_single_class_files_load(tmp_path):
+    items = read_jsonl(write(tmp_path / "one.jsonl", GOOD))
+    assert [question.label for item in items for question in item.questions] == [True]

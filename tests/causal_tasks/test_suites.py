@@ -23,13 +23,13 @@ def questions(items):
 
 @pytest.mark.parametrize("task, protocol, split", ALL)
 def test_sample_depends_only_on_its_key(task, protocol, split):
-    items = build(task, protocol, split, 9, seed=3)
-    assert items == build(task, protocol, split, 9, seed=3)
-    assert items[:5] == build(task, protocol, split, 5, seed=3)
+    items = build(task, protocol, split, 10, seed=3)
+    assert items == build(task, protocol, split, 10, seed=3)
+    assert items[:6] == build(task, protocol, split, 6, seed=3)
     assert items[7] == sample(task, protocol, split, 3, 7)
-    assert [i.premise for i in items] != [i.premise for i in build(task, protocol, split, 9, seed=4)]
+    assert [i.premise for i in items] != [i.premise for i in build(task, protocol, split, 10, seed=4)]
     assert items[7].id == f"{task}-{protocol}-{split}-3-000007"
-    assert len({question.id for _, question in questions(items)}) == 9
+    assert len({question.id for _, question in questions(items)}) == 10
 
 
 @pytest.mark.parametrize("count", [1, 4])

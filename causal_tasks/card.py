@@ -1,0 +1,95 @@
+"""The dataset card that is written beside exported data."""
+
+from collections import Counter
+from pathlib import Path
+
+from causal_tasks import adversarial, real_graphs
+from causal_tasks.items import Item
+
+_WHAT = {
+    "train": "training set",
+    "validation": "held-out part of the training distribution, for thresholds",
+    "in_distribution": "test split of the training distribution",
+    "length": "chains (d-separation: paths) of 7-15 nodes, trained on 3-6",
+    "branching": "branching graphs of 7-15 nodes",
+    "reversed": "chains of 7-15 nodes told against the direction of causation",
+    "shuffled": "chains of 7-15 nodes, sentences in random order",
+    "long_names": "training graphs with names of 8-10 characters",
+    "adversarial": "minimal pairs: one edge, arrow or name changed, opposite answers",
+    "real_graphs": "published causal graphs with human names",
+    "hidden": "d-separation with hidden common causes (m-separation)",
+}
+
+
+def dataset_card(parts: dict[tuple[str, str, str], list[Item]], command: str) -> str:
+    """Markdown: what each (task, protocol, split) holds, how it was made, its labels and its limits.
+
+    Args:
+        parts: (task, protocol, split) -> its items.
+        command: what makes the same data again.
+    """
+    lines = [
+        "# Causal questions in words",
+        "",
+        f"Made by `{command}`; the same command writes the same bytes.",
+        "",
+        "| task | protocol | split | what | questions | graphs | Yes % | longest premise (sentences) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for (task, protocol, split), items in parts.items():
+        labels = [question.label for item in items for question in item.questions]
+        longest = max(item.premise.count(" causes ") + item.premise.count(" share ") for item in items)
+        lines.append(
+            f"| {task} | {protocol} | {split} | {_WHAT[split]} | {len(labels)} | {len(items)} "
+            f"| {100 * sum(labels) / len(labels):.1f} | {longest} |"
+        )
+    splits = {split for _, _, split in parts}
+    protocols = {protocol for _, protocol, _ in parts}
+    lines += ["", "## Records", "", "JSON lines of `id`, `premise`, `hypothesis`, `label` (Yes or No)."]
+    if "adversarial" in splits:
+        lines.append("Adversarial records also carry `pair` (the two items that belong together) and `family`.")
+    lines += [
+        "The premise states one edge a sentence; a node is whatever a sentence names; Yes to `Does A cause B?` means a "
+        "directed path, Yes to `Are A and B d-separated given {X}?` means that X cuts every path that carries "
+        "dependence. Names are random letters and digits unless the split says otherwise.",
+        "",
+        "## Labels",
+        "",
+    ]
+    if "corrected" in protocols:
+        lines.append(
+            "`corrected`: unique names, acyclic graphs, labels of networkx (`has_path`, `is_d_separator`), Yes and No "
+            "balanced within every stratum. Train, validation and test share no text by construction; structures up "
+            "to renaming are shared in distribution."
+        )
+    if "released" in protocols:
+        lines.append(
+            "`released`: rebuilt after Deshmukh & Gupta 2026 (arXiv:2605.05438) with the faults of the release: names "
+            "repeat, chains are asked in their own order, `shuffled` has no sentence separators, and a chain walked "
+            "against its arrows is never blocked. Labels are wrong where these faults make them so; accuracy on "
+            "these splits mostly measures answer bias."
+        )
+    if "adversarial" in splits:
+        lines += ["", "## Families of minimal pairs", ""]
+        for task, protocol, split in parts:
+            if split == "adversarial":
+                counts = Counter(q.strata["family"] for i in parts[task, protocol, split] for q in i.questions)
+                told = ", ".join(f"{name} ({counts[name] // 2} pairs)" for name in adversarial.FAMILIES[task])
+                lines.append(f"- {task}: {told}")
+    if "real_graphs" in splits:
+        lines += ["", "## Published graphs", ""]
+        for network in real_graphs.networks():
+            size = f"{len(network.nodes)} nodes, {len(network.edges)} edges"
+            lines.append(f"- {network.name.upper()} ({size}): {network.citation}")
+    lines += [
+        "",
+        "## Limits",
+        "",
+        "Synthetic English of three sentence forms; a good score shows reasoning over stated graphs, not knowledge of "
+        "causes in the world. Not for use as evidence about real causal relations.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_card(path: Path, parts: dict[tuple[str, str, str], list[Item]], command: str) -> None:
+    path.write_text(dataset_card(parts, command), encoding="utf-8")

@@ -1,0 +1,70 @@
+"""Suites as tasks of EleutherAI's lm-evaluation-harness (https://github.com/EleutherAI/lm-evaluation-harness).
+
+A folder of one YAML and one JSON-lines file per suite, and a group over all of them. Run it from inside the folder:
+
+    lm_eval --include_path . --tasks causal_questions --model hf --model_args pretrained=MODEL --apply_chat_template
+
+The prompt is the published one, in one user turn; the answer is the larger of the log-likelihoods of Yes and No,
+as in this repository's own scoring.
+"""
+
+from pathlib import Path
+
+import yaml
+
+from causal_tasks.files import write_jsonl
+from causal_tasks.items import Item
+
+PROMPT = (
+    "Given the following causal relationships:\n{{premise}}\n\n{{hypothesis}}\nPlease answer with only 'Yes' or 'No'."
+)
+GROUP = "causal_questions"
+VERSION = 1.0
+
+
+def task_name(task: str, protocol: str, split: str) -> str:
+    return f"causal_{task}_{protocol}_{split}"
+
+
+def write_harness_tasks(parts: dict[tuple[str, str, str], list[Item]], folder: str | Path) -> list[str]:
+    """Write the folder and return the names of its tasks; the same items give the same bytes.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for part, items in parts.items():
+        name = task_name(*part)
+        write_jsonl(items, folder / f"{name}.jsonl")
+        _write_yaml(folder / f"{name}.yaml", _definition(name))
+        names.append(name)
+    _write_yaml(folder / f"{GROUP}.yaml", {"group": GROUP, "task": names, "metadata": {"version": VERSION}})
+    return names
+
+
+def _definition(name: str) -> dict:
+    return {
+        "task": name,
+        "dataset_path": "json",
+        # relative: the harness reads it from the folder it is started in
+        "dataset_kwargs": {"data_files": {"test": f"{name}.jsonl"}},
+        "test_split": "test",
+        "output_type": "multiple_choice",
+        "doc_to_text": PROMPT,
+        "doc_to_choice": ["Yes", "No"],
+        "doc_to_target": "label",
+        # the answer follows the chat template's own opening of the model's turn
+        "target_delimiter": "",
+        "num_fewshot": 0,
+        "metric_list": [
+            {"metric": "acc", "aggregation": "mean", "higher_is_better": True},
+            {"metric": "mcc", "aggregation": "matthews_corrcoef", "higher_is_better": True},
+        ],
+        "metadata": {"version": VERSION},
+    }
+
+
+def _write_yaml(path: Path, content: dict) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000), encoding="utf-8")
