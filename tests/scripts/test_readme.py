@@ -22,9 +22,9 @@ def small(command):
     if words[1] == "train.py":
         words += ["scale=smoke", *SMALL, *SUITES]
     if words[1] == "sweep.py":
-        # The cluster's launcher is Slurm, and its model is on a hub; here the same grid runs locally.
-        words = [w for w in words if not w.startswith(("hydra/launcher=", "model=", "scale="))]
-        words += ["scale=smoke", *SMALL, *SUITES]
+        # The cluster's launcher is Slurm, and its model is on a hub; here two columns of the grid run locally.
+        words = [w for w in words if not w.startswith(("hydra/launcher=", "model=", "scale=", "seed="))]
+        words += ["scale=smoke", "experiment=transitivity_ce,dseparation_semantic", *SMALL, *SUITES]
     if words[1] == "evaluate.py":
         words += ["evaluation.resamples=20"] + ([] if "suite=file" in words else ["suite.samples=8"])
     if words[1] == "-m":
