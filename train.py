@@ -75,7 +75,9 @@ def score_suites(cfg: DictConfig, answerer: Answerer, folder: RunFolder, tracker
     """Score every suite that is not scored yet, validation first: it tunes the thresholds. Returns seconds spent."""
     thresholds: dict[str, float] = {}
     seconds = 0.0
-    for name, suite in sorted(cfg.suites.items(), key=lambda entry: entry[0] != "validation"):
+    # A suite without splits is left out.
+    suites = [(name, suite) for name, suite in cfg.suites.items() if "splits" not in suite or suite.splits]
+    for name, suite in sorted(suites, key=lambda entry: entry[0] != "validation"):
         target = folder.evaluation(name)
         if not already_scored(target, suite):
             evaluate_suite(answerer, suite, target, cfg.evaluation, thresholds, described={"run": str(folder.path)})

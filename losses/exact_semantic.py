@@ -104,6 +104,9 @@ class ExactSemantic(Loss):
         self.minimum_questions = 1 if knowledge == "entailed" else 2
         self.circuit: Circuit | None = None
 
+    def questions_needed(self, task: str) -> int:
+        return 1 if self.knowledge == "entailed" else questions_in_family(task, self.group_size)
+
     def prepare(self, items: Rows[Item]) -> None:
         super().prepare(items)
         if self.knowledge == "entailed":

@@ -46,6 +46,10 @@ class Loss(nn.Module):
                 f"(task.questions_per_graph), got at most {most}"
             )
 
+    def questions_needed(self, task: str) -> int:
+        """Smallest number of questions per graph with which it can do anything on ``task``."""
+        return self.minimum_questions
+
     def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
         """The loss of a batch.
 

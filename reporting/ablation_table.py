@@ -23,12 +23,13 @@ def ablation_table(results: Results) -> Table:
     facts = pd.DataFrame([run.key | _settings(run) for run in results.runs], columns=[*RUN, *SETTING[2:], "yes_share"])
     judged = judged.merge(facts, on=RUN, how="left")
     rows = []
-    # Training sets of different seeds differ by a few labels; shares within a percent are the same setting.
-    judged["training_yes_share"] = judged["yes_share"].astype(float).round(2)
-    keys = [*GROUP, *SETTING, "training_yes_share"]
+    keys = [*GROUP, *SETTING]
     for key, runs in judged.groupby(keys, sort=False, dropna=False):
         rate = collapse_rate(runs["collapsed"].tolist())
-        row = dict(zip(keys, key, strict=True)) | {name: runs[name].astype(float).mean(skipna=False) for name in SHOWN}
+        row = dict(zip(keys, key, strict=True))
+        # Training sets of different seeds differ by a few labels.
+        row["training_yes_share"] = round(runs["yes_share"].astype(float).mean(), 2)
+        row |= {name: runs[name].astype(float).mean(skipna=False) for name in SHOWN}
         if len(runs) == 1:
             row |= {f"{name}_{side}": runs[f"{name}_{side}"].iloc[0] for name in SHOWN for side in ("low", "high")}
         row |= {"collapse_rate": rate["rate"], "collapse_rate_low": rate["rate_interval"][0]}
@@ -47,10 +48,14 @@ def ablation_table(results: Results) -> Table:
 
 
 def _settings(run: Run) -> dict:
+    training = run.info.get("training") or {}
+    data = "; balanced sampling" if training.get("sampler") == "balanced" else ""
+    if unlabelled := training.get("unlabelled_fraction"):
+        data += f"; {unlabelled:.0%} unlabelled"
     return {
-        "loss": described(run.info.get("loss")),
+        "loss": f"{described(run.info.get('loss'))}{data}",
         "schedule": described(run.info.get("schedule")),
-        "yes_share": (run.info.get("training") or {}).get("yes_share"),
+        "yes_share": training.get("yes_share"),
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from causal_tasks import families
 from causal_tasks.files import FileFormatError, read_jsonl
 from causal_tasks.items import Item
 from causal_tasks.labels import check_labels
@@ -16,6 +17,7 @@ from records.files import read_json, write_json, write_parquet
 from records.provenance import fingerprint, provenance
 from scoring.metrics import best_threshold, measure
 from scoring.scorer import score
+from scoring.structural import structural_measures
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,12 @@ def build_suite(suite) -> dict[Part, list[Item]]:
             for item in read_jsonl(file):
                 parts.setdefault((item.task, file.name.removesuffix(file.suffix)), []).append(item)
         return parts
+    how_many = (suite.samples, suite.seed, suite.questions_per_graph)
+    whole_families = suite.get("questions") == "families"
     return {
-        (task, split): build(task, suite.protocol, split, suite.samples, suite.seed, suite.questions_per_graph)
+        (task, split): families.build(task, split, *how_many)
+        if whole_families
+        else build(task, suite.protocol, split, *how_many)
         for task, splits in suite.splits.items()
         for split in splits
     }
@@ -95,6 +101,8 @@ def evaluate_suite(
         for split, part in splits + ([("pooled", of_task)] if len(splits) > 1 else []):
             row = {"task": task, "split": split, "protocol": protocol}
             row |= measure(part["label"], part["margin"], part["graph"], thresholds.get(task), settings.resamples)
+            asked = [item for (t, s), items in parts.items() if t == task and split in (s, "pooled") for item in items]
+            row |= structural_measures(part, asked, settings.resamples)
             rows.append(row)
     report = {
         "suite": suite.name,
@@ -149,6 +157,11 @@ def summary_lines(report: dict) -> list[str]:
         values = [row[k] for k in ("accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate", "label_yes_rate")]
         name = f"{row['task']}/{row['split']}"
         lines.append(f"{name:<24} {row['n']:>6} " + " ".join(f"{show(value):>6}" for value in values))
+        if "shd_share" in row:
+            lines.append(
+                f"{'':<24} closure SHD {show(row['shd_share'])} of all pairs (always No {show(row['shd_share_always_no'])}), "
+                f"ancestor adjustment distance {show(row['ancestor_adjustment_distance'])}, cyclic {show(row['cyclic'])}"
+            )
     for place, check in report.get("label_check", {}).items():
         wrong, unread = len(check["disagreeing"]), len(check["unanswerable"])
         lines.append(

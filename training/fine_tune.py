@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
+from causal_tasks import families
 from causal_tasks.items import Item
 from causal_tasks.suites import build, sample
 from losses.loss import Loss
@@ -77,6 +78,9 @@ def fine_tune(
         "samples": len(labels),
         "graphs": len(items),
         "yes_share": yes_share,
+        "questions": cfg.task.questions,
+        "sampler": cfg.data.sampler,
+        "unlabelled_fraction": cfg.data.unlabelled_fraction,
         "steps": trainer.state.global_step,
         "seconds": round(time.monotonic() - started, 1),
         "data_fingerprint": fingerprint(items),
@@ -92,6 +96,8 @@ def training_items(cfg: DictConfig) -> list[Item]:
     """The training set of a config; with ``data.yes_share``, items are drawn in order until both quotas are full."""
     source = (cfg.task.name, cfg.protocol, "train")
     samples, share = cfg.training.samples, cfg.data.yes_share
+    if cfg.task.questions == "families":
+        return families.build(cfg.task.name, "train", samples, cfg.seed, cfg.task.questions_per_graph)
     if share is None:
         return build(*source, samples, cfg.seed, cfg.task.questions_per_graph)
     quota = {True: round(share * samples), False: samples - round(share * samples)}

@@ -5,6 +5,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
+from causal_tasks.families import family_size
 from losses.loss import Loss
 from schedulers import Schedule
 
@@ -15,6 +16,7 @@ class SettingsError(ValueError):
 
 CHOICES = {
     "task.name": ("transitivity", "dseparation"),
+    "task.questions": ("sampled", "families"),
     "protocol": ("released", "corrected"),
     "data.sampler": ("shuffled", "balanced"),
     "model.device": ("auto", "cuda", "cpu"),
@@ -92,6 +94,36 @@ def _check_combinations(cfg: DictConfig) -> None:
         raise SettingsError(f"data.yes_share: needs task.questions_per_graph=1, not {questions}")
     if not cfg.training.enabled and cfg.data.unlabelled_fraction:
         raise SettingsError("data.unlabelled_fraction: means nothing with training.enabled=false")
+    if cfg.task.questions == "families":
+        _check_families(cfg)
+    if cfg.training.enabled:
+        _check_loss(cfg)
+
+
+def _check_families(cfg: DictConfig) -> None:
+    if cfg.protocol != "corrected":
+        raise SettingsError(f"task.questions=families: needs protocol=corrected, not {cfg.protocol}")
+    try:
+        family_size(cfg.task.name, cfg.task.questions_per_graph)
+    except ValueError as error:
+        raise SettingsError(f"task.{error}") from error
+    if cfg.training.samples < cfg.task.questions_per_graph:
+        raise SettingsError(
+            f"training.samples={cfg.training.samples}: a family has task.questions_per_graph="
+            f"{cfg.task.questions_per_graph} questions; ask for at least as many"
+        )
+
+
+def _check_loss(cfg: DictConfig) -> None:
+    loss = build_loss(cfg)
+    if loss.task not in (None, cfg.task.name):
+        raise SettingsError(f"task={cfg.task.name}: loss={loss.name} works on task={loss.task} only")
+    needed, questions = loss.questions_needed(cfg.task.name), cfg.task.questions_per_graph
+    if questions < needed:
+        raise SettingsError(
+            f"task.questions_per_graph={questions}: loss={loss.name} needs at least {needed} questions on a graph, "
+            "best with task.questions=families"
+        )
 
 
 def build_loss(cfg: DictConfig) -> Loss:

@@ -162,6 +162,7 @@ class _Steps(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs):
         due = state.global_step % self.trainer.probe_every == 0 or state.global_step == state.max_steps
         share = self.trainer.run_probe()["majority_share"] if due else None
+        self.trainer.loss.zero_grad()  # the Trainer clears the model's gradients only
         self.trainer.used_lambda = self.trainer.current_lambda
         self.trainer.advance_lambda(share)
 

@@ -89,7 +89,8 @@ def item(name, edges, questions):
 def test_phase_diagram_counts_collapsed_runs():
     group = {"scale": "demo", "model": "tiny", "trained_on": "released-k1"}
     rows = [
-        group | {"task": "transitivity", "loss": loss, "training_yes_share": share, "collapsed": collapsed, "runs": 2}
+        group | {"task": "transitivity", "loss": loss, "schedule": "Linear", "training_yes_share": share}
+        | {"collapsed": collapsed, "runs": 2}
         for loss, shares in {"CrossEntropy": (0.1, 0.5, 0.9), "Semantic": (0.1, 0.5, 0.9), "Focal": (0.5,)}.items()
         for share, collapsed in zip(shares, (2, 0, 1), strict=False)
     ]
@@ -98,6 +99,9 @@ def test_phase_diagram_counts_collapsed_runs():
     assert [label.get_text() for label in axis.get_yticklabels()] == ["CrossEntropy", "Semantic"]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["10 %", "50 %", "90 %"]
     assert ablation_figure.collapse_phases(pd.DataFrame(rows[:2]), group) is None
+    other_schedule = rows[0] | {"schedule": "Cosine", "collapsed": 0}
+    (axis, _bar) = ablation_figure.collapse_phases(pd.DataFrame([*rows, other_schedule]), group).axes
+    assert axis.texts[0].get_text() == "2/2", "another schedule's run is not counted"
 
 
 CHAIN = (("A", "B"), ("B", "C"))

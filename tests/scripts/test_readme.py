@@ -53,6 +53,7 @@ def test_every_python_command_runs(run_script, tmp_path):
         words = small(command)
         script, arguments = (words[1], words[2:]) if words[1] != "-m" else (words[2], words[3:])
         run_script(script, *arguments, cwd=tmp_path)
+    assert list((tmp_path / "harness").glob("*.yaml"))
     assert (tmp_path / "length.jsonl").read_text().count("\n") == 20
     assert list((tmp_path / "results" / "tables").glob("*.md"))
 

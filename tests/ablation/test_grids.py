@@ -1,0 +1,129 @@
+"""The ablation's grids: every cell can be run, and has a folder of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from hydra_plugins.union_sweeper import UnionSweeper, union
+from reporting.results import ABLATION
+from training.settings import SettingsError, check_settings
+
+GRIDS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "grid").glob("ablation*.yaml"))
+
+
+def parsed(*arguments):
+    return OverridesParser.create().parse_overrides(list(arguments))
+
+
+def cells_of(composed, grid, *arguments):
+    sweeper = composed(f"grid={grid}", name="sweep", keep_hydra=True).hydra.sweeper
+    assert sweeper._target_ == f"{UnionSweeper.__module__}.{UnionSweeper.__name__}"
+    params = [f"{key}={value}" for key, value in sweeper.params.items()]
+    return union(OmegaConf.to_container(sweeper.parts), parsed(*params, *arguments))
+
+
+def test_a_union_of_products_by_hand():
+    parts = {"a": {"x": "1,2", "y": "3"}, "b": {"x": "1", "z": "4,5"}, "none": None}
+    assert union(parts, parsed("seed=0")) == [
+        ["x=1", "y=3", "seed=0"],
+        ["x=2", "y=3", "seed=0"],
+        ["x=1", "z=4", "seed=0"],
+        ["x=1", "z=5", "seed=0"],
+        ["seed=0"],
+    ]
+
+
+def test_the_command_line_overrides_every_part_and_equal_cells_are_run_once():
+    parts = {"a": {"x": "1,2"}, "b": {"x": "3", "y": "1"}}
+    assert union(parts, parsed("x=7")) == [["x=7"], ["x=7", "y=1"]]
+    assert union({"a": {"x": "1,2"}, "b": {"x": "2,3"}}, []) == [["x=1"], ["x=2"], ["x=3"]]
+    sweeper = UnionSweeper(2, parts={"a": {"x": "1,2,3"}})
+    assert sweeper.split_arguments([], 2) == [[["x=1"], ["x=2"]], [["x=3"]]]
+
+
+def test_the_whole_grid_is_its_parts(composed):
+    whole = {frozenset(cell) for cell in cells_of(composed, "ablation")}
+    parts = [cells_of(composed, grid) for grid in GRIDS if grid != "ablation"]
+    assert whole == {frozenset(cell) for cells in parts for cell in cells}
+    assert len(whole) == sum(map(len, parts)), "two grids share a cell"
+
+
+def test_every_cell_can_be_run_and_has_a_folder_and_a_name_of_its_own(composed):
+    cells = cells_of(composed, "ablation", "seed=0,1")
+    # A cell differs from that of the other seed in the seed alone: half of them are composed, the other half inferred.
+    first_seed = [cell for cell in cells if "seed=0" in cell]
+    assert 2 * len(first_seed) == len(cells)
+    folders, names = {}, {}
+    for cell in first_seed:
+        cfg = composed("grid=ablation", "scale=smoke", *cell, name="sweep")
+        check_settings(cfg)
+        assert cfg.grid.startswith(ABLATION) and cfg.out.endswith("seed0")
+        for place, seen in ((cfg.out, folders), ((cfg.task.questions_per_graph, cfg.variant), names)):
+            assert place not in seen, f"{cell} and {seen[place]} share {place}"
+            seen[place] = cell
+    assert {Path(folder).parts[-4] for folder in folders} == {"tiny"}, "results are found five levels deep"
+
+
+def test_every_row_is_in_the_grid(composed):
+    rows = {f"ablation/{path.stem}" for path in Path("conf/experiment/ablation").glob("*.yaml")}
+    swept = {override for cell in cells_of(composed, "ablation") for override in cell if override.startswith("experiment=")}
+    assert swept == {f"experiment={row}" for row in rows}
+
+
+def test_only_the_own_task_is_scored(composed):
+    cfg = composed("experiment=ablation/answer_ce", "task=dseparation", "scale=demo")
+    assert list(cfg.suites.corrected.splits) == ["dseparation"] and cfg.suites.published.splits is None
+    assert cfg.data.yes_share == 0.117 and cfg.loss.class_weights is None
+    weighted = composed("experiment=ablation/answer_ce", "task=dseparation", "ablation.weighting=weighted")
+    assert weighted.loss.class_weights == {"yes": 7.5, "no": 1.0}
+
+
+FAMILIES = ["task.questions=families", "task.questions_per_graph=6"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["loss=exact_semantic", "task.questions_per_graph=4"], "=4: loss=exact_semantic needs at least 6 questions"),
+        (["loss=exact_semantic"], "task.questions_per_graph=1: loss=exact_semantic needs at least 6 questions"),
+        (["loss=exact_semantic", "loss.group_size=4", *FAMILIES], "loss=exact_semantic needs at least 12 questions"),
+        (["loss=semantic_distance"], "loss=semantic_distance needs at least 2 questions"),
+        (["loss=semantic_distance", "task=dseparation", *FAMILIES], "works on task=transitivity only"),
+        (["task.questions=families"], "task.questions_per_graph=1: a family of task=transitivity has 6, 12"),
+        (["task.questions=families", "protocol=released"], "task.questions=families: needs protocol=corrected"),
+        (["task.questions=whole"], "task.questions=whole: must be one of sampled, families"),
+        ([*FAMILIES, "training.samples=5"], "training.samples=5: a family has task.questions_per_graph=6"),
+        ([*FAMILIES, "data.yes_share=0.5"], "data.yes_share: needs task.questions_per_graph=1"),
+        ([*FAMILIES, "data.sampler=balanced"], "data.sampler=balanced: needs task.questions_per_graph=1"),
+    ],
+)
+def test_contradictory_settings_are_refused_before_any_work(overrides, message, composed):
+    with pytest.raises(SettingsError) as refusal:
+        check_settings(composed(*overrides))
+    assert message in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_the_closed_world_needs_one_question(composed):
+    check_settings(composed("loss=exact_semantic", "loss.knowledge=entailed"))
+
+
+def test_a_sweep_over_a_union_runs_its_cells_and_skips_finished_ones(tmp_path):
+    root = Path(__file__).parents[2]
+    arguments = ["grid=ablation_prior", "scale=smoke", "tracking=none", "training.samples=16", "evaluation.resamples=10"]
+    arguments += ["experiment=ablation/answer_ce", "task=transitivity", "data.yes_share=0.3,0.7"]
+    outputs = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, str(root / "sweep.py"), *arguments],
+            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        outputs.append(done.stdout + done.stderr)
+    assert "2 cells: 2 finished" in outputs[0] and "2 cells: 2 skipped" in outputs[1]
+    table = (tmp_path / "results/tables/ablation.csv").read_text()
+    assert "transitivity_answer_ce_plain_yes0.3" in table and "transitivity_answer_ce_plain_yes0.7" in table

@@ -1,0 +1,137 @@
+"""Cells of the ablation train at smoke scale, and every loss learns from whole families."""
+
+import json
+
+import pandas as pd
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from causal_tasks import families
+from models.loading import load_answerer
+from models.packing import PackedBatch
+from reporting import write_all
+from train import run
+from training.batches import PACKED, Collator, GraphDataset, answers_of, sequence_of
+from training.fine_tune import training_items
+
+SMALL = ["scale=smoke", "tracking=none", "suites.corrected.samples=8", "evaluation.resamples=20", "grid=ablation"]
+CELLS = {
+    "weighted": ["experiment=ablation/answer_ce", "ablation.weighting=weighted", "task=dseparation"],
+    "schedule": ["experiment=ablation/released_semantic", "schedule=relobralo"],
+    "semi-supervised": ["experiment=ablation/exact_semantic", "task=dseparation", "data.unlabelled_fraction=0.9"],
+    "distance": [
+        "experiment=ablation/semantic_distance_learned",
+        "+suite@suites.closure=closure",
+        "suites.closure.samples=60",
+        # The first step is all warm-up: a few more show that the weights move.
+        "training.samples=360",
+        "training.log_every=1",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def trained(composed, tmp_path_factory):
+    """Name of the cell → its run folder, all in one results folder."""
+    folder = tmp_path_factory.mktemp("ablation")
+    runs = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, cell in CELLS.items():
+            runs[name] = folder / run(composed(*SMALL, *cell, name="sweep")).path
+    return folder / "results", runs
+
+
+def record(run_folder):
+    return json.loads((run_folder / "run.json").read_text())
+
+
+def steps(run_folder):
+    lines = [json.loads(line) for line in (run_folder / "training_log.jsonl").read_text().splitlines()]
+    return [line for line in lines if "loss" in line]
+
+
+def test_cells_train_and_say_what_they_trained_on(trained):
+    _, runs = trained
+    records = {name: record(folder) for name, folder in runs.items()}
+    assert all(entry["status"] == "finished" and entry["grid"] == "ablation" for entry in records.values())
+    assert records["weighted"]["training"]["yes_share"] == pytest.approx(0.117, abs=0.02)
+    assert records["schedule"]["training"]["yes_share"] == pytest.approx(0.632, abs=0.02)
+    semi = records["semi-supervised"]["training"]
+    assert (semi["questions"], semi["unlabelled_fraction"], semi["graphs"]) == ("families", 0.9, 8)
+    assert all("loss/class_weighted_answer" in line for line in steps(runs["weighted"]))
+    assert all(line["loss/groups"] > 0 for line in steps(runs["semi-supervised"]))
+    assert len({line["loss/weight_node"] for line in steps(runs["distance"])}) > 1, "the weights are learned"
+    assert len({line["lambda"] for line in steps(runs["schedule"])}) > 1
+
+
+def test_only_the_own_task_was_scored(trained):
+    _, runs = trained
+    for folder in (runs["weighted"], runs["semi-supervised"]):
+        assert set(pd.read_parquet(folder / "evaluation/corrected/margins.parquet")["task"]) == {"dseparation"}
+        assert not (folder / "evaluation/published").exists()
+
+
+def test_the_closure_suite_reports_structural_distances(trained):
+    _, runs = trained
+    rows = json.loads((runs["distance"] / "evaluation/closure/metrics.json").read_text())["rows"]
+    assert [row["split"] for row in rows] == ["in_distribution", "long_names", "pooled"]
+    for row in rows:
+        assert 0 <= row["shd_share_interval"][0] <= row["shd_share"] <= row["shd_share_interval"][1] <= 1
+        assert 0 < row["shd_share_always_no"] <= 1
+
+
+def test_the_runs_are_rows_of_the_ablation_table(trained):
+    results, runs = trained
+    write_all(results)
+    table = pd.read_csv(results / "tables" / "ablation.csv")
+    assert set(table["variant"]) == {record(folder)["variant"] for folder in runs.values()}
+    assert table["balanced_accuracy"].notna().all()
+
+
+def test_training_items_are_families_where_the_config_says_so(composed):
+    cfg = composed("experiment=ablation/families_answer_ce", "scale=smoke", "seed=3")
+    assert training_items(cfg) == families.build("transitivity", "train", 48, 3, 6)
+
+
+LOSSES = {
+    "answer": {"_target_": "losses.CrossEntropy"},
+    "sequence": {"_target_": "losses.CrossEntropy", "target": "sequence"},
+    "released": {"_target_": "losses.CrossEntropy", "target": "released"},
+    "semantic": {"_target_": "losses.Semantic", "base": "released", "class_weights": {"yes": 7.5, "no": 1.0}},
+    "weighted": {"_target_": "losses.WeightedCrossEntropy"},
+    "focal": {"_target_": "losses.Focal"},
+    "adjusted": {"_target_": "losses.LogitAdjusted"},
+    "smoothing": {"_target_": "losses.LabelSmoothing"},
+    "margin": {"_target_": "losses.Margin"},
+    "axioms": {"_target_": "losses.ExactSemantic"},
+    "facts": {"_target_": "losses.ExactSemantic", "knowledge": "axioms_and_facts"},
+    "entailed": {"_target_": "losses.ExactSemantic", "knowledge": "entailed"},
+    "distance": OmegaConf.load("conf/loss/semantic_distance.yaml"),
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(composed):
+    cfg = composed("scale=smoke")
+    return load_answerer(cfg.model, lora=cfg.lora, seed=0)[0]
+
+
+@pytest.mark.parametrize("task", ["transitivity", "dseparation"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_learns_from_whole_families(name, task, tiny):
+    loss = instantiate(LOSSES[name], _convert_="all")
+    if loss.task not in (None, task):
+        pytest.skip(f"{name} is for {loss.task} alone")
+    items = families.build(task, "train", 24, 0, 6)
+    loss.prepare(items)
+    dataset = GraphDataset(items, tiny.prompt_format, loss.needs_sequence)
+    inputs = Collator(tiny.prompt_format, loss.needs_sequence)([dataset[i] for i in range(len(dataset))])
+    reading = tiny(PackedBatch(**{key: inputs[key] for key in PACKED}), whole_sequence=loss.needs_sequence)
+    tiny.zero_grad()
+    loss(answers_of(inputs, reading), sequence_of(inputs, reading), 0.3)["total"].backward()
+    gradients = [p.grad for p in tiny.parameters() if p.requires_grad and p.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    assert torch.stack([gradient.abs().max() for gradient in gradients]).max() > 0
