@@ -4,7 +4,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
-export HYDRA_FULL_ERROR ?= 1
 
 .PHONY: run test install clean
 

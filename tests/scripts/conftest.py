@@ -46,4 +46,5 @@ def _run(path, *arguments, cwd, expect=0):
 def run_script():
     """The function that runs a script. Unpacked weights lie with the repository, wherever it runs."""
     os.environ.setdefault("CAUSAL_CACHE", str(ROOT / ".cache"))
+    os.environ.pop("HYDRA_FULL_ERROR", None)  # with it, Hydra raises where users see one line
     return _run
