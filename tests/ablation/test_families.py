@@ -97,7 +97,7 @@ def test_graphs_are_those_of_the_corrected_protocol_and_splits_share_no_text():
     for task in ("transitivity", "dseparation"):
         told = {}
         for split in ("train", "validation", "in_distribution"):
-            items = families.build(task, split, 60 * 6, 0, 6)
+            items = families.build(task, split, 40 * 6, 0, 6)
             sampled = [suites.sample(task, "corrected", split, 0, index) for index in range(len(items))]
             assert [item.premise for item in items] == [item.premise for item in sampled]
             # as sets of sentences: their order makes no other graph
@@ -108,7 +108,7 @@ def test_graphs_are_those_of_the_corrected_protocol_and_splits_share_no_text():
 
 @pytest.mark.parametrize(("task", "low", "high"), [("transitivity", 0.38, 0.46), ("dseparation", 0.46, 0.56)])
 def test_answers_are_as_balanced_as_families_allow(task, low, high):
-    items = families.build(task, "train", 300 * 6, 0, 6)
+    items = families.build(task, "train", 240 * 6, 0, 6)
     assert low < suites.yes_share(items) < high
     counts = {sum(question.label for question in item.questions) for item in items}
     assert counts == ({1, 2, 3} if task == "transitivity" else {0, 1, 4, 6})

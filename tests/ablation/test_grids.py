@@ -1,11 +1,13 @@
 """The ablation's grids: every cell can be run, and has a folder of its own."""
 
+import copy
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
@@ -53,20 +55,32 @@ def test_the_whole_grid_is_its_parts(composed):
     assert len(whole) == sum(map(len, parts)), "two grids share a cell"
 
 
+GROUPS = ("experiment", "task", "schedule")  # keys that choose config files; the other keys change single values
+
+
 def test_every_cell_can_be_run_and_has_a_folder_and_a_name_of_its_own(composed):
-    cells = cells_of(composed, "ablation", "seed=0,1")
-    # A cell differs from that of the other seed in the seed alone: half of them are composed, the other half inferred.
-    first_seed = [cell for cell in cells if "seed=0" in cell]
-    assert 2 * len(first_seed) == len(cells)
+    cells = [dict(override.split("=", 1) for override in cell) for cell in cells_of(composed, "ablation")]
+    by_files = {}
+    for cell in cells:
+        by_files.setdefault(tuple(f"{key}={cell.pop(key)}" for key in GROUPS if key in cell), []).append(cell)
     folders, names = {}, {}
-    for cell in first_seed:
-        cfg = composed("grid=ablation", "scale=smoke", *cell, name="sweep")
-        check_settings(cfg)
-        assert cfg.grid.startswith(ABLATION) and cfg.out.endswith("seed0")
-        for place, seen in ((cfg.out, folders), ((cfg.task.questions_per_graph, cfg.variant), names)):
-            assert place not in seen, f"{cell} and {seen[place]} share {place}"
-            seen[place] = cell
+    for files, values in by_files.items():
+        base = composed("scale=smoke", *files)
+        for value in values:
+            cfg = copy.deepcopy(base)
+            for key, text in value.items():
+                OmegaConf.update(cfg, key, yaml.safe_load(text))
+            check_settings(cfg)
+            for place, seen in ((cfg.out, folders), ((cfg.task.questions_per_graph, cfg.variant), names)):
+                assert place not in seen, f"{files} {value} and {seen[place]} share {place}"
+                seen[place] = (files, value)
+    assert len(folders) == len(cells) > 100
     assert {Path(folder).parts[-4] for folder in folders} == {"tiny"}, "results are found five levels deep"
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_runs_are_marked_as_the_ablation_table_finds_them(grid, composed):
+    assert composed(f"grid={grid}", name="sweep").grid == grid and grid.startswith(ABLATION)
 
 
 def test_every_row_is_in_the_grid(composed):
@@ -112,18 +126,15 @@ def test_the_closed_world_needs_one_question(composed):
     check_settings(composed("loss=exact_semantic", "loss.knowledge=entailed"))
 
 
-def test_a_sweep_over_a_union_runs_its_cells_and_skips_finished_ones(tmp_path):
+def test_a_sweep_runs_the_cells_of_a_union_and_writes_its_table(tmp_path):
     root = Path(__file__).parents[2]
     arguments = ["grid=ablation_prior", "scale=smoke", "tracking=none", "training.samples=16", "evaluation.resamples=10"]
     arguments += ["experiment=ablation/answer_ce", "task=transitivity", "data.yes_share=0.3,0.7"]
-    outputs = []
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, str(root / "sweep.py"), *arguments],
-            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-3000:]
-        outputs.append(done.stdout + done.stderr)
-    assert "2 cells: 2 finished" in outputs[0] and "2 cells: 2 skipped" in outputs[1]
+    done = subprocess.run(
+        [sys.executable, str(root / "sweep.py"), *arguments],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "2 cells: 2 finished" in done.stdout + done.stderr
     table = (tmp_path / "results/tables/ablation.csv").read_text()
     assert "transitivity_answer_ce_plain_yes0.3" in table and "transitivity_answer_ce_plain_yes0.7" in table
