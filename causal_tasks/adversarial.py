@@ -22,7 +22,7 @@ Edges = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Side:
-    """One item of a pair: is `target` separated from (caused by) `source`?"""
+    """One item of a pair: does `source` cause `target`, or are they d-separated given `given`?"""
 
     edges: Edges
     source: int
@@ -69,9 +69,12 @@ def _pair(task: str, seed: int, pair: int) -> tuple[list[Draft], list[str]]:
 def _checked(twins: Twins | None, answer: Callable[[Side], bool]) -> tuple[Twins, tuple[bool, bool]] | None:
     """The twins with their answers, if these differ and both sides are well told.
 
-    Well told: every node named, no sentence twice, no cycle.
+    Well told: every node named, no sentence twice, no cycle. A cause and effect must look like one on both sides (the
+    source causes something, something causes the target), or else that alone would give most answers away.
     """
     if twins is None:
+        return None
+    if answer is _causes and not all(_looks_like_a_cause(side) for side in (twins.before, twins.after)):
         return None
     n = _nodes(twins.before.edges)
     for edges in (twins.before.edges, twins.after.edges):
@@ -83,6 +86,10 @@ def _checked(twins: Twins | None, answer: Callable[[Side], bool]) -> tuple[Twins
 
 def _causes(side: Side) -> bool:
     return _graph(side.edges).causes(side.source, side.target)
+
+
+def _looks_like_a_cause(side: Side) -> bool:
+    return side.source in {cause for cause, _ in side.edges} and side.target in {effect for _, effect in side.edges}
 
 
 def _separates(side: Side) -> bool:
