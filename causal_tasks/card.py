@@ -3,7 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from causal_tasks import adversarial, real_graphs
+from causal_tasks import real_graphs
+from causal_tasks.adversarial_families import FAMILIES
 from causal_tasks.items import Item
 
 _WHAT = {
@@ -74,7 +75,7 @@ def dataset_card(parts: dict[tuple[str, str, str], list[Item]], command: str) ->
         for task, protocol, split in parts:
             if split == "adversarial":
                 counts = Counter(q.strata["family"] for i in parts[task, protocol, split] for q in i.questions)
-                told = ", ".join(f"{name} ({counts[name] // 2} pairs)" for name in adversarial.FAMILIES[task])
+                told = ", ".join(f"{name} ({counts[name] // 2} pairs)" for name in FAMILIES[task])
                 lines.append(f"- {task}: {told}")
     if "real_graphs" in splits:
         lines += ["", "## Published graphs", ""]

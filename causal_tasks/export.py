@@ -1,7 +1,7 @@
 """Write splits as JSON lines, or as tasks of the lm-evaluation-harness, with a dataset card beside them.
 
     python -m causal_tasks.export task=transitivity protocol=corrected split=length n=10000 seed=0 out=length.jsonl
-    python -m causal_tasks.export export=lm_eval task=dseparation protocol=corrected split=length,adversarial n=500 out=FOLDER
+    python -m causal_tasks.export export=lm_eval task=dseparation protocol=corrected split=length,hidden n=500 out=FOLDER
 
 task=transitivity|dseparation  protocol=released|corrected  n=questions  seed=0  questions_per_graph=1
 split=train|validation|in_distribution|length|branching|reversed|shuffled|long_names|adversarial|real_graphs|hidden

@@ -85,7 +85,8 @@ class _Row:
             self.premise, self.hypothesis = _split(str(record["prompt"]), where)
             label = str(record["completion"]).strip()
         elif missing := [key for key in ("premise", "hypothesis", "label") if key not in record]:
-            raise FileFormatError(f"{where}: no key {missing[0]!r}; expected premise, hypothesis, label or prompt, completion")
+            expected = "expected premise, hypothesis, label or prompt, completion"
+            raise FileFormatError(f"{where}: no key {missing[0]!r}; {expected}")
         else:
             self.premise, self.hypothesis = str(record["premise"]), str(record["hypothesis"])
             label = record["label"]
@@ -95,10 +96,12 @@ class _Row:
         self.id = str(record.get("id", f"{path.stem}-{line:06d}"))
         self.strata = {key: record[key] for key in EXPORTED_STRATA if key in record}
         self.question = _parsed(parse_question, self.hypothesis)
-        found = self.question.task if self.question else "dseparation" if "d-separated" in self.hypothesis else "transitivity"
-        self.task = found
-        if task is not None and found != task:
-            raise FileFormatError(f"{where}: a {found} question in a file read as {task}: {self.hypothesis!r}")
+        if self.question:
+            self.task = self.question.task
+        else:
+            self.task = "dseparation" if "d-separated" in self.hypothesis else "transitivity"
+        if task is not None and self.task != task:
+            raise FileFormatError(f"{where}: a {self.task} question in a file read as {task}: {self.hypothesis!r}")
 
 
 def _item(rows: list[_Row]) -> Item:

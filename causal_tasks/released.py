@@ -56,7 +56,7 @@ class Chains:
 
 @dataclass(frozen=True)
 class Density:
-    """Random DAGs of `shortest`..`longest` nodes with n-1 .. `most_edges`*n edges; 0..`largest_given` conditioned on."""
+    """Random DAGs of `shortest`..`longest` nodes, n-1..`most_edges`*n edges, 0..`largest_given` conditioned on."""
 
     shortest: int
     longest: int
@@ -75,8 +75,8 @@ CONSTRUCTIONS = {
         "shuffled": Chains(7, 15, (0.5,), shuffled=True),
         "long_names": Chains(3, 6, (0.5,), name_lengths=(8, 10)),
     },
-    "dseparation": {split: Density(3, 6, 0.3, 0.6, most_edges=3, largest_given=LARGEST_GIVEN) for split in TRAINING_SPLITS}
-    | {"branching": Density(7, 15, 0.7, 1.2, most_edges=5, largest_given=LARGEST_GIVEN_OF_BRANCHING)},
+    "dseparation": {split: Density(3, 6, 0.3, 0.6, 3, LARGEST_GIVEN) for split in TRAINING_SPLITS}
+    | {"branching": Density(7, 15, 0.7, 1.2, 5, LARGEST_GIVEN_OF_BRANCHING)},
 }
 SPLITS = {task: tuple(constructions) for task, constructions in CONSTRUCTIONS.items()}
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import networkx as nx
 import pytest
 
-from causal_tasks.adversarial import FAMILIES
+from causal_tasks.adversarial_families import FAMILIES
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.oracles import answer
 from causal_tasks.questions import TASKS, parse, say_premise
