@@ -13,7 +13,8 @@ from hydra.core.override_parser.types import Override
 class UnionSweeper(BasicSweeper):
     """Runs the cells of one part after the other, each part a product as in Hydra's own sweeper.
 
-    parts: name → {key: comma-separated values}; a value of None leaves the key out.
+    parts: name → {key: comma-separated values}; a part of None is left out, so that the command line can drop one
+        (hydra.sweeper.parts.NAME=null), and so is a key whose value is None.
     params: keys and values that all parts share.
     The command line overrides both, in every part.
     """
@@ -38,7 +39,9 @@ def union(parts: Mapping[str, Mapping[str, str | None] | None], overrides: Seque
     parser = OverridesParser.create()
     cells: dict[frozenset[str], list[str]] = {}
     for part in parts.values():
-        own = [f"{key}={value}" for key, value in (part or {}).items() if value is not None]
+        if part is None:
+            continue
+        own = [f"{key}={value}" for key, value in part.items() if value is not None]
         (product,) = BasicSweeper.split_arguments([*parser.parse_overrides(own), *overrides], None)
         for cell in product:
             cells.setdefault(frozenset(cell), cell)
