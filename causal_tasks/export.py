@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from causal_tasks.card import write_card
+from causal_tasks.command_line import read_settings, whole
 from causal_tasks.files import write_jsonl
 from causal_tasks.harness import write_harness_tasks
 from causal_tasks.items import Item
@@ -25,7 +26,7 @@ _EXPORTS = ("jsonl", "lm_eval")
 
 def main(arguments: list[str]) -> int:
     try:
-        settings = _read(arguments)
+        settings = read_settings(arguments, _DEFAULTS, _REQUIRED, usage=__doc__)
         parts = _build(settings)
         out = Path(settings["out"])
         # the card tells how to make the data again, wherever it is put
@@ -52,36 +53,12 @@ def _build(settings: dict[str, str]) -> dict[tuple[str, str, str], list[Item]]:
     tasks, splits = settings["task"].split(","), settings["split"].split(",")
     if settings["export"] == "jsonl" and len(tasks) * len(splits) > 1:
         raise ValueError("one task and one split per JSON-lines file; lists are for export=lm_eval")
-    numbers = [_whole(settings, key) for key in ("n", "seed", "questions_per_graph")]
+    numbers = [whole(settings, key) for key in ("n", "seed", "questions_per_graph")]
     return {
         (task, settings["protocol"], split): build(task, settings["protocol"], split, *numbers)
         for task in tasks
         for split in splits
     }
-
-
-def _read(arguments: list[str]) -> dict[str, str]:
-    """key=value arguments; unknown, repeated and missing keys are refused."""
-    allowed = (*_REQUIRED, *_DEFAULTS)
-    given: dict[str, str] = {}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or key not in allowed:
-            raise ValueError(f"unknown argument {argument!r}; allowed: {', '.join(f'{key}=' for key in allowed)}")
-        if key in given:
-            raise ValueError(f"{key}= is given twice")
-        given[key] = value
-    if missing := [key for key in _REQUIRED if not given.get(key)]:
-        raise ValueError(f"missing {missing[0]}=; usage:\n{__doc__}")
-    settings = given | {key: given.get(key, default) for key, default in _DEFAULTS.items()}
-    return {key: settings[key] for key in allowed}
-
-
-def _whole(settings: dict[str, str], key: str) -> int:
-    try:
-        return int(settings[key])
-    except ValueError:
-        raise ValueError(f"{key}= is a whole number, not {settings[key]!r}") from None
 
 
 if __name__ == "__main__":

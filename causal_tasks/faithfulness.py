@@ -7,12 +7,12 @@ audit, and how many corrected test items share their structure with training. Ta
 """
 
 import csv
-import json
 import math
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.drafts import generator
 from causal_tasks.items import Item
 from causal_tasks.oracles import released_answer
@@ -21,6 +21,7 @@ from causal_tasks.released import CONSTRUCTIONS, LARGEST_GIVEN_OF_BRANCHING, Rel
 from causal_tasks.structure import shared_structures
 from causal_tasks.suites import EVALUATION_SPLITS, PUBLISHED_SUITE, build
 
+_DEFAULTS = {"n": "10000", "training": "50000", "seed": "0", "out": "results/faithfulness"}
 _PUBLISHED = Path(__file__).parent.parent / "results" / "published"
 
 
@@ -101,14 +102,12 @@ def structural_overlap(n: int, training: int, seed: int) -> list[dict]:
 
 
 def main(arguments: list[str]) -> int:
-    settings = {"n": "10000", "training": "50000", "seed": "0", "out": "results/faithfulness"}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or key not in settings:
-            print(f"faithfulness: unknown argument {argument!r}; allowed: {', '.join(settings)}", file=sys.stderr)
-            return 2
-        settings[key] = value
-    n, training, seed = (int(settings[key]) for key in ("n", "training", "seed"))
+    try:
+        settings = read_settings(arguments, _DEFAULTS)
+        n, training, seed = (whole(settings, key) for key in ("n", "training", "seed"))
+    except ValueError as error:
+        print(f"faithfulness: {error}", file=sys.stderr)
+        return 2
     report = {
         "n": n,
         "training": training,
@@ -118,10 +117,7 @@ def main(arguments: list[str]) -> int:
         "branching_by_largest_given": branching_by_largest_given(n, seed),
         "structural_overlap": structural_overlap(min(n, 1000), min(training, 10000), seed),
     }
-    out = Path(settings["out"])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    out.with_suffix(".md").write_text(markdown(report), encoding="utf-8")
+    write_report(settings["out"], report, markdown(report))
     print(markdown(report))
     return 0
 

@@ -6,14 +6,15 @@ Writes OUT.json and OUT.md: the accuracy of each shortcut on each corrected suit
 balanced accuracy too; constant answers score 50 %).
 """
 
-import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
+from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.questions import TASKS, Question
 from causal_tasks.suites import available_splits, build
+
+_DEFAULTS = {"n": "2000", "seed": "0", "out": "results/shortcuts"}
 
 Shortcut = Callable[[CausalGraph, Question], bool]
 
@@ -79,23 +80,19 @@ def markdown(rows: list[dict]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    settings = {"n": "2000", "seed": "0", "out": "results/shortcuts"}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or key not in settings:
-            print(f"shortcuts: unknown argument {argument!r}; allowed: {', '.join(settings)}", file=sys.stderr)
-            return 2
-        settings[key] = value
-    n, seed, out = int(settings["n"]), int(settings["seed"]), Path(settings["out"])
+    try:
+        settings = read_settings(arguments, _DEFAULTS)
+        n, seed = whole(settings, "n"), whole(settings, "seed")
+    except ValueError as error:
+        print(f"shortcuts: {error}", file=sys.stderr)
+        return 2
     rows = [
         {"task": task, "split": split, "n": n} | accuracies(task, split, n, seed)
         for task in TASKS
         for split in available_splits(task, "corrected")
         if split not in ("train", "validation")
     ]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    out.with_suffix(".md").write_text(markdown(rows), encoding="utf-8")
+    write_report(settings["out"], rows, markdown(rows))
     print(markdown(rows))
     return 0
 

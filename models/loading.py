@@ -19,6 +19,7 @@ from transformers.utils import logging as transformers_logging
 from models.answerer import Answerer
 from models.prompts import PromptFormat
 from models.tiny import tiny_model, tiny_tokenizer
+from records.provenance import processor_computes_in_bf16
 
 # Adapter weights only: an adapter from elsewhere must not bring code or pickles along.
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -104,8 +105,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        capabilities = torch.cpu.get_capabilities()
-        native = any(capabilities.get(flag) for flag in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
+        native = processor_computes_in_bf16()
     return "bf16" if native else "fp32"
 
 

@@ -34,11 +34,19 @@ def machine() -> dict:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": str(capabilities.get("cpu_name", platform.processor())),
-        "native_bf16": bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")),
+        "native_bf16": processor_computes_in_bf16(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
     }
+
+
+def processor_computes_in_bf16() -> bool:
+    """Whether the CPU has bf16 instructions; without them bf16 is emulated and slower than fp32."""
+    import torch  # late, as above
+
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(flag) for flag in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
 
 
 def fingerprint(items: Iterable) -> str:

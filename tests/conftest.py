@@ -1,7 +1,37 @@
 """Tests run tiny models: one thread each is fastest, and leaves the other core to whatever runs beside them."""
 
 import os
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import open_dict
+
+CONF = Path(__file__).parents[1] / "conf"
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
+
+
+@pytest.fixture(scope="session")
+def composed():
+    """overrides, name of the script's config → config without its hydra node, or with it if keep_hydra."""
+
+    def compose_once(*overrides, name="train", keep_hydra=False):
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose(name, overrides=list(overrides), return_hydra_config=True)
+        # What Hydra sets at the start of a job.
+        cfg.hydra.runtime.output_dir = "."
+        cfg.hydra.job.num = 0
+        cfg.hydra.job.id = "0"
+        HydraConfig.instance().set_config(cfg)
+        if not keep_hydra:
+            with open_dict(cfg):
+                del cfg["hydra"]
+        return cfg
+
+    return compose_once

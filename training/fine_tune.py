@@ -4,7 +4,6 @@ import itertools
 import json
 import logging
 import math
-import os
 import time
 
 from omegaconf import DictConfig
@@ -24,7 +23,7 @@ from schedulers import Schedule
 from scoring.metrics import measure
 from scoring.scorer import refuse_long_prompts, score
 from training.batches import Collator, GraphDataset
-from training.settings import SettingsError
+from training.settings import SettingsError, graphs_in_a_pass
 from training.trainer import CausalTrainer, save_adapter
 
 log = logging.getLogger(__name__)
@@ -114,17 +113,10 @@ def training_items(cfg: DictConfig) -> list[Item]:
 
 def _arguments(cfg: DictConfig, folder: RunFolder) -> TrainingArguments:
     settings = cfg.training
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    graphs, rest = divmod(settings.batch_size, settings.accumulation * processes)
-    if rest:
-        raise SettingsError(
-            f"training.batch_size={settings.batch_size}: must be a multiple of training.accumulation="
-            f"{settings.accumulation} x {processes} processes"
-        )
     return TrainingArguments(
         output_dir=str(folder.checkpoints),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=graphs,
+        per_device_train_batch_size=graphs_in_a_pass(cfg),
         gradient_accumulation_steps=settings.accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.learning_rate_schedule,

@@ -1,5 +1,7 @@
 """Refuse settings that are out of range or contradict each other, before any work."""
 
+import os
+
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -94,10 +96,23 @@ def _check_combinations(cfg: DictConfig) -> None:
         raise SettingsError(f"data.yes_share: needs task.questions_per_graph=1, not {questions}")
     if not cfg.training.enabled and cfg.data.unlabelled_fraction:
         raise SettingsError("data.unlabelled_fraction: means nothing with training.enabled=false")
+    graphs_in_a_pass(cfg)
     if cfg.task.questions == "families":
         _check_families(cfg)
     if cfg.training.enabled:
         _check_loss(cfg)
+
+
+def graphs_in_a_pass(cfg: DictConfig) -> int:
+    """Graphs in one forward pass of one process; raises SettingsError if they do not share the batch evenly."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    graphs, rest = divmod(cfg.training.batch_size, cfg.training.accumulation * processes)
+    if rest:
+        raise SettingsError(
+            f"training.batch_size={cfg.training.batch_size}: must be a multiple of training.accumulation="
+            f"{cfg.training.accumulation} x {processes} processes"
+        )
+    return graphs
 
 
 def _check_families(cfg: DictConfig) -> None:

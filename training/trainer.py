@@ -56,6 +56,7 @@ class CausalTrainer(Trainer):
         super().__init__(model=answerer, args=arguments, train_dataset=dataset, data_collator=collator)
         self.loss_is_scaled_for_ga = False
         self.current_lambda = schedule(0.0)
+        self.used_lambda = self.current_lambda  # of the last step done, for its log line
         self.loss.to(self.args.device)
         self.add_callback(_Steps(self, on_log))
 
@@ -153,7 +154,6 @@ class _Steps(TrainerCallback):
     def __init__(self, trainer: CausalTrainer, on_log: Callable[[dict, int], None] | None):
         self.trainer = trainer
         self.on_log_written = on_log
-        trainer.used_lambda = trainer.current_lambda
 
     def on_train_begin(self, args, state, control, **kwargs):
         if state.global_step == 0:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
 from hydra_plugins.union_sweeper import UnionSweeper, union
@@ -43,7 +45,9 @@ def test_the_command_line_overrides_every_part_and_equal_cells_are_run_once():
     parts = {"a": {"x": "1,2"}, "b": {"x": "3", "y": "1"}}
     assert union(parts, parsed("x=7")) == [["x=7"], ["x=7", "y=1"]]
     assert union({"a": {"x": "1,2"}, "b": {"x": "2,3"}}, []) == [["x=1"], ["x=2"], ["x=3"]]
-    sweeper = UnionSweeper(2, parts={"a": {"x": "1,2,3"}})
+    # As Hydra finds it: it executes plugin modules anew, and a class imported before that is stale.
+    (found,) = [plugin for plugin in Plugins.instance().discover(Sweeper) if plugin.__name__ == "UnionSweeper"]
+    sweeper = found(2, parts={"a": {"x": "1,2,3"}})
     assert sweeper.split_arguments([], 2) == [[["x=1"], ["x=2"]], [["x=3"]]]
 
 

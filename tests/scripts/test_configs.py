@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
 
 from training.settings import SettingsError, build_loss, build_schedule, check_settings
@@ -14,26 +12,8 @@ EXPERIMENTS = sorted(str(p.relative_to(CONF / "experiment").with_suffix("")) for
 SCALES = sorted(p.stem for p in (CONF / "scale").glob("*.yaml"))
 
 
-def composed(*overrides, name="train"):
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose(name, overrides=list(overrides), return_hydra_config=True)
-    # What Hydra sets at the start of a job.
-    cfg.hydra.runtime.output_dir = "."
-    cfg.hydra.job.num = 0
-    cfg.hydra.job.id = "0"
-    from hydra.core.hydra_config import HydraConfig
-
-    HydraConfig.instance().set_config(cfg)
-    from omegaconf import open_dict
-
-    with open_dict(cfg):
-        del cfg["hydra"]
-    return cfg
-
-
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_composes(experiment):
+def test_every_experiment_composes(composed, experiment):
     cfg = composed(f"experiment={experiment}", "scale=smoke")
     check_settings(cfg)
     build_loss(cfg)
@@ -42,7 +22,7 @@ def test_every_experiment_composes(experiment):
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("experiment", ["transitivity_ce", "dseparation_semantic"])
-def test_every_scale_composes(experiment, scale):
+def test_every_scale_composes(composed, experiment, scale):
     cfg = composed(f"experiment={experiment}", f"scale={scale}")
     check_settings(cfg)
     assert cfg.scale == scale
@@ -55,26 +35,26 @@ def test_every_experiment_opens_with_its_own_command(experiment):
     assert lines[1].startswith(f"# python train.py experiment={experiment}")
 
 
-def test_default_is_semantic_transitivity_on_the_corrected_protocol():
+def test_default_is_semantic_transitivity_on_the_corrected_protocol(composed):
     cfg = composed()
     check_settings(cfg)
     assert (cfg.variant, cfg.protocol, cfg.scale, cfg.loss.base) == ("transitivity_semantic_linear", "corrected", "demo", "answer")
     assert cfg.model.name == "smollm2_135m"
 
 
-def test_published_settings_stand_at_paper_scale_and_yield_to_the_short_recipe_elsewhere():
+def test_published_settings_stand_at_paper_scale_and_yield_to_the_short_recipe_elsewhere(composed):
     assert composed("experiment=dseparation_ce", "scale=paper").training.learning_rate == 2e-5
     assert composed("experiment=dseparation_ce", "scale=paper").training.warmup_steps == 1000
     assert composed("experiment=dseparation_ce", "scale=demo").training.learning_rate == 5e-4
 
 
-def test_paper_scale_is_250_000_evaluation_samples():
+def test_paper_scale_is_250_000_evaluation_samples(composed):
     cfg = composed("scale=paper")
     suites = sum(map(len, cfg.suites.published.splits.values()))
     assert 5 * suites * cfg.suites.published.samples == 250_000
 
 
-def test_a_swept_key_reaches_a_nested_choice():
+def test_a_swept_key_reaches_a_nested_choice(composed):
     cfg = composed("experiment=transitivity_semantic", "schedule=cosine", "protocol=corrected", "task.questions_per_graph=4")
     check_settings(cfg)
     assert cfg.schedule._target_.endswith("Cosine") and cfg.protocol == "corrected"
@@ -91,23 +71,24 @@ def test_a_swept_key_reaches_a_nested_choice():
         (["data.sampler=balanced", "task.questions_per_graph=4"], "data.sampler=balanced"),
         (["protocol=released", "data.yes_share=0.5"], "data.yes_share"),
         (["training.enabled=false", "data.unlabelled_fraction=0.5"], "data.unlabelled_fraction"),
+        (["training.batch_size=8", "training.accumulation=3"], "training.batch_size=8: must be a multiple"),
         (["model.quantization=8bit"], "model.quantization=8bit: must be one of none, 4bit"),
         (["tracking.mode=on"], "tracking.mode"),
         (["seed=-1"], "seed=-1"),
     ],
 )
-def test_bad_settings_are_refused_by_key(overrides, message):
+def test_bad_settings_are_refused_by_key(composed, overrides, message):
     with pytest.raises(SettingsError) as refusal:
         check_settings(composed(*overrides))
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
-def test_a_loss_refusal_names_the_key():
+def test_a_loss_refusal_names_the_key(composed):
     with pytest.raises(SettingsError, match="target.*answer, sequence, released"):
         build_loss(composed("loss=cross_entropy", "loss.target=everything"))
 
 
-def test_unknown_keys_are_refused():
+def test_unknown_keys_are_refused(composed):
     with pytest.raises(ConfigCompositionException, match="leaning_rate"):
         composed("training.leaning_rate=1e-3")

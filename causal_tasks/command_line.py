@@ -1,0 +1,44 @@
+"""What the commands `python -m causal_tasks.*` share: key=value arguments, and reports written twice."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+def read_settings(
+    arguments: Sequence[str], defaults: Mapping[str, str], required: Sequence[str] = (), usage: str = ""
+) -> dict[str, str]:
+    """key=value arguments over the defaults, the required keys first.
+
+    Raises:
+        ValueError: an unknown, repeated or missing key; one line, but for the usage behind a missing one.
+    """
+    allowed = (*required, *defaults)
+    given: dict[str, str] = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or key not in allowed:
+            raise ValueError(f"unknown argument {argument!r}; allowed: {', '.join(f'{key}=' for key in allowed)}")
+        if key in given:
+            raise ValueError(f"{key}= is given twice")
+        given[key] = value
+    if missing := [key for key in required if not given.get(key)]:
+        raise ValueError(f"missing {missing[0]}=; usage:\n{usage}")
+    settings = {**defaults, **given}
+    return {key: settings[key] for key in allowed}
+
+
+def whole(settings: Mapping[str, str], key: str) -> int:
+    """The whole number that is given for `key`; ValueError if it is none."""
+    try:
+        return int(settings[key])
+    except ValueError:
+        raise ValueError(f"{key}= is a whole number, not {settings[key]!r}") from None
+
+
+def write_report(out: str | Path, report: object, text: str) -> None:
+    """Write OUT.json and OUT.md."""
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    out.with_suffix(".md").write_text(text, encoding="utf-8")
