@@ -51,14 +51,24 @@ class _Causes:
     network: Network
 
     @cached_property
-    def distances(self) -> list[int]:
-        """Those at which some pair is a cause and its effect, and some is not."""
+    def places(self) -> dict[str, list[int]]:
+        """Stratum `ends` -> the distances at which some pair is a cause and its effect, and some is a No of that kind."""
         graph = BitGraph(len(self.network.nodes), self.network.edges)
-        found = {(graph.distance(s, t), graph.causes(s, t)) for s, t in permutations(range(graph.n), 2)}
-        return sorted(distance for distance, label in found if label and (distance, False) in found)
+        found: dict[str | bool, set] = {True: set(), "any": set(), "fitting": set()}
+        for source, target in permutations(range(graph.n), 2):
+            distance = graph.distance(source, target)
+            if graph.causes(source, target):
+                found[True].add(distance)
+            else:
+                found["any"].add(distance)
+                if transitivity.fitting_ends(graph.edges, source, target):
+                    found["fitting"].add(distance)
+        return {ends: sorted(found[True] & found[ends]) for ends in ("any", "fitting")}
 
     def draw(self, cells: Sequence[tuple[bool, bool]], rng: random.Random) -> list[Draft]:
-        strata = {"network": self.network.name, "distance": rng.choice(self.distances)}
+        ends = transitivity.draw_ends(rng, len(self.network.nodes))
+        ends = ends if self.places[ends] else "any"  # a small network may have no such No
+        strata = {"network": self.network.name, "distance": rng.choice(self.places[ends]), "ends": ends}
         return [transitivity.ask_one(lambda: self.network.told(rng), strata, *cell, rng) for cell in cells]
 
 

