@@ -20,11 +20,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.items import Item
 from causal_tasks.suites import build
 from models.answerer import Answerer
 from models.loading import load_answerer
-from records.files import write_json, write_text
 from records.provenance import provenance
 from scoring.scorer import score
 
@@ -106,21 +106,16 @@ def markdown(result: dict) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    settings = dict(DEFAULTS)
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if key not in settings or not equals or not value:
-            allowed = " ".join(f"{name}=" for name in settings)
-            print(f"{NAME}: {argument!r} is not understood; allowed: {allowed}", file=sys.stderr)
-            return 2
-        settings[key] = value
-    if not all(settings[key].isdecimal() and int(settings[key]) for key in ("graphs", "repetitions")):
-        print(f"{NAME}: graphs= and repetitions= must be whole numbers from 1", file=sys.stderr)
+    try:
+        settings = read_settings(arguments, DEFAULTS)
+        graphs, repetitions = (whole(settings, key) for key in ("graphs", "repetitions"))
+        if min(graphs, repetitions) < 1:
+            raise ValueError("graphs= and repetitions= must be whole numbers from 1")
+    except ValueError as error:
+        print(f"{NAME}: {error}", file=sys.stderr)
         return 2
-    result = benchmark(settings["model"], int(settings["graphs"]), int(settings["repetitions"]))
-    folder = Path(settings["out"])
-    write_json(folder / f"{NAME}.json", result)
-    write_text(folder / f"{NAME}.md", markdown(result))
+    result = benchmark(settings["model"], graphs, repetitions)
+    write_report(Path(settings["out"]) / NAME, result, markdown(result))
     print(markdown(result))
     return 0
 

@@ -43,7 +43,8 @@ def metrics_by_split_table(results: Results) -> Table:
 def collapse_table(results: Results) -> Table:
     """Table 4: did the run collapse on the pooled corrected suite of its task, and what does its margin still know?"""
     judged = judged_rows(results.measured)
-    columns = ["variant", "task", "collapsed", "uninformative", "verdict", "majority_share", "yes_rate"]
+    judged = judged.assign(above_shortcut=[_above_shortcut(results, row) for row in judged.to_dict("records")])
+    columns = ["variant", "task", "collapsed", "uninformative", "verdict", "above_shortcut", "majority_share", "yes_rate"]
     columns += _with_bounds(["balanced_accuracy", "mcc", "auroc", "calibrated_accuracy"])
     frame = with_seed_means(
         judged,
@@ -56,8 +57,9 @@ def collapse_table(results: Results) -> Table:
         "On the pooled corrected suite of the variant's own task (both tasks for the untrained model), where Yes and "
         "No are balanced. *collapsed*: one answer makes up at least 99 % of the verdicts. *uninformative*: the 95 % "
         "interval of MCC contains 0, or MCC is undefined. *calibrated accuracy*: at the threshold tuned on validation. "
-        "*knows but answers constantly*: AUROC of at least 0.75, yet collapsed; *knows nothing*: the AUROC interval "
-        "contains 0.5."
+        "*reasons*: AUROC of at least 0.75 and not collapsed; *knows but answers constantly*: the same AUROC, yet "
+        "collapsed; *knows nothing*: the AUROC interval contains 0.5. *above shortcut*: the interval of the balanced "
+        "accuracy lies above what trees on counts around the two nodes score on the same suites (shortcuts.md)."
     )
     frame = frame.reindex(columns=[*columns, *PROVENANCE])
     return Table("table4_collapse", "Table 4: collapse, run by run", note, frame, decimal=DECIMAL)
@@ -190,6 +192,13 @@ def _with_bounds(names: list[str]) -> list[str]:
         for name in names
         for column in ([name, f"{name}_low", f"{name}_high"] if name in BOUNDED else [name])
     ]
+
+
+def _above_shortcut(results: Results, row: dict) -> bool | None:
+    """None where either was not measured, or not all corrected suites were scored together."""
+    shortcut = results.local_features(row["task"], "pooled")
+    low = row.get("balanced_accuracy_low")
+    return None if shortcut is None or low is None or pd.isna(low) else bool(low > shortcut)
 
 
 def _none_for_nan(row: dict) -> dict:

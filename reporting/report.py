@@ -101,7 +101,7 @@ def build_tables(results: Results) -> dict[str, Table]:
     named = {table.name: table for table in made}
     claims = claims_table(results, published, {name: table.frame for name, table in named.items()})
     ablation = ablation_table(everything.part(ablation=True))
-    summary = summary_table(named["table1_accuracy"].frame, named["table4_collapse"].frame)
+    summary = summary_table(results, named["table1_accuracy"].frame, named["table4_collapse"].frame)
     return {summary.name: summary} | named | {claims.name: claims, ablation.name: ablation}
 
 

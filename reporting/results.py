@@ -82,7 +82,8 @@ class Results:
 
     `measured` has one row for every metrics row of every finished run: the keys of RUN, then own_task, grid, commit
     and seconds of the run, suite (name of the evaluation), the row's task, split, protocol and metrics; the bounds of
-    `<metric>_interval` are `<metric>_low` and `<metric>_high`.
+    `<metric>_interval` are `<metric>_low` and `<metric>_high`. `shortcuts` is shortcuts.json by (task, split): what
+    answers without following a path score on the corrected suites (causal_tasks/shortcuts.py).
     """
 
     folder: Path
@@ -90,6 +91,11 @@ class Results:
     measured: pd.DataFrame = field(default_factory=pd.DataFrame)
     unfinished: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    shortcuts: dict[tuple[str, str], dict] = field(default_factory=dict)
+
+    def local_features(self, task: str | None, split: str) -> float | None:
+        """Accuracy of the learned shortcut on a corrected split, or on all of them (`pooled`); None if not measured."""
+        return self.shortcuts.get((task, split), {}).get("local_features")
 
     def part(self, ablation: bool) -> "Results":
         """Only the runs of the ablation grid, or all the others; problems are still noted in the same list."""
@@ -134,6 +140,9 @@ def load(folder: str | Path) -> Results:
         rows[run_folder] = run_rows
         if not run_rows:
             results.problems.append(f"{run_folder.relative_to(folder)}: finished, but nothing under evaluation/")
+    if (folder / "shortcuts.json").is_file():
+        shortcuts = json.loads((folder / "shortcuts.json").read_text(encoding="utf-8"))
+        results.shortcuts = {(row["task"], row["split"]): row for row in shortcuts}
     results.runs.sort(key=_order)
     pooled = [row for run in results.runs for row in _with_pooled(rows[run.folder])]
     # Without any run the tables still need the columns they select by.

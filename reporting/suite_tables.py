@@ -26,9 +26,10 @@ def accuracy_table(results: Results, published: Published) -> Table:
     """Table 1: accuracy by suite, published beside measured, below the constant-answer baselines."""
     note = (
         READING + "*training majority* gives each suite the answer that is more frequent in the training set of its "
-        "task (Yes if both are equally frequent)."
+        "task (Yes if both are equally frequent). *local features* learned to answer the corrected suites from counts "
+        "around the two nodes, following no path (shortcuts.md)."
     )
-    frame = _by_suite(results, published, "accuracy", _constant_answers)
+    frame = _by_suite(results, published, "accuracy", _baselines)
     return Table("table1_accuracy", "Table 1: accuracy by suite", note, frame, percent=tuple(VALUES))
 
 
@@ -97,13 +98,14 @@ def _by_suite(results: Results, published: Published, value: str, reference_rows
         measured = measured[(measured[GROUP] == pd.Series(group)).all(axis=1)]
         own = measured_by_suite(measured, value).assign(source="measured")
         own = with_seed_means(own, [*GROUP, "variant", "source", "suites"], VALUES)
-        block = pd.concat([reference_rows(measured, runs, published, group), paper, own], ignore_index=True)
+        references = reference_rows(results, measured, runs, published, group)
+        block = pd.concat([references, paper, own], ignore_index=True)
         order = {name: rank for rank, name in enumerate(dict.fromkeys([*VARIANTS, *own["variant"]]))}
         # References first (no rank), then the variants in their order; a stable sort keeps published above measured.
         block["rank"] = block["variant"].map(order).fillna(-1)
         blocks.append(block.sort_values("rank", kind="stable"))
     if not blocks:
-        blocks = [pd.concat([reference_rows(None, [], published, {}), paper], ignore_index=True)]
+        blocks = [pd.concat([reference_rows(results, None, [], published, {}), paper], ignore_index=True)]
     return pd.concat(blocks, ignore_index=True).reindex(columns=COLUMNS)
 
 
@@ -138,7 +140,7 @@ def _reference_shares(measured: pd.DataFrame | None, published: Published) -> li
     return shares if measured is None else shares + [row for _, row in label_shares(measured).iterrows()]
 
 
-def _constant_answers(measured, runs: list[Run], published: Published, group: dict) -> pd.DataFrame:
+def _baselines(results: Results, measured, runs: list[Run], published: Published, group: dict) -> pd.DataFrame:
     rows = []
     paper_training = published.training_sets.set_index("task")["yes_percent"] / 100
     for shares in _reference_shares(measured, published):
@@ -154,10 +156,14 @@ def _constant_answers(measured, runs: list[Run], published: Published, group: di
             about = PAPER if paper else group
             row = about | {"variant": name, "source": "baseline", "suites": shares["suites"], "n": shares["n"]}
             rows.append(row | constant_answer(shares, answers))
+        if shares["suites"] == "corrected" and results.shortcuts:
+            cells = {suite: results.local_features(task, suite) for suite, task in SUITES.items()}
+            about = group | {"variant": "local features", "source": "baseline", "suites": "corrected"}
+            rows.append(about | cells | {"mean": sum(cells.values()) / len(cells)})
     return pd.DataFrame(rows)
 
 
-def _label_rows(measured, runs: list[Run], published: Published, group: dict) -> pd.DataFrame:
+def _label_rows(results: Results, measured, runs: list[Run], published: Published, group: dict) -> pd.DataFrame:
     rows = []
     for shares in _reference_shares(measured, published):
         about = PAPER if shares["suites"] == "paper's own" else group

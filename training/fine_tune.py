@@ -23,6 +23,7 @@ from schedulers import Schedule
 from scoring.metrics import measure
 from scoring.scorer import refuse_long_prompts, score
 from training.batches import Collator, GraphDataset
+from training.sampling import class_balance_weights
 from training.settings import SettingsError, graphs_in_a_pass
 from training.trainer import CausalTrainer, save_adapter
 
@@ -47,6 +48,7 @@ def fine_tune(
     labels = [question.label for item in items for question in item.questions]
     yes_share = sum(labels) / len(labels)
     try:
+        weights = class_balance_weights(labels) if cfg.data.sampler == "balanced" else None
         loss.prepare(items)
     except ValueError as error:
         raise SettingsError(str(error)) from error
@@ -65,7 +67,7 @@ def fine_tune(
         schedule,
         probe=_probe(cfg),
         probe_every=cfg.probe.every,
-        sampler=cfg.data.sampler,
+        weights=weights,
         on_log=_log_writer(folder, tracker),
     )
     checkpoint = get_last_checkpoint(str(folder.checkpoints)) if folder.checkpoints.is_dir() else None

@@ -16,7 +16,7 @@ from models.packing import PackedBatch
 from records.files import write_text
 from schedulers import LearningState, Schedule
 from training.batches import PACKED, Collator, GraphDataset, answers_of, sequence_of
-from training.sampling import LengthGroupedSampler, class_balance_weights
+from training.sampling import LengthGroupedSampler
 
 SCHEDULE_STATE = "lambda_schedule.json"
 LOSS_WEIGHTS = "loss_parameters.json"
@@ -29,7 +29,7 @@ class CausalTrainer(Trainer):
     schedule: gives lambda; asked once an optimisation step, at progress step / (steps - 1).
     probe: called every ``probe_every`` steps with the answerer in evaluation mode; returns the
         measures to be logged, ``majority_share`` among them.
-    sampler: "shuffled", or "balanced" (Yes and No equally often; one question a graph).
+    weights: of the graphs, to be drawn by with replacement; None shuffles them.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class CausalTrainer(Trainer):
         schedule: Schedule,
         probe: Callable[[Answerer], dict[str, float]],
         probe_every: int,
-        sampler: str = "shuffled",
+        weights: list[float] | None = None,
         on_log: Callable[[dict, int], None] | None = None,
     ):
         self.loss = loss
         self.schedule = schedule
         self.probe = probe
         self.probe_every = probe_every
-        self.sampler = sampler
+        self.weights = weights
         self._since_log: dict[str, list[float]] = defaultdict(list)
         self._last_parts: dict[str, float] = {}
         self._prediction_entropy: float | None = None
@@ -61,12 +61,8 @@ class CausalTrainer(Trainer):
         self.add_callback(_Steps(self, on_log))
 
     def _get_train_sampler(self, train_dataset=None) -> LengthGroupedSampler:
-        dataset = self.train_dataset
-        weights = None
-        if self.sampler == "balanced":
-            weights = class_balance_weights([example.item.questions[0].label for example in dataset.examples])
         graphs = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
-        return LengthGroupedSampler(dataset.lengths, graphs, self.args.seed, weights)
+        return LengthGroupedSampler(self.train_dataset.lengths, graphs, self.args.seed, self.weights)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         batch = PackedBatch(**{name: inputs[name] for name in PACKED})

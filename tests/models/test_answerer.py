@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from omegaconf import OmegaConf
-from transformers import LlamaConfig, LlamaForCausalLM
+from peft import LoraConfig, get_peft_model
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from models.answerer import Answerer
 from models.loading import ModelError, choose_precision, load_answerer
-from models.packing import pack
+from models.packing import PackedBatch, pack
 from models.prompts import PromptFormat
 from models.tiny import tiny_model, tiny_tokenizer
 
@@ -155,6 +156,32 @@ def test_gradients_flow_through_the_shared_prefix(answerer):
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-4, rtol=1e-3)
 
 
+def test_adapters_are_fp32_and_compute_in_bf16_while_they_are_trained():
+    torch.manual_seed(0)
+    tokenizer = tiny_tokenizer()
+    model = tiny_model(tokenizer, "eager")
+    for parameter in model.parameters():
+        parameter.data = (parameter.data * 8 if parameter.dim() == 2 else parameter.data).to(torch.bfloat16)
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False))
+    answerer = Answerer(adapted, PromptFormat(tokenizer)).train()
+    adapters = {name: p for name, p in answerer.named_parameters() if p.requires_grad}
+    assert {p.dtype for p in adapters.values()} == {torch.float32}
+    seen = set()
+    for name, module in answerer.named_modules():
+        if name.endswith("lora_A.default"):
+            module.register_forward_hook(lambda module, arguments, output: seen.add((arguments[0].dtype, output.dtype)))
+    format_ = answerer.prompt_format
+    batch = pack(format_.encode(ITEMS), format_.pad)
+    gradients = {}
+    for mode in (True, False):
+        reading = answerer.train(mode)(batch)
+        found = torch.autograd.grad((reading.log_yes - reading.log_no).sum(), list(adapters.values()))
+        gradients[mode] = torch.cat([gradient.flatten() for gradient in found])
+        assert gradients[mode].dtype == torch.float32
+    assert seen == {(torch.bfloat16, torch.bfloat16), (torch.float32, torch.float32)}
+    assert torch.cosine_similarity(gradients[True], gradients[False], dim=0) > 0.98
+
+
 TINY = {
     "name": "tiny", "name_or_path": None, "gguf_package": None, "revision": None, "random_architecture": True,
     "device": "cpu", "precision": "fp32", "attention": "auto", "quantization": "none",
@@ -187,6 +214,24 @@ def test_models_that_cannot_be_had_are_refused_by_key(change, message):
 def test_missing_adapter_is_refused(tmp_path):
     with pytest.raises(ModelError, match="adapter_model.safetensors"):
         load_answerer(OmegaConf.create(TINY), adapter=tmp_path)
+
+
+def test_other_architectures_are_checked_when_they_are_loaded(tmp_path, monkeypatch):
+    tokenizer = tiny_tokenizer()
+    config = Qwen2Config(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, initializer_range=0.3,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    Qwen2ForCausalLM(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = OmegaConf.create(TINY | {"name_or_path": str(tmp_path)})
+    load_answerer(model)
+    # As if the architecture let every question see the ones before it.
+    siblings = PackedBatch.visible
+    monkeypatch.setattr(PackedBatch, "visible", lambda batch, window=None: siblings(batch, window).cummax(-2).values.tril())
+    with pytest.raises(ModelError, match="qwen2: margins read in one packed pass differ.*not supported"):
+        load_answerer(model)
 
 
 def test_precision_follows_the_hardware(monkeypatch):

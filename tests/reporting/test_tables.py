@@ -75,7 +75,24 @@ def test_measured_accuracy_is_recomputed_from_the_margins(five_variants, made):
 def test_corrected_suites_give_every_constant_answer_one_half(made):
     frame = made["table1_accuracy"]
     rows = frame[(frame["source"] == "baseline") & (frame["suites"] == "corrected")]
-    assert len(rows) == 3 and (rows[[*SUITES, "mean"]] == 0.5).all(axis=None)
+    assert rows["variant"].tolist() == ["always Yes", "always No", "training majority", "local features"]
+    assert (rows[[*SUITES, "mean"]][:3] == 0.5).all(axis=None)
+
+
+def test_the_learned_shortcut_is_a_baseline_that_runs_are_held_against(made):
+    row = made["table1_accuracy"].query("variant == 'local features'").iloc[0]
+    assert [row[suite] for suite in SUITES] == pytest.approx([0.64, 0.66, 0.68, 0.70, 0.72])
+    assert row["mean"] == pytest.approx(0.68)
+    judged = made["table4_collapse"].set_index("variant")
+    judged = judged[judged["seed"] == "0"]
+    assert judged.loc["transitivity_semantic", "balanced_accuracy_low"] > 0.6
+    assert judged["above_shortcut"].to_dict() == {
+        variant: low > 0.6 for variant, low in judged["balanced_accuracy_low"].to_dict().items()
+    }
+    assert not judged.loc["transitivity_ce", "above_shortcut"]
+    summary = made["summary"].query("variant == 'local features'")
+    assert summary["task"].tolist() == ["transitivity", "dseparation"]
+    assert summary["balanced_accuracy"].tolist() == [0.6, 0.6]
 
 
 def test_seeds_are_averaged_below_their_rows(made):
@@ -317,8 +334,8 @@ def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path,
     assert row["balanced_accuracy"] == pytest.approx(judged["balanced_accuracy"].mean())
 
 
-def test_summary_goes_between_the_readmes_markers(made, tmp_path):
-    table = summary_table(made["table1_accuracy"], made["table4_collapse"])
+def test_summary_goes_between_the_readmes_markers(five_variants, made):
+    table = summary_table(load(five_variants), made["table1_accuracy"], made["table4_collapse"])
     assert table.frame["variant"].tolist()[:2] == ["always Yes", "always No"]
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     once = into_readme(text, table)

@@ -24,7 +24,10 @@ def small(command):
     if words[1] == "sweep.py":
         # The cluster's launcher is Slurm, and its model is on a hub; here two columns of the grid run locally.
         words = [w for w in words if not w.startswith(("hydra/launcher=", "model=", "scale=", "seed="))]
-        words += ["scale=smoke", "experiment=transitivity_ce,dseparation_semantic", *SMALL, *SUITES]
+        ablation = any(w.startswith("grid=ablation") for w in words)
+        few = ["experiment=ablation/answer_ce"] if ablation else ["experiment=transitivity_ce,dseparation_semantic"]
+        words = [w for w in words if not w.startswith("training.samples=")]
+        words += ["scale=smoke", *few, *SMALL, *([] if ablation else SUITES)]
     if words[1] == "evaluate.py":
         words += ["evaluation.resamples=20"] + ([] if "suite=file" in words else ["suite.samples=8"])
     if words[1] == "-m":

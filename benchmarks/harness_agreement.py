@@ -1,0 +1,108 @@
+"""Do EleutherAI's lm-evaluation-harness and this repository's scorer give the same verdicts?
+
+    python -m benchmarks.harness_agreement lm_eval=PATH/TO/lm_eval [model=smollm2_135m] [n=250] [out=results/benchmarks]
+
+Exports n adversarial questions of each task for the harness, lets it answer them in fp32, and scores the same file
+here. Writes harness_agreement.json and .md: verdicts that agree, and the largest difference of a margin. The harness
+is no requirement of this repository; `pip install "lm_eval[hf]"` into an environment of its own is enough.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+
+from causal_tasks.command_line import read_settings, whole, write_report
+from causal_tasks.files import read_jsonl
+from causal_tasks.harness import GROUP, task_name, write_harness_tasks
+from causal_tasks.questions import TASKS
+from causal_tasks.suites import build
+from models.loading import dense_copy_of_wheel, load_answerer
+from records.provenance import provenance
+from scoring.scorer import score
+
+CONF = Path(__file__).parents[1] / "conf"
+NAME = "harness_agreement"
+DEFAULTS = {"lm_eval": "lm_eval", "model": "smollm2_135m", "n": "250", "out": "results/benchmarks"}
+
+
+def ask_harness(lm_eval: str, model: Path, folder: Path) -> None:
+    """Run every task in `folder` on a local model, with one log of samples a task."""
+    command = [lm_eval, "--include_path", ".", "--tasks", GROUP, "--model", "hf", "--apply_chat_template"]
+    command += ["--model_args", f"pretrained={model.absolute()},dtype=float32", "--device", "cpu", "--batch_size", "8"]
+    subprocess.run([*command, "--log_samples", "--output_path", "answers"], cwd=folder, check=True)
+
+
+def harness_margins(folder: Path, name: str) -> dict[str, float]:
+    """Question id -> log-likelihood of Yes minus that of No, from the newest log of a task's samples."""
+    log = max(folder.glob(f"answers/**/samples_{name}_*.jsonl"), key=lambda path: path.stat().st_mtime)
+    samples = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    choices = {sample["doc"]["id"]: [float(answer[0]) for answer in sample["filtered_resps"]] for sample in samples}
+    return {question: yes - no for question, (yes, no) in choices.items()}
+
+
+def agreement(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict:
+    """Questions, verdicts that agree, and the largest difference of a margin.
+
+    Raises:
+        ValueError: the two answered different questions.
+    """
+    if set(ours) != set(theirs):
+        raise ValueError(f"{len(set(ours) ^ set(theirs))} questions were answered by one of the two only")
+    return {
+        "questions": len(ours),
+        "verdicts_that_agree": sum((ours[question] >= 0) == (theirs[question] >= 0) for question in ours),
+        "largest_margin_difference": max(abs(ours[question] - theirs[question]) for question in ours),
+    }
+
+
+def compare(lm_eval: str, model: str, n: int) -> dict:
+    """One row a task, with what was compared."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("evaluate", overrides=[f"model={model}", "model.precision=fp32"])
+    source = cfg.model.name_or_path or dense_copy_of_wheel(cfg.model.gguf_package)
+    answerer, loaded = load_answerer(cfg.model)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        parts = {(task, "corrected", "adversarial"): build(task, "corrected", "adversarial", n, 0) for task in TASKS}
+        write_harness_tasks(parts, folder)
+        ask_harness(lm_eval, Path(source), folder)
+        rows = []
+        for part in parts:
+            items = read_jsonl(folder / f"{task_name(*part)}.jsonl")
+            asked = [question.id for item in items for question in item.questions]
+            ours = dict(zip(asked, score(answerer, items, cfg.evaluation.token_budget).tolist(), strict=True))
+            rows.append({"suite": "/".join(part)} | agreement(ours, harness_margins(folder, task_name(*part))))
+    version = subprocess.run([lm_eval, "--version"], capture_output=True, text=True).stdout.strip()
+    return {"rows": rows, "loaded": loaded, "harness": version or "lm_eval", "provenance": provenance()}
+
+
+def markdown(result: dict) -> str:
+    lines = ["# The lm-evaluation-harness and evaluate.py on the same questions", ""]
+    lines += ["| suite | questions | verdicts that agree | largest margin difference |", "|---|---|---|---|"]
+    for row in result["rows"]:
+        counts = f"{row['questions']} | {row['verdicts_that_agree']} | {row['largest_margin_difference']:.1e}"
+        lines.append(f"| {row['suite']} | {counts} |")
+    lines += ["", f"{result['loaded']['source']} in {result['loaded']['precision']}; {result['harness']}.", ""]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    try:
+        settings = read_settings(arguments, DEFAULTS)
+        n = whole(settings, "n")
+    except ValueError as error:
+        print(f"{NAME}: {error}", file=sys.stderr)
+        return 2
+    result = compare(settings["lm_eval"], settings["model"], n)
+    write_report(Path(settings["out"]) / NAME, result, markdown(result))
+    print(markdown(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
