@@ -52,13 +52,18 @@ def build_suite(suite) -> dict[Part, list[Item]]:
 
 
 def margins_table(items: Sequence[Item], margins, task: str, protocol: str, split: str) -> pd.DataFrame:
-    """One row a question: id, graph, task, protocol, split, label, margin, and its strata."""
-    rows = []
+    """One row a question: id, graph, task, protocol, split, label, margin, and its strata.
+
+    `graph` is the unit that intervals resample: all questions with one premise, which a file may spread over several
+    items, or both of a minimal pair.
+    """
+    rows, first = [], {}
     for item in items:
+        graph = first.setdefault(item.premise, item.id)
         for question in item.questions:
             strata = {f"stratum/{name}": value for name, value in question.strata.items()}
             rows.append(
-                {"id": question.id, "graph": item.id, "task": task, "protocol": protocol, "split": split}
+                {"id": question.id, "graph": question.strata.get("pair", graph), "task": task, "protocol": protocol, "split": split}
                 | {"label": question.label}
                 | strata
             )
