@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, Results, ResultsError
+from reporting.results import GROUP, TASKS, Results, ResultsError
 from reporting.table import Table, with_seed_means
 from scoring.intervals import wilson
 
@@ -32,6 +32,8 @@ def adversarial_table(results: Results) -> Table:
         "*pair accuracy*: both items of a minimal pair are right. *flipped*: the verdict differs between the two, "
         "rightly or wrongly. Any constant answer has accuracy 0.5 and pair accuracy 0; a fair coin 0.5 and 0.25."
     )
+    shortcut = [(task, results.local_features(task, "adversarial")) for task in TASKS]
+    note += "".join(f" *local features* (shortcuts.md) on {task}: {score:.3f}." for task, score in shortcut if score)
     decimal = ("accuracy", "pair_accuracy", "flipped")
     return Table("adversarial", "Adversarial minimal pairs by family", note, frame, decimal=decimal)
 

@@ -28,10 +28,15 @@ def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
     return margins
 
 
-def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, task: str) -> Figure | None:
+def accuracy_by_difficulty(
+    margins: dict[str, list[pd.DataFrame]], group: dict, task: str, shortcut: dict[str, float | None]
+) -> Figure | None:
     """Accuracy against each stratum of one task, mean over seeds, with the 95 % interval of one seed's items.
 
     Shown are the variants trained on the task and the untrained model.
+
+    Args:
+        shortcut: split -> accuracy of the learned shortcut, None where it was not measured.
     """
     shown = {
         variant: [_coarse(table[table["task"] == task]) for table in tables]
@@ -56,6 +61,10 @@ def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, 
             numeric = values and not isinstance(values[0], str)
             error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
             axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
+        known = [(i, shortcut[v]) for i, v in enumerate(values) if shortcut.get(v)] if stratum == "split" else []
+        if known:
+            style = {"ls": "none", "marker": "_", "ms": 16, "mew": 1.5, "color": "black"}
+            axis.plot(*zip(*known, strict=True), **style, label="local features, no path followed")
         axis.axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer where labels are balanced")
         names = [readable(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v)) for v in values]
         turn = {"rotation": 25, "ha": "right"} if sum(map(len, names)) > 34 else {}

@@ -132,5 +132,7 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
         write(group, "reliability", margin_figures.reliability(margins, group))
         write(group, "margin_densities", margin_figures.margin_densities(margins, group))
         for task in TASKS:
-            write(group, f"difficulty_{task}", margin_figures.accuracy_by_difficulty(margins, group, task))
+            shortcut = {split: results.local_features(asked, split) for asked, split in results.shortcuts if asked == task}
+            difficulty = margin_figures.accuracy_by_difficulty(margins, group, task, shortcut)
+            write(group, f"difficulty_{task}", difficulty)
     return paths
