@@ -1,5 +1,6 @@
 """A language model that answers Yes/No questions on graphs, many at a time."""
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from peft.helpers import disable_input_dtype_casting
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from models.packing import PackedBatch, pack
+from models.packing import PackedBatch, branches, pack, premises, visible_to
 from models.prompts import PromptFormat
 
 
@@ -73,12 +74,17 @@ class Answerer(nn.Module):
 
     def forward(self, batch: PackedBatch, whole_sequence: bool = False) -> Reading:
         """Read a batch. Only the answer columns go through the vocabulary head unless ``whole_sequence``."""
-        with self._adapters_compute_in_base_precision():
-            hidden = self._hidden_states(batch)
         rows, slots = batch.asked.nonzero(as_tuple=True)
-        # Two dimensions: a [B, 1, H] product would copy the head's weight B times in the backward pass.
-        at_answers = hidden[rows, batch.answers[rows, slots]]
-        logits = self._head(hidden.flatten(0, 1)).view(*hidden.shape[:2], -1) if whole_sequence else None
+        logits = None
+        with self._adapters_compute_in_base_precision():
+            if batch.asked.shape[1] > 1 and not whole_sequence:
+                at_answers = self._read_branches(batch, rows, slots)
+            else:
+                hidden = self._read_tree(batch)
+                # Two dimensions: a [B, 1, H] product would copy the head's weight B times in the backward pass.
+                at_answers = hidden[rows, batch.answers[rows, slots]]
+        if whole_sequence:
+            logits = self._head(hidden.flatten(0, 1)).view(*hidden.shape[:2], -1)
         answer_logits = logits[rows, batch.answers[rows, slots]] if whole_sequence else self._head(at_answers)
         log_p = self._with_exact_answers(answer_logits.float(), at_answers).log_softmax(-1)
         log_yes, log_no = (
@@ -120,31 +126,57 @@ class Answerer(nn.Module):
         with torch.autocast(self.device.type, self.dtype), disable_input_dtype_casting(self.language_model):
             yield
 
-    def _hidden_states(self, batch: PackedBatch) -> Tensor:
-        """[B, T, H] last hidden states of the columns after the common prefix."""
-        decoder = self._causal_model.get_decoder()
-        cache = None
-        if len(batch.prefix):
-            # Once for the batch; gradients flow back through the expanded keys and values.
-            cache = DynamicCache()
-            decoder(input_ids=batch.prefix[None], past_key_values=cache, use_cache=True)
-            cache.batch_repeat_interleave(len(batch.tokens))
-        output = decoder(
-            input_ids=batch.tokens,
-            attention_mask=self._attention_masks(batch),
-            position_ids=batch.positions,
+    def _read_tree(self, batch: PackedBatch) -> Tensor:
+        """[B, T, H] last hidden states of the columns after the common prefix, in one pass."""
+        cache = self._read_prefix(batch)
+        masks = self._attention_masks(batch.visible)
+        return self._decode(batch.tokens, batch.positions, masks, cache)
+
+    def _read_branches(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
+        """[N, H] last hidden states where the N questions ``slots`` of ``rows`` end: premises first, then branches."""
+        cache = self._read_prefix(batch) or DynamicCache()
+        prefix = torch.arange(len(batch.prefix), device=self.device).expand(len(batch.tokens), -1)
+        trunk, asked = premises(batch), branches(batch, rows, slots)
+        before = prefix, torch.ones_like(prefix, dtype=torch.bool)
+        if trunk.tokens.shape[1]:  # a single graph is all common prefix
+            masks = self._attention_masks(lambda window=None: visible_to(trunk, *before, window))
+            self._decode(trunk.tokens, trunk.positions, masks, cache)
+        cache.batch_select_indices(rows)
+        before = [torch.cat(parts, 1)[rows] for parts in zip(before, (trunk.positions, trunk.valid), strict=True)]
+        masks = self._attention_masks(lambda window=None: visible_to(asked, *before, window))
+        hidden = self._decode(asked.tokens, asked.positions, masks, cache)
+        # Where the answer begins in its own row: an answer may already follow the prompt.
+        within = (batch.branch[rows] == slots[:, None] + 1).cumsum(1)
+        place = within.gather(1, batch.answers[rows, slots][:, None]).squeeze(1) - 1
+        return hidden[torch.arange(len(rows), device=rows.device), place]
+
+    def _read_prefix(self, batch: PackedBatch) -> DynamicCache | None:
+        """Keys and values of the common prefix, computed once and repeated for every row; None if there is none."""
+        if not len(batch.prefix):
+            return None
+        # Gradients flow back through the repeated keys and values.
+        cache = DynamicCache()
+        self._causal_model.get_decoder()(input_ids=batch.prefix[None], past_key_values=cache, use_cache=True)
+        cache.batch_repeat_interleave(len(batch.tokens))
+        return cache
+
+    def _decode(self, tokens: Tensor, positions: Tensor, masks, cache: DynamicCache | None) -> Tensor:
+        return self._causal_model.get_decoder()(
+            input_ids=tokens,
+            attention_mask=masks,
+            position_ids=positions,
             past_key_values=cache,
             use_cache=cache is not None,
-        )
-        return output.last_hidden_state
+        ).last_hidden_state
 
-    def _attention_masks(self, batch: PackedBatch):
+    def _attention_masks(self, visible: Callable[..., Tensor]):
+        """As the architecture wants them. visible: (sliding window or nothing) → BoolTensor [N, 1, S, keys]."""
         layer_types = set(getattr(self._text_config, "layer_types", None) or ())
         if "sliding_attention" not in layer_types:
-            return self._as_mask(batch.visible())
+            return self._as_mask(visible())
         return {
-            "full_attention": self._as_mask(batch.visible()),
-            "sliding_attention": self._as_mask(batch.visible(self._text_config.sliding_window)),
+            "full_attention": self._as_mask(visible()),
+            "sliding_attention": self._as_mask(visible(self._text_config.sliding_window)),
         }
 
     def _as_mask(self, visible: Tensor) -> Tensor:

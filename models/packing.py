@@ -3,6 +3,9 @@
 A branch sees the premise and itself, never its siblings, and its positions go on from the premise's
 end; so its margin is that of the question asked on its own. With one question the row is an
 ordinary sequence. What all rows of a batch begin with (system turn, instruction) is computed once.
+
+A batch can be read in one pass, under a tree-shaped mask, or in two: the premises, then every question as a row
+of its own on the keys and values of its premise. The second does without attention between siblings.
 """
 
 from collections.abc import Sequence
@@ -55,6 +58,50 @@ class PackedBatch:
             behind = self.positions[:, :, None] - torch.cat([prefix_positions, self.positions], 1)[:, None, :]
             seen = seen & (behind < window)
         return seen[:, None]
+
+
+@dataclass
+class Rows:
+    """N single texts (no tree), each going on from what was read before it.
+
+    tokens, positions: LongTensor [N, S], padded on the right. valid: BoolTensor [N, S], False for padding.
+    """
+
+    tokens: Tensor
+    positions: Tensor
+    valid: Tensor
+
+
+def premises(batch: PackedBatch) -> Rows:
+    """The premises of a batch [B], without the common prefix."""
+    return _columns_of(batch, torch.arange(len(batch.tokens), device=batch.tokens.device), batch.branch == 0)
+
+
+def branches(batch: PackedBatch, rows: Tensor, slots: Tensor) -> Rows:
+    """Question ``slots[n]`` of graph ``rows[n]``, each [N], without its premise."""
+    return _columns_of(batch, rows, batch.branch[rows] == slots[:, None] + 1)
+
+
+def _columns_of(batch: PackedBatch, rows: Tensor, wanted: Tensor) -> Rows:
+    """The ``wanted`` columns [N, T] of ``rows`` [N] in their order, moved to the left."""
+    lengths = wanted.sum(1)
+    columns = (~wanted).long().argsort(dim=1, stable=True)[:, : int(lengths.max())]
+    valid = torch.arange(columns.shape[1], device=columns.device) < lengths[:, None]
+    return Rows(batch.tokens[rows].gather(1, columns), batch.positions[rows].gather(1, columns), valid)
+
+
+def visible_to(rows: Rows, before: Tensor, before_valid: Tensor, window: int | None = None) -> Tensor:
+    """BoolTensor [N, 1, S, R+S]: which columns each token may attend to, those read before it first.
+
+    before, before_valid: [N, R], positions of what was read before, and whether it is no padding.
+    window: as in PackedBatch.visible.
+    """
+    position = rows.positions[:, :, None]
+    keys = torch.cat([before, rows.positions], 1)[:, None]
+    seen = torch.cat([before_valid, rows.valid], 1)[:, None] & (keys <= position)
+    if window is not None:
+        seen = seen & (position - keys < window)
+    return seen[:, None]
 
 
 def pack(

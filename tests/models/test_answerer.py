@@ -9,9 +9,10 @@ from omegaconf import OmegaConf
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
+from models import answerer as answerer_module
 from models.answerer import Answerer
 from models.loading import ModelError, choose_precision, load_answerer
-from models.packing import PackedBatch, pack
+from models.packing import pack
 from models.prompts import PromptFormat
 from models.tiny import tiny_model, tiny_tokenizer
 
@@ -67,7 +68,7 @@ def test_packed_margins_equal_separate_prompts(answerer):
 
 
 def test_the_check_sees_a_wrong_margin(answerer, monkeypatch):
-    monkeypatch.setattr(answerer, "_attention_masks", lambda batch: answerer._as_mask(torch.ones_like(batch.visible())))
+    monkeypatch.setattr(answerer, "_attention_masks", lambda visible: answerer._as_mask(torch.ones_like(visible())))
     with pytest.raises(RuntimeError, match="not supported"):
         answerer.verify(ITEMS, tolerance=1e-4)
 
@@ -85,6 +86,21 @@ def test_margins_do_not_depend_on_the_rest_of_the_batch(answerer):
     for row, alone in enumerate(ITEMS):
         count = len(alone.questions)
         torch.testing.assert_close(margins(answerer, [alone])[0], together[row, :count], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("endings", [False, True])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_one_pass_over_the_tree_and_two_over_its_parts_agree(answerer, side, endings):
+    format_ = answerer.prompt_format
+    layout = {"padding_side": side, "endings": 1 + len(format_.ending) if endings else 0}
+    batch = pack(format_.encode(ITEMS, answered=endings), format_.pad, **layout)
+    weight = answerer.language_model.model.layers[0].self_attn.k_proj.weight
+    readings = [answerer(batch, whole_sequence) for whole_sequence in (True, False)]
+    found = [reading.log_yes - reading.log_no for reading in readings]
+    torch.testing.assert_close(*found, atol=1e-4, rtol=0)
+    gradients = [torch.autograd.grad(margin.square().sum(), weight)[0] for margin in found]
+    assert gradients[0].abs().max() > 1e-4
+    torch.testing.assert_close(*gradients, atol=1e-3, rtol=1e-3)
 
 
 def test_margins_differ_between_questions(answerer):
@@ -227,9 +243,9 @@ def test_other_architectures_are_checked_when_they_are_loaded(tmp_path, monkeypa
     tokenizer.save_pretrained(tmp_path)
     model = OmegaConf.create(TINY | {"name_or_path": str(tmp_path)})
     load_answerer(model)
-    # As if the architecture let every question see the ones before it.
-    siblings = PackedBatch.visible
-    monkeypatch.setattr(PackedBatch, "visible", lambda batch, window=None: siblings(batch, window).cummax(-2).values.tril())
+    # As if the architecture did not heed its mask.
+    visible = answerer_module.visible_to
+    monkeypatch.setattr(answerer_module, "visible_to", lambda *layout: torch.ones_like(visible(*layout)))
     with pytest.raises(ModelError, match="qwen2: margins read in one packed pass differ.*not supported"):
         load_answerer(model)
 
