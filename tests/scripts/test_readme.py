@@ -29,7 +29,10 @@ def small(command):
         words = [w for w in words if not w.startswith("training.samples=")]
         words += ["scale=smoke", *few, *SMALL, *([] if ablation else SUITES)]
     if words[1] == "evaluate.py":
-        words += ["evaluation.resamples=20"] + ([] if "suite=file" in words else ["suite.samples=8"])
+        # Whole families of all ordered pairs need more than 8 questions.
+        samples = {"suite=file": [], "suite=closure": ["suite.samples=60"]}
+        few = [samples[w] for w in words if w in samples]
+        words += ["evaluation.resamples=20"] + (few[0] if few else ["suite.samples=8"])
     if words[1] == "-m":
         words = [re.sub(r"^n=.*", "n=20", w) for w in words]
     return words
