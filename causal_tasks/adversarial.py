@@ -12,6 +12,7 @@ from functools import lru_cache
 from causal_tasks.adversarial_families import FAMILIES, Edges, Side, Twins, graph_of
 from causal_tasks.drafts import ALPHABET, Draft, DraftQuestion, distinct_names, dress, family, generator, named_graph
 from causal_tasks.items import Item
+from causal_tasks.transitivity import fitting_ends
 
 
 def sample(task: str, seed: int, index: int, item_id: str) -> Item:
@@ -49,7 +50,7 @@ def _checked(twins: Twins | None, answer: Callable[[Side], bool]) -> tuple[Twins
     """
     if twins is None:
         return None
-    if answer is _causes and not all(_looks_like_a_cause(side) for side in (twins.before, twins.after)):
+    if answer is _causes and not all(fitting_ends(s.edges, s.source, s.target) for s in (twins.before, twins.after)):
         return None
     n = graph_of(twins.before.edges).n
     for edges in (twins.before.edges, twins.after.edges):
@@ -66,10 +67,6 @@ def _cyclic(edges: Edges) -> bool:
 
 def _causes(side: Side) -> bool:
     return graph_of(side.edges).causes(side.source, side.target)
-
-
-def _looks_like_a_cause(side: Side) -> bool:
-    return side.source in {cause for cause, _ in side.edges} and side.target in {effect for _, effect in side.edges}
 
 
 def _separates(side: Side) -> bool:

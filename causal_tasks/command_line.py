@@ -1,7 +1,8 @@
 """What the commands `python -m causal_tasks.*` share: key=value arguments, and reports written twice."""
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -34,6 +35,28 @@ def whole(settings: Mapping[str, str], key: str) -> int:
         return int(settings[key])
     except ValueError:
         raise ValueError(f"{key}= is a whole number, not {settings[key]!r}") from None
+
+
+def report_command(
+    name: str,
+    arguments: Sequence[str],
+    defaults: Mapping[str, str],
+    numbers: Sequence[str],
+    make: Callable[..., object],
+    text_of: Callable[[object], str],
+) -> int:
+    """What `python -m causal_tasks.NAME` does: write and print the report on its whole numbers; the exit status."""
+    try:
+        settings = read_settings(arguments, defaults)
+        counts = [whole(settings, key) for key in numbers]
+    except ValueError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    report = make(*counts)
+    text = text_of(report)
+    write_report(settings["out"], report, text)
+    print(text)
+    return 0
 
 
 def write_report(out: str | Path, report: object, text: str) -> None:

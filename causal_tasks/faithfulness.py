@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from causal_tasks.command_line import read_settings, whole, write_report
+from causal_tasks.command_line import report_command
 from causal_tasks.drafts import generator
 from causal_tasks.items import Item
 from causal_tasks.oracles import released_answer
@@ -102,13 +102,12 @@ def structural_overlap(n: int, training: int, seed: int) -> list[dict]:
 
 
 def main(arguments: list[str]) -> int:
-    try:
-        settings = read_settings(arguments, _DEFAULTS)
-        n, training, seed = (whole(settings, key) for key in ("n", "training", "seed"))
-    except ValueError as error:
-        print(f"faithfulness: {error}", file=sys.stderr)
-        return 2
-    report = {
+    return report_command("faithfulness", arguments, _DEFAULTS, ("n", "training", "seed"), measure, markdown)
+
+
+def measure(n: int, training: int, seed: int) -> dict:
+    """Everything that the report holds."""
+    return {
         "n": n,
         "training": training,
         "seed": seed,
@@ -117,9 +116,6 @@ def main(arguments: list[str]) -> int:
         "branching_by_largest_given": branching_by_largest_given(n, seed),
         "structural_overlap": structural_overlap(min(n, 1000), min(training, 10000), seed),
     }
-    write_report(settings["out"], report, markdown(report))
-    print(markdown(report))
-    return 0
 
 
 def markdown(report: dict) -> str:

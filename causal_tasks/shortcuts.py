@@ -10,7 +10,8 @@ trained on `training` questions, as a baseline.
 import sys
 from collections.abc import Callable
 
-from causal_tasks.command_line import read_settings, whole, write_report
+from causal_tasks import transitivity
+from causal_tasks.command_line import report_command
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.local_features import asked_in, learn, table
 from causal_tasks.questions import TASKS, Question
@@ -28,7 +29,7 @@ def source_first(graph: CausalGraph, question: Question) -> bool:
 
 def fitting_ends(graph: CausalGraph, question: Question) -> bool:
     """Yes iff some sentence has the source as its cause and some sentence has the target as its effect."""
-    return question.source in {cause for cause, _ in graph.edges} and question.target in {e for _, e in graph.edges}
+    return transitivity.fitting_ends(graph.edges, question.source, question.target)
 
 
 def stated_edge(graph: CausalGraph, question: Question) -> bool:
@@ -83,6 +84,10 @@ def measure(task: str, n: int, training: int, seed: int) -> list[dict]:
     return [*rows, {"task": task, "split": POOLED, "n": sum(row["n"] for row in pool)} | shares]
 
 
+def measure_tasks(n: int, training: int, seed: int) -> list[dict]:
+    return [row for task in TASKS for row in measure(task, n, training, seed)]
+
+
 def markdown(rows: list[dict]) -> str:
     lines = ["# Shortcuts on the corrected suites", "", "Accuracy in percent; a constant answer scores 50."]
     for task in TASKS:
@@ -99,16 +104,7 @@ def markdown(rows: list[dict]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    try:
-        settings = read_settings(arguments, _DEFAULTS)
-        n, training, seed = (whole(settings, key) for key in ("n", "training", "seed"))
-    except ValueError as error:
-        print(f"shortcuts: {error}", file=sys.stderr)
-        return 2
-    rows = [row for task in TASKS for row in measure(task, n, training, seed)]
-    write_report(settings["out"], rows, markdown(rows))
-    print(markdown(rows))
-    return 0
+    return report_command("shortcuts", arguments, _DEFAULTS, ("n", "training", "seed"), measure_tasks, markdown)
 
 
 if __name__ == "__main__":

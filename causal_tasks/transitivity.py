@@ -10,7 +10,7 @@ those of `ends: any` it may have.
 """
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
@@ -120,7 +120,7 @@ def draw_ends(rng: random.Random, nodes: int) -> str:
     return "fitting" if rng.random() < FITTING and nodes >= _SMALLEST_FITTING else "any"
 
 
-def fitting_ends(edges: Iterable[tuple[int, int]], source: int, target: int) -> bool:
+def fitting_ends(edges: Iterable[tuple[Hashable, Hashable]], source: Hashable, target: Hashable) -> bool:
     """Is the source some sentence's cause and the target some sentence's effect? True of every Yes."""
     return any(cause == source for cause, _ in edges) and any(effect == target for _, effect in edges)
 

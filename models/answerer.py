@@ -75,7 +75,6 @@ class Answerer(nn.Module):
     def forward(self, batch: PackedBatch, whole_sequence: bool = False) -> Reading:
         """Read a batch. Only the answer columns go through the vocabulary head unless ``whole_sequence``."""
         rows, slots = batch.asked.nonzero(as_tuple=True)
-        logits = None
         with self._adapters_compute_in_base_precision():
             if batch.asked.shape[1] > 1 and not whole_sequence:
                 at_answers = self._read_branches(batch, rows, slots)
@@ -85,7 +84,9 @@ class Answerer(nn.Module):
                 at_answers = hidden[rows, batch.answers[rows, slots]]
         if whole_sequence:
             logits = self._head(hidden.flatten(0, 1)).view(*hidden.shape[:2], -1)
-        answer_logits = logits[rows, batch.answers[rows, slots]] if whole_sequence else self._head(at_answers)
+            answer_logits = logits[rows, batch.answers[rows, slots]]
+        else:
+            logits, answer_logits = None, self._head(at_answers)
         log_p = self._with_exact_answers(answer_logits.float(), at_answers).log_softmax(-1)
         log_yes, log_no = (
             log_p.new_zeros(batch.asked.shape).index_put((rows, slots), log_p[:, token])
