@@ -17,7 +17,6 @@ import hydra
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from causal_tasks.files import FileFormatError
 from models.loading import load_answerer
 from records.run_folder import RunFolder, RunFolderError
 from records.tracking import Tracker
@@ -47,12 +46,13 @@ def evaluate(cfg: DictConfig) -> Path:
         if (run.evaluation("validation") / "margins.parquet").is_file():
             thresholds = tuned_thresholds(run.evaluation("validation"))
     out = Path(cfg.out) if cfg.out is not None else run.evaluation(cfg.suite.name)
+    parts = build_suite(cfg.suite)
     answerer, described["loaded"] = load_answerer(model, adapter=adapter)
     with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:
-        report = evaluate_suite(answerer, cfg.suite, out, cfg.evaluation, thresholds, described)
+        report = evaluate_suite(answerer, cfg.suite, parts, out, cfg.evaluation, thresholds, described)
         tracker.report(report)
     if cfg.show == "errors":
-        items = [item for part in build_suite(cfg.suite).values() for item in part]
+        items = [item for part in parts.values() for item in part]
         page = draw_errors(pd.read_parquet(out / "margins.parquet"), items, out / "errors", title=f"Errors on {cfg.suite.name}")
         log.info("errors: %s", page)
     log.info("\n%s\nmetrics and margins: %s", "\n".join(summary_lines(report)), out)
@@ -63,7 +63,7 @@ def evaluate(cfg: DictConfig) -> Path:
 def main(cfg: DictConfig) -> None:
     try:
         evaluate(cfg)
-    except (*USER_ERRORS, FileFormatError) as error:
+    except USER_ERRORS as error:
         sys.exit(f"error: {error}")
 
 

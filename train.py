@@ -19,6 +19,7 @@ import sys
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from causal_tasks.files import FileFormatError
 from models.answerer import Answerer
 from models.loading import ModelError, load_answerer
 from models.prompts import PromptError
@@ -26,7 +27,15 @@ from records.files import read_json
 from records.model_card import write_model_card
 from records.run_folder import RunFolder, RunFolderError, identity
 from records.tracking import Tracker
-from scoring.evaluation import already_scored, evaluate_suite, summary_lines, tuned_thresholds
+from scoring.evaluation import (
+    SuiteError,
+    already_scored,
+    build_suite,
+    check_suite,
+    evaluate_suite,
+    summary_lines,
+    tuned_thresholds,
+)
 from scoring.scorer import PromptTooLong
 from training.fine_tune import TRAINED, fine_tune
 from training.settings import SettingsError, build_loss, build_schedule, check_settings
@@ -34,13 +43,16 @@ from training.settings import SettingsError, build_loss, build_schedule, check_s
 log = logging.getLogger(__name__)
 
 # Errors whose message says all that the user needs.
-USER_ERRORS = (SettingsError, RunFolderError, ModelError, PromptError, PromptTooLong)
+USER_ERRORS = (SettingsError, RunFolderError, ModelError, PromptError, PromptTooLong, SuiteError, FileFormatError)
 
 
 def run(cfg: DictConfig) -> RunFolder:
     """Train (unless ``training.enabled=false``) and score on every suite of ``cfg.suites``; return the folder."""
     check_settings(cfg)
     loss, schedule = build_loss(cfg), build_schedule(cfg)
+    suites = scored_suites(cfg)
+    for suite in suites.values():
+        check_suite(suite)
     folder = RunFolder(cfg.out)
     first_process = os.environ.get("RANK", "0") == "0"
     if first_process:
@@ -62,7 +74,7 @@ def run(cfg: DictConfig) -> RunFolder:
             answerer, facts["loaded"] = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed)
             facts["training"] = fine_tune(cfg, answerer, loss, schedule, folder, tracker)
         if first_process:
-            score_seconds = score_suites(cfg, answerer, folder, tracker)
+            score_seconds = score_suites(cfg, suites, answerer, folder, tracker)
             facts["seconds"] = {"train": facts.get("training", {}).get("seconds", 0.0), "score": score_seconds}
             folder.finish(facts)
             if cfg.training.enabled:
@@ -71,16 +83,21 @@ def run(cfg: DictConfig) -> RunFolder:
     return folder
 
 
-def score_suites(cfg: DictConfig, answerer: Answerer, folder: RunFolder, tracker: Tracker) -> float:
-    """Score every suite that is not scored yet, validation first: it tunes the thresholds. Returns seconds spent."""
+def scored_suites(cfg: DictConfig) -> dict[str, DictConfig]:
+    """Name -> suite, validation first: it tunes the thresholds. A suite without splits is left out."""
+    suites = {name: suite for name, suite in cfg.suites.items() if "splits" not in suite or suite.splits}
+    return dict(sorted(suites.items(), key=lambda entry: entry[0] != "validation"))
+
+
+def score_suites(cfg: DictConfig, suites: dict, answerer: Answerer, folder: RunFolder, tracker: Tracker) -> float:
+    """Score every suite that is not scored yet. Returns seconds spent."""
     thresholds: dict[str, float] = {}
     seconds = 0.0
-    # A suite without splits is left out.
-    suites = [(name, suite) for name, suite in cfg.suites.items() if "splits" not in suite or suite.splits]
-    for name, suite in sorted(suites, key=lambda entry: entry[0] != "validation"):
-        target = folder.evaluation(name)
-        if not already_scored(target, suite):
-            evaluate_suite(answerer, suite, target, cfg.evaluation, thresholds, described={"run": str(folder.path)})
+    for name, suite in suites.items():
+        target, parts = folder.evaluation(name), build_suite(suite)
+        if not already_scored(target, parts):
+            described = {"run": str(folder.path)}
+            evaluate_suite(answerer, suite, parts, target, cfg.evaluation, thresholds, described)
         report = read_json(target / "metrics.json")
         seconds += report["seconds"]
         log.info("\n%s", "\n".join(summary_lines(report)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from omegaconf import OmegaConf
 
 from causal_tasks import families
 from causal_tasks.files import FileFormatError, read_jsonl
@@ -23,12 +24,32 @@ log = logging.getLogger(__name__)
 
 Part = tuple[str, str]  # task, split
 
+# More questions of a split than this are not needed to see whether it can be built.
+FEW = 64
+
+
+class SuiteError(ValueError):
+    """A suite config that cannot be built; one line that names the suite and the reason."""
+
+
+def check_suite(suite) -> None:
+    """Raise what `build_suite` would raise, at the cost of a few questions of each generated split."""
+    if "path" in suite:
+        build_suite(suite)
+        return
+    few = min(suite.samples, FEW + suite.samples % 2)
+    build_suite(OmegaConf.merge(suite, {"samples": few}))
+
 
 def build_suite(suite) -> dict[Part, list[Item]]:
     """Items of a suite config by (task, split).
 
     A suite with a ``path`` is read from that file, or from all .jsonl and .json files of that folder; the split is
-    the file's stem, the task that of the question. Raises FileFormatError for what cannot be read.
+    the file's stem, the task that of the question.
+
+    Raises:
+        FileFormatError: what cannot be read.
+        SuiteError: an unknown split or protocol, or a number of questions that the split cannot have.
     """
     if "path" in suite:
         path = Path(suite.path)
@@ -40,15 +61,17 @@ def build_suite(suite) -> dict[Part, list[Item]]:
             for item in read_jsonl(file):
                 parts.setdefault((item.task, file.name.removesuffix(file.suffix)), []).append(item)
         return parts
+    return {(task, split): _build_part(suite, task, split) for task, splits in suite.splits.items() for split in splits}
+
+
+def _build_part(suite, task: str, split: str) -> list[Item]:
     how_many = (suite.samples, suite.seed, suite.questions_per_graph)
-    whole_families = suite.get("questions") == "families"
-    return {
-        (task, split): families.build(task, split, *how_many)
-        if whole_families
-        else build(task, suite.protocol, split, *how_many)
-        for task, splits in suite.splits.items()
-        for split in splits
-    }
+    try:
+        if suite.get("questions") == "families":
+            return families.build(task, split, *how_many)
+        return build(task, suite.protocol, split, *how_many)
+    except ValueError as error:
+        raise SuiteError(f"suite {suite.name}, {task}/{split}, samples={suite.samples}: {error}") from error
 
 
 def margins_table(items: Sequence[Item], margins, task: str, protocol: str, split: str) -> pd.DataFrame:
@@ -75,6 +98,7 @@ def margins_table(items: Sequence[Item], margins, task: str, protocol: str, spli
 def evaluate_suite(
     answerer: Answerer,
     suite,
+    parts: dict[Part, list[Item]],
     folder: Path,
     settings,
     thresholds: dict[str, float] | None = None,
@@ -82,6 +106,7 @@ def evaluate_suite(
 ) -> dict:
     """Score every part of a suite; write ``margins.parquet`` and ``metrics.json`` into ``folder``.
 
+    parts: the suite's items, as `build_suite` gives them.
     settings: the ``evaluation`` config node (token_budget, resamples).
     thresholds: task → margin threshold tuned on validation, for the calibrated metrics.
     described: what was scored (run, model), recorded with the metrics.
@@ -89,7 +114,6 @@ def evaluate_suite(
     """
     started = time.monotonic()
     thresholds = thresholds or {}
-    parts = build_suite(suite)
     protocol = suite.get("protocol", "file")
     tables = []
     for (task, split), items in parts.items():
@@ -112,7 +136,7 @@ def evaluate_suite(
     report = {
         "suite": suite.name,
         "rows": rows,
-        "data_fingerprint": {f"{task}/{split}": fingerprint(items) for (task, split), items in parts.items()},
+        "data_fingerprint": _fingerprints(parts),
         "seconds": round(time.monotonic() - started, 1),
         **({"label_check": _label_check(parts)} if "path" in suite else {}),
         **(described or {}),
@@ -121,6 +145,10 @@ def evaluate_suite(
     write_parquet(folder / "margins.parquet", table)
     write_json(folder / "metrics.json", report)
     return report
+
+
+def _fingerprints(parts: dict[Part, list[Item]]) -> dict[str, str]:
+    return {f"{task}/{split}": fingerprint(items) for (task, split), items in parts.items()}
 
 
 def _label_check(parts: dict[Part, list[Item]]) -> dict[str, dict]:
@@ -143,12 +171,12 @@ def tuned_thresholds(folder: Path) -> dict[str, float]:
     return {task: best_threshold(part["label"], part["margin"]) for task, part in table.groupby("task")}
 
 
-def already_scored(folder: Path, suite) -> bool:
-    """Whether ``folder`` holds this suite at this size, from the same data."""
+def already_scored(folder: Path, parts: dict[Part, list[Item]]) -> bool:
+    """Whether ``folder`` holds the scores of these very items."""
     if not (folder / "metrics.json").is_file() or not (folder / "margins.parquet").is_file():
         return False
     recorded = read_json(folder / "metrics.json")["data_fingerprint"]
-    return recorded == {f"{task}/{split}": fingerprint(items) for (task, split), items in build_suite(suite).items()}
+    return recorded == _fingerprints(parts)
 
 
 def summary_lines(report: dict) -> list[str]:

@@ -123,6 +123,16 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
         ("train", ["scale=smoke", "model.name_or_path=/nowhere"], "error: model.name_or_path=/nowhere"),
         ("train", ["scale=smoke", "training.leaning_rate=1"], "leaning_rate"),
         ("train", ["loss=magic"], "magic"),
+        (
+            "train",
+            ["scale=smoke", "model=tiny", "+suite@suites.adversarial=adversarial", "suites.adversarial.samples=3"],
+            "error: suite adversarial, transitivity/adversarial, samples=3: adversarial holds pairs: n must be even",
+        ),
+        (
+            "evaluate",
+            ["model=tiny", "suite=closure", "suite.samples=2", "out=o"],
+            "error: suite closure, transitivity/in_distribution, samples=2: n=2 questions are fewer than",
+        ),
         ("evaluate", ["suite=published"], "error: out: "),
         ("evaluate", ["run=/nowhere", "suite=published"], "error: run=/nowhere: no config.yaml there"),
         ("evaluate", ["model=tiny", "suite=file", "suite.path=broken.jsonl", "out=o"], "broken.jsonl:2"),
@@ -134,6 +144,7 @@ def test_bad_input_is_one_clear_line(run_script, name, arguments, message, tmp_p
     output = run_script(f"{name}.py", *arguments, cwd=tmp_path, expect=1)
     assert message in output
     assert "Traceback" not in output
+    assert not list(tmp_path.rglob("adapter")), "refused before any work"
 
 
 GRID = ["scale=smoke", "suites.published.samples=4", "suites.corrected.samples=8", "evaluation.resamples=50"]
