@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot
 from matplotlib.figure import Figure
 from scipy.special import expit
 
@@ -77,25 +76,33 @@ def accuracy_by_difficulty(
 
 def reliability(margins: dict[str, list[pd.DataFrame]], group: dict, bins: int = 10) -> Figure | None:
     """Share of Yes labels against p(Yes), the margin's logistic, in bins of equal size; ECE in the legend."""
-    if not margins:
+    judged = {task: _judged_on(margins, task) for task in TASKS}
+    judged = {task: items for task, items in judged.items() if items}
+    if not judged:
         return None
-    figure, axes = pyplot.subplots(1, len(TASKS), figsize=(11, 4.8), sharey=True)
-    for axis, task in zip(axes, TASKS, strict=True):
-        for variant, tables in margins.items():
-            items = tables[0][tables[0]["task"] == task]
-            if not len(items) or tables[0]["own_task"].iloc[0] not in ("", task):
-                continue
+    figure, axes = panels(len(judged), most=2, width=5.5, height=4.2)
+    for axis, (task, items_of) in zip(axes, judged.items(), strict=True):
+        for variant, items in items_of.items():
             probability, share, size = reliability_bins(items["label"], items["margin"], bins)
             error = np.sum(size * np.abs(probability - share)) / size.sum()
             label = f"{readable(variant)} (ECE {error:.2f})"
             axis.plot(probability, share, "o-", color=colour(variant, list(margins)), ms=4, lw=1.3, label=label)
         axis.plot([0, 1], [0, 1], color="black", ls="dotted", lw=1)
         axis.set(title=TASK_NAMES[task], xlabel="p(Yes) from the margin", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        if len(axis.lines) > 1:
-            axis.legend(loc="upper left", fontsize=9)
+        axis.legend(loc="upper left", fontsize=9)
     axes[0].set_ylabel("share of Yes labels")
     figure.suptitle(f"Reliability on the corrected suites (first seed): {heading(group)}")
     return figure
+
+
+def _judged_on(margins: dict[str, list[pd.DataFrame]], task: str) -> dict[str, pd.DataFrame]:
+    """variant -> first seed's items of `task`, for the variants trained on it and the untrained model."""
+    items = {
+        variant: tables[0][tables[0]["task"] == task]
+        for variant, tables in margins.items()
+        if tables[0]["own_task"].iloc[0] in ("", task)
+    }
+    return {variant: table for variant, table in items.items() if len(table)}
 
 
 def reliability_bins(labels, margins, bins: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -110,13 +117,11 @@ def reliability_bins(labels, margins, bins: int = 10) -> tuple[np.ndarray, np.nd
 
 def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Figure | None:
     """One panel a variant and judged task: histogram of the margin for Yes and for No items; the verdict turns at 0."""
-    shown = []
-    for variant, tables in margins.items():
-        own = tables[0]["own_task"].iloc[0]
-        for task in TASKS if own == "" else (own,):
-            items = tables[0][tables[0]["task"] == task]
-            if len(items):
-                shown.append((f"{readable(variant)}, {TASK_NAMES[task]}", items))
+    shown = [
+        (f"{readable(variant)}, {TASK_NAMES[task]}", items)
+        for task in TASKS
+        for variant, items in _judged_on(margins, task).items()
+    ]
     if not shown:
         return None
     figure, axes = panels(len(shown), most=3, width=4, height=2.6)

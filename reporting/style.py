@@ -49,7 +49,7 @@ def panels(count: int, most: int, width: float, height: float):
     """
     columns = min(most, count)
     rows = -(-count // columns)
-    size = (max(8.0, width * columns), 0.9 + height * rows)
+    size = (max(9.0, width * columns), 0.9 + height * rows)
     figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat[count:]:
         axis.set_axis_off()
