@@ -1,13 +1,15 @@
 """Do EleutherAI's lm-evaluation-harness and this repository's scorer give the same verdicts?
 
-    python -m benchmarks.harness_agreement lm_eval=PATH/TO/lm_eval [model=smollm2_135m] [n=250] [out=results/benchmarks]
+    python -m benchmarks.harness_agreement [model=smollm2_135m] [n=250] [out=results/benchmarks]
 
 Exports n adversarial questions of each task for the harness, lets it answer them in fp32, and scores the same file
-here. Writes harness_agreement.json and .md: verdicts that agree, and the largest difference of a margin. The harness
-is no requirement of this repository; `pip install "lm_eval[hf]"` into an environment of its own is enough.
+here. Writes harness_agreement.json and .md: verdicts that agree, and the largest difference of a margin. The command
+`lm_eval` must be on the PATH; it is no requirement of this repository, and `pip install "lm_eval[hf]"` into an
+environment of its own, whose bin/ comes last in PATH, is enough.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,14 +29,16 @@ from scoring.scorer import score
 
 CONF = Path(__file__).parents[1] / "conf"
 NAME = "harness_agreement"
-DEFAULTS = {"lm_eval": "lm_eval", "model": "smollm2_135m", "n": "250", "out": "results/benchmarks"}
+DEFAULTS = {"model": "smollm2_135m", "n": "250", "out": "results/benchmarks"}
 
 
-def ask_harness(lm_eval: str, model: Path, folder: Path) -> None:
-    """Run every task in `folder` on a local model, with one log of samples a task."""
-    command = [lm_eval, "--include_path", ".", "--tasks", GROUP, "--model", "hf", "--apply_chat_template"]
+def ask_harness(model: Path, folder: Path) -> str:
+    """Run every task in `folder` on a local model, with one log of samples a task; return the harness's version."""
+    command = ["lm_eval", "--include_path", ".", "--tasks", GROUP, "--model", "hf", "--apply_chat_template"]
     command += ["--model_args", f"pretrained={model.absolute()},dtype=float32", "--device", "cpu", "--batch_size", "8"]
     subprocess.run([*command, "--log_samples", "--output_path", "answers"], cwd=folder, check=True)
+    (results,) = folder.glob("answers/**/results_*.json")
+    return json.loads(results.read_text(encoding="utf-8"))["lm_eval_version"]
 
 
 def harness_margins(folder: Path, name: str) -> dict[str, float]:
@@ -60,7 +64,7 @@ def agreement(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict:
     }
 
 
-def compare(lm_eval: str, model: str, n: int) -> dict:
+def compare(model: str, n: int) -> dict:
     """One row a task, with what was compared."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("evaluate", overrides=[f"model={model}", "model.precision=fp32"])
@@ -70,15 +74,14 @@ def compare(lm_eval: str, model: str, n: int) -> dict:
         folder = Path(folder)
         parts = {(task, "corrected", "adversarial"): build(task, "corrected", "adversarial", n, 0) for task in TASKS}
         write_harness_tasks(parts, folder)
-        ask_harness(lm_eval, Path(source), folder)
+        version = ask_harness(Path(source), folder)
         rows = []
         for part in parts:
             items = read_jsonl(folder / f"{task_name(*part)}.jsonl")
             asked = [question.id for item in items for question in item.questions]
             ours = dict(zip(asked, score(answerer, items, cfg.evaluation.token_budget).tolist(), strict=True))
             rows.append({"suite": "/".join(part)} | agreement(ours, harness_margins(folder, task_name(*part))))
-    version = subprocess.run([lm_eval, "--version"], capture_output=True, text=True).stdout.strip()
-    return {"rows": rows, "loaded": loaded, "harness": version or "lm_eval", "provenance": provenance()}
+    return {"rows": rows, "loaded": loaded, "harness": f"lm_eval {version}", "provenance": provenance()}
 
 
 def markdown(result: dict) -> str:
@@ -95,10 +98,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = read_settings(arguments, DEFAULTS)
         n = whole(settings, "n")
+        if shutil.which("lm_eval") is None:
+            raise ValueError("the command lm_eval is not on the PATH")
     except ValueError as error:
         print(f"{NAME}: {error}", file=sys.stderr)
         return 2
-    result = compare(settings["lm_eval"], settings["model"], n)
+    result = compare(settings["model"], n)
     write_report(Path(settings["out"]) / NAME, result, markdown(result))
     print(markdown(result))
     return 0

@@ -1,6 +1,7 @@
 """Suites as tasks of EleutherAI's lm-evaluation-harness (https://github.com/EleutherAI/lm-evaluation-harness).
 
-A folder of one YAML and one JSON-lines file per suite, and a group over all of them. Run it from inside the folder:
+A folder of one YAML and one JSON-lines file per suite, a group over all of them, and the aggregation of MCC: the
+harness's own would bootstrap a standard error for minutes a task. Run it from inside the folder:
 
     lm_eval --include_path . --tasks causal_questions --model hf --model_args pretrained=MODEL --apply_chat_template
 
@@ -19,7 +20,25 @@ PROMPT = (
     "Given the following causal relationships:\n{{premise}}\n\n{{hypothesis}}\nPlease answer with only 'Yes' or 'No'."
 )
 GROUP = "causal_questions"
+AGGREGATION = """from sklearn.metrics import matthews_corrcoef
+
+
+def mcc(pairs):
+    labels, answers = zip(*pairs)
+    return float(matthews_corrcoef(labels, answers))
+"""
 VERSION = 1.0
+
+
+class _Function(str):
+    """MODULE.NAME, a function in a module beside the YAML; written with the harness's tag for it."""
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_representer(_Function, lambda dumper, name: dumper.represent_scalar("!function", name))
 
 
 def task_name(task: str, protocol: str, split: str) -> str:
@@ -34,6 +53,7 @@ def write_harness_tasks(parts: dict[tuple[str, str, str], list[Item]], folder: s
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "aggregation.py").write_text(AGGREGATION, encoding="utf-8")
     names = []
     for part, items in parts.items():
         name = task_name(*part)
@@ -60,11 +80,12 @@ def _definition(name: str) -> dict:
         "num_fewshot": 0,
         "metric_list": [
             {"metric": "acc", "aggregation": "mean", "higher_is_better": True},
-            {"metric": "mcc", "aggregation": "matthews_corrcoef", "higher_is_better": True},
+            {"metric": "mcc", "aggregation": _Function("aggregation.mcc"), "higher_is_better": True},
         ],
         "metadata": {"version": VERSION},
     }
 
 
 def _write_yaml(path: Path, content: dict) -> None:
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000), encoding="utf-8")
+    text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    path.write_text(text, encoding="utf-8")

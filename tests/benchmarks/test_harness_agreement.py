@@ -26,3 +26,9 @@ def test_agreement_counts_verdicts_and_refuses_other_questions():
 def test_bad_arguments_are_one_clear_line(capsys):
     assert main(["n=many"]) == 2
     assert capsys.readouterr().err == "harness_agreement: n= is a whole number, not 'many'\n"
+
+
+def test_a_missing_harness_is_one_clear_line(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main([]) == 2
+    assert capsys.readouterr().err == "harness_agreement: the command lm_eval is not on the PATH\n"

@@ -1,6 +1,7 @@
 """JSON lines in and out, the external forms, the label check and the command line."""
 
 import json
+import runpy
 
 import pytest
 import yaml
@@ -165,6 +166,13 @@ def test_adversarial_records_carry_pair_and_family(tmp_path):
     assert again == [{"pair": record["pair"], "family": record["family"]} for record in records]
 
 
+class HarnessYaml(yaml.SafeLoader):
+    """As the harness reads it, but `!function MODULE.NAME` stays text."""
+
+
+HarnessYaml.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+
+
 def test_harness_folder_holds_the_published_prompt_and_every_record(tmp_path):
     settings = ["export=lm_eval", "task=transitivity,dseparation", "protocol=corrected", "split=length,adversarial"]
     assert export([*settings, "n=12", f"out={tmp_path}"]) == 0
@@ -175,12 +183,15 @@ def test_harness_folder_holds_the_published_prompt_and_every_record(tmp_path):
         for split in ("length", "adversarial")
     ]
     for name in group["task"]:
-        definition = yaml.safe_load((tmp_path / f"{name}.yaml").read_text())
+        definition = yaml.load((tmp_path / f"{name}.yaml").read_text(), HarnessYaml)
         assert definition["task"] == name and definition["doc_to_choice"] == ["Yes", "No"]
         records = [json.loads(line) for line in (tmp_path / definition["dataset_kwargs"]["data_files"]["test"]).open()]
         assert len(records) == 12 and {record["label"] for record in records} == {"Yes", "No"}
         prompt = definition["doc_to_text"].replace("{{premise}}", "P.").replace("{{hypothesis}}", "H?")
         assert prompt == INSTRUCTION.format(premise="P.", hypothesis="H?")
+        module, function = definition["metric_list"][1]["aggregation"].split(".")
+        mcc = runpy.run_path(str(tmp_path / f"{module}.py"))[function]
+        assert mcc([(0, 0), (1, 1)]) == 1.0 and mcc([(0, 1), (1, 1)]) == 0.0
     assert "Families of minimal pairs" in (tmp_path / "README.md").read_text()
 
 

@@ -8,6 +8,7 @@ from causal_tasks.files import read_jsonl
 from models.answerer import Answerer
 from models.prompts import PromptFormat
 from models.tiny import tiny_model, tiny_tokenizer
+from scoring.metrics import measure
 from scoring.scorer import score
 
 
@@ -39,3 +40,7 @@ def test_harness_runs_the_export_as_it_is_and_agrees_on_every_verdict(tmp_path, 
         for sampled in samples:
             (yes, _), (no, _) = (response[0] for response in sampled["resps"])
             assert float(yes) - float(no) == pytest.approx(float(margins[sampled["doc"]["id"]]), abs=1e-4)
+        labels = [question.label for item in items for question in item.questions]
+        expected = measure(labels, list(margins.values()), range(20), resamples=0)
+        assert results["results"][name]["acc,none"] == pytest.approx(expected["accuracy"])
+        assert results["results"][name]["mcc,none"] == pytest.approx(expected["mcc"] or 0.0)
