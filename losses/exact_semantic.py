@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence as Rows
 from typing import TYPE_CHECKING
@@ -19,7 +20,10 @@ from losses.loss import Loss, masked_mean, require_choice
 if TYPE_CHECKING:
     from causal_tasks.items import Item
 
-KNOWLEDGE = ("axioms", "axioms_and_facts", "entailed")
+KNOWLEDGE = ("axioms", "axioms_and_facts", "deduced", "entailed")
+
+# A marginal this close to 0 or 1 is certain: over at most 679 equally likely worlds others are farther away.
+CERTAIN = 1e-4
 
 
 def entailed_loss(answers: Answers) -> Tensor:
@@ -39,20 +43,35 @@ def group_losses(log_yes: Tensor, log_no: Tensor, groups: Rows[Rows[Group]], cir
     log_yes, log_no: [G, K] log weights of the answers. groups: for each graph, its groups. A statement
     asked more than once weighs as the product of its answers: the other worlds contradict themselves.
     """
-    yes, no = (torch.cat([log.flatten(), log.new_zeros(1)]) for log in (log_yes, log_no))
-    families, symmetric = [], []
-    for graph, found in enumerate(groups):
-        for group in found:
-            rows = [[graph * log_yes.shape[1] + k for k in asked] for asked in group.statements]
-            (symmetric if group.symmetric else families).append(rows)
     losses = []
-    if families:
-        index = _padded(families, filler=len(yes) - 1).to(yes.device)
-        losses.append(-circuit(yes[index].sum(-1), no[index].sum(-1)))
-    if symmetric:
-        index = _padded(symmetric, filler=len(yes) - 1).to(yes.device).squeeze(1)
-        losses.append(-torch.logaddexp(yes[index].sum(-1), no[index].sum(-1)))
-    return torch.cat(losses) if losses else yes[:0]
+    if families := _rows(groups, log_yes.shape[1], symmetric=False):
+        losses.append(-circuit(*_statement_weights(families, log_yes, log_no)))
+    if repeated := _rows(groups, log_yes.shape[1], symmetric=True):
+        yes, no = _statement_weights(repeated, log_yes, log_no)
+        losses.append(-torch.logaddexp(yes, no).squeeze(1))
+    return torch.cat(losses) if losses else log_yes.new_zeros(0)
+
+
+def deduced_loss(
+    log_yes: Tensor, log_no: Tensor, facts: tuple[Tensor, Tensor], groups: Rows[Rows[Group]], circuit: Circuit
+) -> tuple[Tensor, Tensor]:
+    """Mean -log p of the answers that the constraint decides one by one, and their share of all in the groups.
+
+    What is left of the exact loss if it may only say "this answer is Yes" or "this one is No": cross-entropy on
+    labels that a reader of the stated edges alone can write down.
+    log_yes, log_no: [G, K] log weights of the answers. facts: the same for equally likely answers, with the worlds
+    that deny a fact ruled out. groups: as in `group_losses`.
+    """
+    families = _rows(groups, log_yes.shape[1], symmetric=False)
+    if not families:
+        return log_yes.sum() * 0, log_yes.new_zeros(())
+    yes, no, fact_yes, fact_no = _statement_weights(families, log_yes, log_no, *facts)
+    with torch.enable_grad():
+        fact_yes = fact_yes.detach().requires_grad_()
+        (marginal,) = torch.autograd.grad(circuit(fact_yes, fact_no).sum(), fact_yes)
+    is_yes, is_no = marginal > 1 - CERTAIN, marginal < CERTAIN
+    decided = is_yes | is_no
+    return masked_mean(-torch.where(is_yes, yes, no), decided), decided.float().mean()
 
 
 def add_facts(log_yes: Tensor, log_no: Tensor, answers: Answers, task: str) -> tuple[Tensor, Tensor]:
@@ -75,8 +94,10 @@ class ExactSemantic(Loss):
     knowledge: what the constraint knows.
         axioms: what holds for every DAG (``losses.constraints``); reads neither labels nor edges.
         axioms_and_facts: also the stated edges; reads no labels.
+        deduced: of these only the answers that they decide one by one (``deduced_loss``): the control that tells
+            what the exact loss adds to labels that cost nothing. Reads no labels.
         entailed: the closed world, that is the labels (``entailed_loss``).
-        The first two also cover graphs with ``labelled=False``.
+        All but the last also cover graphs with ``labelled=False``.
     group_size: nodes that a family of questions ties together, 3 or 4.
     base, class_weights: the cross-entropy beside it, as in ``CrossEntropy``.
 
@@ -130,20 +151,27 @@ class ExactSemantic(Loss):
         if self.knowledge == "entailed":
             semantic = entailed_loss(answers)
         else:
-            semantic, parts["groups"] = self._constraint_loss(answers)
+            semantic, counts = self._constraint_loss(answers)
+            parts |= counts
         total = parts.pop("total") + weight * semantic
         return {"total": total, **parts, "semantic": semantic.detach()}
 
-    def _constraint_loss(self, answers: Answers) -> tuple[Tensor, Tensor]:
-        """The loss, and the number of groups in the batch; a batch without any has loss 0."""
+    def _constraint_loss(self, answers: Answers) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss, and what the log should count in the batch; a batch without any group has loss 0."""
         if self.circuit is None:
             raise ValueError(f"loss={self.name}: call prepare(items) before the first step")
         log_yes, log_no = answers.log_p
+        groups = groups_in(answers, self.task, self.group_size)
+        counts = {"groups": torch.tensor(float(sum(map(len, groups))))}
+        if self.knowledge == "deduced":
+            even = torch.full_like(log_yes, math.log(0.5))
+            facts = add_facts(even, even, answers, self.task)
+            loss, counts["deduced"] = deduced_loss(log_yes, log_no, facts, groups, self.circuit)
+            return loss, counts
         if self.knowledge == "axioms_and_facts":
             log_yes, log_no = add_facts(log_yes, log_no, answers, self.task)
-        losses = group_losses(log_yes, log_no, groups_in(answers, self.task, self.group_size), self.circuit)
-        mean = losses.mean() if len(losses) else log_yes.sum() * 0
-        return mean, torch.tensor(float(len(losses)))
+        losses = group_losses(log_yes, log_no, groups, self.circuit)
+        return (losses.mean() if len(losses) else log_yes.sum() * 0), counts
 
 
 def groups_in(answers: Answers, task: str, group_size: int) -> list[list[Group]]:
@@ -166,7 +194,20 @@ def _questions_of(item: Item) -> list[tuple[str, str, frozenset]]:
     return [(question.source, question.target, frozenset(question.given)) for question in asked if question]
 
 
-def _padded(groups: list[list[list[int]]], filler: int) -> Tensor:
-    """[groups, statements, most questions on a statement] long."""
-    width = max(len(asked) for rows in groups for asked in rows)
-    return torch.tensor([[asked + [filler] * (width - len(asked)) for asked in rows] for rows in groups])
+def _rows(groups: Rows[Rows[Group]], width: int, symmetric: bool) -> list[list[list[int]]]:
+    """For each group of this kind, for each statement, where its questions lie in the flattened batch [G * width]."""
+    return [
+        [[graph * width + k for k in asked] for asked in group.statements]
+        for graph, found in enumerate(groups)
+        for group in found
+        if group.symmetric == symmetric
+    ]
+
+
+def _statement_weights(rows: list[list[list[int]]], *logs: Tensor) -> list[Tensor]:
+    """[groups, statements] log weights, one tensor for each of [G, K]; questions on one statement multiply."""
+    width = max(len(asked) for statements in rows for asked in statements)
+    filler = logs[0].numel()
+    padded = [[asked + [filler] * (width - len(asked)) for asked in statements] for statements in rows]
+    index = torch.tensor(padded, device=logs[0].device)
+    return [torch.cat([log.flatten(), log.new_zeros(1)])[index].sum(-1) for log in logs]

@@ -108,6 +108,7 @@ LOSSES = {
     "margin": {"_target_": "losses.Margin"},
     "axioms": {"_target_": "losses.ExactSemantic"},
     "facts": {"_target_": "losses.ExactSemantic", "knowledge": "axioms_and_facts"},
+    "deduced": {"_target_": "losses.ExactSemantic", "knowledge": "deduced"},
     "entailed": {"_target_": "losses.ExactSemantic", "knowledge": "entailed"},
     "distance": OmegaConf.load("conf/loss/semantic_distance.yaml"),
 }

@@ -167,13 +167,60 @@ def test_facts_of_d_separation_forbid_separating_neighbours():
     torch.testing.assert_close(semantic, -brute_force(yes, no, [*axioms("dseparation", 3)[1], *denied]))
 
 
-@pytest.mark.parametrize("knowledge", ["axioms", "axioms_and_facts"])
+@pytest.mark.parametrize(
+    ("task", "size", "edges"),
+    [
+        ("transitivity", 3, [(0, 1)]),
+        ("transitivity", 3, [(0, 1), (1, 2)]),
+        ("transitivity", 4, [(0, 1), (1, 2), (3, 2)]),
+        ("dseparation", 3, [(1, 0)]),
+        ("dseparation", 3, [(0, 1), (1, 2)]),
+        ("transitivity", 3, []),
+    ],
+)
+def test_deduced_are_the_answers_that_all_worlds_share(task, size, edges):
+    queries = constraint_queries(task, range(size))
+    _, yes, no = random_logs(len(queries), 8)
+    result = prepared(task, size, knowledge="deduced")(batch(queries, yes, no, edges=edges, padding=1), None, 1.0)
+    if task == "transitivity":
+        facts = [(queries.index((i, j, frozenset())), True) for i, j in edges]
+    else:
+        joined = [set(edge) for edge in edges]
+        facts = [(v, False) for v, (i, j, _) in enumerate(queries) if {i, j} in joined]
+    worlds = [
+        world
+        for world in product((False, True), repeat=len(queries))
+        if all(any(world[abs(v) - 1] == (v > 0) for v in clause) for clause in axioms(task, size)[1])
+        and all(world[v] == value for v, value in facts)
+    ]
+    terms = []
+    for v, answers in enumerate(zip(*worlds, strict=True)):
+        if len(set(answers)) == 1:
+            terms.append(-(yes if answers[0] else no)[v])
+    expected = torch.stack(terms).mean() if terms else torch.zeros((), dtype=yes.dtype)
+    torch.testing.assert_close(result["semantic"], expected.detach())
+    assert result["deduced"] == pytest.approx(len(terms) / len(queries))
+    assert (len(terms) > 0) == bool(edges)
+
+
+def test_deduced_by_hand():
+    # A causes B, B causes C: three Yes and, no cause being its own effect, three No
+    queries = constraint_queries("transitivity", range(3))
+    even = torch.full((6,), math.log(0.5))
+    chain = prepared("transitivity", knowledge="deduced")(batch(queries, even, even, edges=[(0, 1), (1, 2)]), None, 1.0)
+    assert chain["deduced"] == 1 and chain["semantic"] == pytest.approx(math.log(2))
+    edge = prepared("transitivity", knowledge="deduced")(batch(queries, even, even, edges=[(0, 1)]), None, 1.0)
+    assert edge["deduced"] == pytest.approx(2 / 6)
+
+
+@pytest.mark.parametrize("knowledge", ["axioms", "axioms_and_facts", "deduced"])
 def test_axioms_and_facts_read_no_labels(knowledge):
     queries = constraint_queries("transitivity", range(3))
     logit, yes, no = random_logs(6, 5)
     loss = prepared("transitivity", knowledge=knowledge)
-    plain = loss(batch(queries, yes, no, labels=[True] * 6), None, 0.3)
-    unlabelled = loss(batch(queries, yes, no, labels=[False] * 6, labelled=False), None, 0.3)
+    chain = [(0, 1), (1, 2)]
+    plain = loss(batch(queries, yes, no, edges=chain, labels=[True] * 6), None, 0.3)
+    unlabelled = loss(batch(queries, yes, no, edges=chain, labels=[False] * 6, labelled=False), None, 0.3)
     assert plain["semantic"] == unlabelled["semantic"] > 0
     assert unlabelled["cross_entropy"] == 0
     (gradient,) = torch.autograd.grad(unlabelled["total"], logit)
@@ -189,7 +236,7 @@ def test_entailed_equals_answer_cross_entropy_when_yes_and_no_hold_all_the_mass(
     torch.testing.assert_close(total, 1.3 * entailed_loss(answers))
 
 
-@pytest.mark.parametrize("knowledge", ["axioms", "axioms_and_facts", "entailed"])
+@pytest.mark.parametrize("knowledge", ["axioms", "axioms_and_facts", "deduced", "entailed"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_finite_at_probability_zero_and_one(knowledge, dtype):
     queries = constraint_queries("transitivity", range(3))
@@ -199,7 +246,7 @@ def test_finite_at_probability_zero_and_one(knowledge, dtype):
     for logits in (torch.stack([first.clamp(max=0), (-first).clamp(max=0)], -1), torch.full((6, 2), 0.0, dtype=dtype)):
         logits.requires_grad_()
         log_p = logits.log_softmax(-1)
-        answers = batch(queries, log_p[:, 0], log_p[:, 1], edges=[(0, 1)], labels=[True] * 6)
+        answers = batch(queries, log_p[:, 0], log_p[:, 1], edges=[(1, 0)], labels=[True] * 6)
         result = prepared("transitivity", knowledge=knowledge)(answers, None, 1.0)
         assert result["total"].isfinite() and result["semantic"] > 0
         result["total"].backward()
@@ -236,7 +283,7 @@ def test_a_batch_without_groups_is_zero_with_a_graph():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: ExactSemantic("axiom"), "loss.knowledge must be one of axioms, axioms_and_facts, entailed"),
+        (lambda: ExactSemantic("axiom"), "loss.knowledge must be one of axioms, axioms_and_facts, deduced, entailed"),
         (lambda: ExactSemantic(group_size=5), "loss.group_size must be one of 3, 4"),
         (lambda: ExactSemantic(base="exact"), "loss.target must be one of"),
         (

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from causal_tasks import families
 from causal_tasks.suites import build
 from losses import Answers, ExactSemantic, SemanticDistance
 from losses.exact_semantic import groups_in
@@ -31,6 +32,17 @@ def test_true_answers_satisfy_every_constraint(task, knowledge):
     assert loss(certain(items, truthful=False), None, 1.0)["semantic"] > 1
     if knowledge != "entailed":
         assert result["groups"] == sum(map(len, groups_in(certain(items), task, 3))) > 10
+
+
+@pytest.mark.parametrize("task", ["transitivity", "dseparation"])
+def test_deduced_answers_are_true(task):
+    items = families.build(task, "train", 600, 0, 6)
+    loss = ExactSemantic("deduced")
+    loss.prepare(items)
+    result = loss(certain(items), None, 1.0)
+    assert result["semantic"].item() == pytest.approx(0.0, abs=1e-6)
+    assert 0.2 < result["deduced"] < 0.8
+    assert loss(certain(items, truthful=False), None, 1.0)["semantic"] > 1
 
 
 def test_true_answers_have_no_semantic_distance():
