@@ -17,7 +17,7 @@ def provenance() -> dict:
     """Commit, package versions, machine, command and time of this process."""
     return {
         "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "*.py", "*.yaml")),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "*.py", "*.yaml", ":(exclude)results")),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "machine": machine(),

@@ -20,7 +20,7 @@ def ablation_table(results: Results) -> Table:
     judged = judged_rows(results.measured)
     # A model that was not trained has no loss to compare.
     judged = judged[judged["own_task"].notna()]
-    facts = pd.DataFrame([run.key | _settings(run) for run in results.runs], columns=[*RUN, *SETTING[2:], "yes_share"])
+    facts = pd.DataFrame([run.key | setting(run) for run in results.runs], columns=[*RUN, *SETTING[2:], "yes_share"])
     judged = judged.merge(facts, on=RUN, how="left")
     rows = []
     keys = [*GROUP, *SETTING]
@@ -47,7 +47,8 @@ def ablation_table(results: Results) -> Table:
     return Table("ablation", "Ablation", note, pd.DataFrame(rows, columns=columns), decimal=decimal)
 
 
-def _settings(run: Run) -> dict:
+def setting(run: Run) -> dict:
+    """A run's loss (with what its data had of its own) and schedule in one phrase each, and its share of Yes."""
     training = run.info.get("training") or {}
     data = "; balanced sampling" if training.get("sampler") == "balanced" else ""
     if unlabelled := training.get("unlabelled_fraction"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from records.files import write_text
+from reporting.ablation_contrasts import ablation_contrasts
 from reporting.ablation_table import ablation_table
 from reporting.adversarial_table import adversarial_table
 from reporting.claims import claims_table
@@ -100,9 +101,10 @@ def build_tables(results: Results) -> dict[str, Table]:
     ]
     named = {table.name: table for table in made}
     claims = claims_table(results, published, {name: table.frame for name, table in named.items()})
-    ablation = ablation_table(everything.part(ablation=True))
+    grid = everything.part(ablation=True)
+    ablation, contrasts = ablation_table(grid), ablation_contrasts(grid)
     summary = summary_table(results, named["table1_accuracy"].frame, named["table4_collapse"].frame)
-    return {summary.name: summary} | named | {claims.name: claims, ablation.name: ablation}
+    return {summary.name: summary} | named | {table.name: table for table in (claims, ablation, contrasts)}
 
 
 def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:

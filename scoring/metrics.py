@@ -4,6 +4,8 @@ The margin is logit(Yes) - logit(No); the verdict is Yes iff margin >= 0. Yes is
 A metric that is undefined (it divides by the size of an empty class) is None, never 0.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.metrics import average_precision_score
 
@@ -96,19 +98,48 @@ def bootstrap_intervals(labels, margins, clusters, resamples: int = 1000, seed: 
     Returns:
         name -> (low, high), or None where the metric is defined in no resample.
     """
+    return clustered_bootstrap(_weighted_metrics(labels, margins, clusters), int(clusters.max()) + 1, resamples, seed)
+
+
+def paired_differences(labels, ours, theirs, graphs, resamples: int = 1000, seed: int = 0) -> dict:
+    """How much better one model answers the same items than another, each trained with the same seeds.
+
+    Args:
+        labels: [n] bool. graphs: [n] identifiers, as for `measure`.
+        ours, theirs: [seeds][n] margins, in the order of the labels.
+        resamples: bootstrap resamples, at least 1; a graph is drawn for all seeds of both models together.
+    Returns:
+        For balanced_accuracy and auroc: `<metric>_difference`, ours less theirs, mean over the seeds;
+        `<metric>_differences`, one a seed; `<metric>_difference_interval`, 95 %. The interval tells what other test
+        items would change, not what other training seeds would.
+    Raises:
+        ValueError: as `measure`; different numbers of seeds; labels all of one class.
+    """
+    if len(ours) != len(theirs) or not len(ours):
+        raise ValueError(f"paired_differences: {len(ours)} and {len(theirs)} seeds; both need the same, at least one")
+    clusters = _codes(graphs, len(labels))
     count = int(clusters.max()) + 1
-    verdicts = margins >= 0
-    cells = (labels & verdicts, ~labels & ~verdicts, ~labels & verdicts, labels & ~verdicts)
-    # Confusion counts of every graph [C, 4]: a resample's counts are then one matrix product.
-    by_graph = np.stack([np.bincount(clusters[cell], minlength=count) for cell in cells], axis=1).astype(np.float32)
-    auroc = _Auroc(labels, margins, clusters)
+    pairs = [
+        tuple(_weighted_metrics(*_checked(labels, margins), clusters) for margins in pair)
+        for pair in zip(ours, theirs, strict=True)
+    ]
+    if np.all(labels) or not np.any(labels):
+        raise ValueError("paired_differences: the labels are all one class")
 
-    def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
-        tp, tn, fp, fn = (weights @ by_graph).T
-        values = from_confusion(tp, tn, fp, fn, constant_mcc=0.0)
-        return {name: values[name] for name in ("balanced_accuracy", "f1", "mcc")} | {"auroc": auroc(weights)}
+    def by_seed(weights: np.ndarray) -> dict[str, list[np.ndarray]]:
+        values = [(one(weights), other(weights)) for one, other in pairs]
+        return {name: [a[name] - b[name] for a, b in values] for name in ("balanced_accuracy", "auroc")}
 
-    return clustered_bootstrap(statistic, count, resamples, seed)
+    def mean(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: np.mean(differences, axis=0) for name, differences in by_seed(weights).items()}
+
+    row = {}
+    intervals = clustered_bootstrap(mean, count, resamples, seed)
+    for name, differences in by_seed(np.ones((1, count))).items():
+        row[f"{name}_differences"] = [float(difference[0]) for difference in differences]
+        row[f"{name}_difference"] = float(np.mean(differences))
+        row[f"{name}_difference_interval"] = list(intervals[name])
+    return row
 
 
 def best_threshold(labels, margins) -> float:
@@ -129,6 +160,23 @@ def best_threshold(labels, margins) -> float:
     score = recall + specificity
     best = candidates[score >= score.max() - 1e-12]
     return float(best[np.argmin(np.abs(best))])
+
+
+def _weighted_metrics(labels, margins, clusters) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Weights of the clusters [b, C] -> balanced_accuracy, f1, mcc and auroc, each [b]; NaN where undefined."""
+    count = int(clusters.max()) + 1
+    verdicts = margins >= 0
+    cells = (labels & verdicts, ~labels & ~verdicts, ~labels & verdicts, labels & ~verdicts)
+    # Confusion counts of every graph [C, 4]: a resample's counts are then one matrix product.
+    by_graph = np.stack([np.bincount(clusters[cell], minlength=count) for cell in cells], axis=1).astype(np.float32)
+    auroc = _Auroc(labels, margins, clusters)
+
+    def metrics(weights: np.ndarray) -> dict[str, np.ndarray]:
+        tp, tn, fp, fn = (weights @ by_graph).T
+        values = from_confusion(tp, tn, fp, fn, constant_mcc=0.0)
+        return {name: values[name] for name in ("balanced_accuracy", "f1", "mcc")} | {"auroc": auroc(weights)}
+
+    return metrics
 
 
 class _Auroc:

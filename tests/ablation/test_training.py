@@ -21,6 +21,7 @@ CELLS = {
     "weighted": ["experiment=ablation/answer_ce", "ablation.weighting=weighted", "task=dseparation"],
     "schedule": ["experiment=ablation/released_semantic", "schedule=relobralo"],
     "semi-supervised": ["experiment=ablation/exact_semantic", "task=dseparation", "data.unlabelled_fraction=0.9"],
+    "control": ["experiment=ablation/families_answer_ce", "task=dseparation", "data.unlabelled_fraction=0.9"],
     "distance": [
         "experiment=ablation/semantic_distance_learned",
         "+suite@suites.closure=closure",
@@ -89,6 +90,10 @@ def test_the_runs_are_rows_of_the_ablation_table(trained):
     table = pd.read_csv(results / "tables" / "ablation.csv")
     assert set(table["variant"]) == {record(folder)["variant"] for folder in runs.values()}
     assert table["balanced_accuracy"].notna().all()
+    contrasts = pd.read_csv(results / "tables" / "ablation_contrasts.csv")
+    assert dict(zip(contrasts["variant"], contrasts["against"])) == {
+        record(runs["semi-supervised"])["variant"]: record(runs["control"])["variant"]
+    }
 
 
 def test_training_items_are_families_where_the_config_says_so(composed):

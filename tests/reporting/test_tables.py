@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from reporting import tables, write_all
+from reporting.ablation_contrasts import effect
 from reporting.adversarial_table import pair_scores
 from reporting.report import build_tables
 from reporting.results import ResultsError, load, load_published
@@ -274,10 +275,10 @@ def test_formatting():
 
 
 def test_every_table_is_written_three_times_and_reads_back(written):
-    assert len(written.tables) == 12
+    assert len(written.tables) == 13
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
-        assert (len(frame) or path.stem == "ablation") and len(path.read_text().splitlines()) == 6 + len(frame)
+        assert (len(frame) or path.stem.startswith("ablation")) and len(path.read_text().splitlines()) == 6 + len(frame)
         assert path.with_suffix(".tex").read_text().count(r"\begin{tabular}") == 1
     assert not list(written.folder.rglob(".*"))  # no temporary file is left
 
@@ -332,6 +333,52 @@ def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path,
     judged = judged[(judged["suite"] == "corrected") & (judged["split"] == "pooled")]
     judged = judged[(judged["task"] == "transitivity") & (judged["variant"] == "transitivity_published")]
     assert row["balanced_accuracy"] == pytest.approx(judged["balanced_accuracy"].mean())
+
+
+PLAIN = {"_target_": "losses.CrossEntropy", "target": "answer", "class_weights": None}
+
+
+def test_losses_are_held_against_answer_cross_entropy_on_the_same_data(tmp_path, make_run):
+    def ablated(variant, seed, loss=PLAIN, **training):
+        training = {"data_fingerprint": f"data of seed {seed}", "steps": 64, "unlabelled_fraction": 0.0} | training
+        make_run(tmp_path, variant, seed, grid="ablation", task="transitivity", loss=loss, training=training, n=200)
+
+    for seed in (0, 1):
+        ablated("transitivity_ce", seed)  # says Yes to everything, and knows
+        ablated("transitivity_semantic", seed, loss={"_target_": "losses.Semantic"})  # knows more
+    weighted = PLAIN | {"class_weights": {"yes": 0.58, "no": 1.0}}
+    ablated("transitivity_weighted", 0, loss=weighted)
+    ablated("transitivity_sampled", 0, sampler="balanced")
+    ablated("transitivity_other_data", 0, loss=weighted, data_fingerprint="other")
+    frame = tables(tmp_path)["ablation_contrasts"].set_index("variant")
+    assert set(frame["against"]) == {"transitivity_ce"}
+    assert list(frame.index) == ["transitivity_semantic", "transitivity_sampled", "transitivity_weighted"]
+    row = frame.loc["transitivity_semantic"]
+    assert (row["collapsed"], row["collapsed_against"], row["seeds"], row["n"]) == ("0/2", "2/2", "0, 1", 1000)
+    assert row["effect"] == "knows more"
+    measured = load(tmp_path).measured
+    pooled = measured[(measured["suite"] == "corrected") & (measured["split"] == "pooled")]
+    means = pooled[pooled["task"] == "transitivity"].groupby("variant")[["balanced_accuracy", "auroc"]].mean()
+    expected = means.loc["transitivity_semantic"] - means.loc["transitivity_ce"]
+    for name, value in expected.items():
+        assert row[f"{name}_difference"] == pytest.approx(value)
+        assert row[f"{name}_difference_low"] < value < row[f"{name}_difference_high"]
+    assert frame.loc["transitivity_weighted", "effect"].endswith("(one seed)")
+
+
+def test_an_effect_needs_the_interval_and_every_seed():
+    def found(answers, knows, by_seed=(0.1, 0.1)):
+        ends = {name: {"better": [0.01, 0.2], "open": [-0.1, 0.1], "worse": [-0.2, -0.01]}[name] for name in (answers, knows)}
+        intervals = {"balanced_accuracy_difference_interval": ends[answers], "auroc_difference_interval": ends[knows]}
+        signs = {"better": 1, "open": 0, "worse": -1}
+        answered = [signs[answers] * value for value in by_seed]
+        return intervals | {"balanced_accuracy_differences": answered, "auroc_differences": [signs[knows] * 0.1] * len(by_seed)}
+
+    assert effect(found("better", "open")) == "answers better, knows the same"
+    assert effect(found("better", "better")) == "knows more"
+    assert effect(found("open", "open")) == "no difference"
+    assert effect(found("worse", "worse", [0.1])) == "knows less (one seed)"
+    assert effect(found("better", "open", (0.3, -0.1))) == "no difference", "the seeds disagree"
 
 
 def test_summary_goes_between_the_readmes_markers(five_variants, made):

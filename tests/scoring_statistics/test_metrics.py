@@ -11,7 +11,7 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.metrics import best_threshold, from_confusion, measure
+from scoring.metrics import best_threshold, from_confusion, measure, paired_differences
 
 REAL = st.floats(-20, 20, allow_nan=False, width=16)
 ANSWERS = st.lists(st.tuples(st.booleans(), REAL), min_size=1, max_size=60)
@@ -167,3 +167,40 @@ def test_a_thousand_resamples_of_fifty_thousand_items_take_under_five_seconds():
 def test_scoring_statistics_import_no_torch():
     code = "import sys, scoring.metrics, scoring.intervals, scoring.collapse; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_paired_differences_by_hand():
+    labels = np.array([True, True, False, False])
+    constant, perfect, ranked = [1.0, 1.0, 1.0, 1.0], [1.0, 2.0, -1.0, -2.0], [4.0, 3.0, 2.0, 1.0]
+    found = paired_differences(labels, [perfect, ranked], [constant, constant], range(4), resamples=200)
+    assert found["balanced_accuracy_differences"] == [0.5, 0.0] and found["balanced_accuracy_difference"] == 0.25
+    assert found["auroc_differences"] == [0.5, 0.5]
+    # whichever items are drawn, both seeds together gain half of what a perfect model gains, and rank perfectly
+    assert found["balanced_accuracy_difference_interval"] == [0.25, 0.25]
+    assert found["auroc_difference_interval"] == [0.5, 0.5]
+
+
+def test_paired_differences_draw_the_same_graphs_for_both():
+    rng = np.random.default_rng(0)
+    labels, graphs = rng.random(400) < 0.5, np.arange(400) // 4
+    noise = rng.normal(size=400)
+    ours, theirs = noise + labels, noise + 0.9 * labels
+    same = paired_differences(labels, [theirs], [theirs], graphs)
+    assert same["auroc_difference_interval"] == [0.0, 0.0]
+    paired = np.diff(paired_differences(labels, [ours], [theirs], graphs)["auroc_difference_interval"])
+    alone = np.diff(measure(labels, ours, graphs)["auroc_interval"])
+    assert 0 < paired < alone / 3, "what both get wrong must cancel"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "labels", "message"),
+    [
+        ([[1.0, 2.0]], [], [True, False], "1 and 0 seeds"),
+        ([], [], [True, False], "0 and 0 seeds"),
+        ([[1.0, 2.0]], [[1.0, 2.0]], [True, True], "all one class"),
+        ([[1.0]], [[1.0, 2.0]], [True, False], "same length"),
+    ],
+)
+def test_paired_differences_refuse(ours, theirs, labels, message):
+    with pytest.raises(ValueError, match=message):
+        paired_differences(labels, ours, theirs, [0, 1])

@@ -1,0 +1,114 @@
+"""Each loss of the ablation against answer cross-entropy on the same training data: does it teach, or only shift?"""
+
+import pandas as pd
+
+from reporting.ablation_table import setting
+from reporting.results import GROUP, Results, Run
+from reporting.table import Table
+from scoring.collapse import is_collapsed
+from scoring.metrics import measure, paired_differences
+
+METRICS = ("balanced_accuracy", "auroc")
+EFFECTS = {
+    # (balanced accuracy, AUROC): 1 better, 0 undecided, -1 worse
+    (1, 1): "knows more",
+    (0, 1): "knows more, does not show it",
+    (-1, 1): "knows more, answers worse",
+    (1, 0): "answers better, knows the same",
+    (0, 0): "no difference",
+    (-1, 0): "answers worse, knows the same",
+    (1, -1): "answers better, knows less",
+    (0, -1): "knows less",
+    (-1, -1): "knows less",
+}
+
+
+def ablation_contrasts(results: Results) -> Table:
+    """One row a setting of the ablation grid that has a control: the same data and seeds, answer cross-entropy.
+
+    Args:
+        results: the runs of the ablation grid alone (`Results.part`).
+    """
+    controls = {_data(run): run for run in results.runs if _is_control(run)}
+    pairs: dict[tuple, list[tuple[Run, Run]]] = {}
+    for run in results.runs:
+        control = controls.get(_data(run))
+        if control is not None and control is not run:
+            key = (*(run.key[name] for name in GROUP), run.info["variant"], control.info["variant"])
+            pairs.setdefault(key, []).append((run, control))
+    rows = []
+    for key, runs in pairs.items():
+        answers = [_answers(run, control, results.problems) for run, control in runs]
+        if any(table is None for table in answers):
+            continue
+        about = dict(zip([*GROUP, "variant", "against"], key, strict=True))
+        about |= {"task": runs[0][0].info["task"], **setting(runs[0][0])}
+        rows.append(about | {"seeds": ", ".join(run.key["seed"] for run, _ in runs)} | _contrast(answers))
+    bounds = [f"{name}_difference{end}" for name in METRICS for end in ("", "_low", "_high")]
+    columns = ["variant", "against", "task", "effect", "collapsed", "collapsed_against", *bounds]
+    columns += ["by_seed", "n", *GROUP, "seeds", "loss", "schedule"]
+    note = (
+        "Differences to *against*, answer cross-entropy on the same training questions in the same order, over the "
+        "pooled corrected suite of the task: means over the seeds, with 95 % intervals (paired bootstrap over graphs). "
+        "They tell what other test items would change; what another training seed changes is seen *by seed* "
+        "(balanced accuracy), and an effect is named only where the interval and every seed agree. *collapsed*: runs "
+        "of which one answer makes up at least 99 %. *answers*: balanced accuracy; *knows*: AUROC, which no shift of "
+        "the threshold changes. A loss that prevents a collapse without knowing more only moves the threshold."
+    )
+    frame = pd.DataFrame(rows, columns=columns)
+    decimal = tuple(f"{name}_difference" for name in METRICS)
+    return Table("ablation_contrasts", "Ablation, against answer cross-entropy", note, frame, decimal=decimal, hidden=("loss", "schedule"))
+
+
+def effect(found: dict) -> str:
+    """What a loss changed, from `paired_differences`: better or worse only if the interval and every seed say so."""
+    signs = []
+    for name in METRICS:
+        low, high = found[f"{name}_difference_interval"]
+        differences = found[f"{name}_differences"]
+        better, worse = low > 0 and min(differences) > 0, high < 0 and max(differences) < 0
+        signs.append(int(better) - int(worse))
+    return EFFECTS[tuple(signs)] + (" (one seed)" if len(differences) == 1 else "")
+
+
+def _data(run: Run) -> tuple:
+    """What a run and its control share: the same questions, as many steps, the same labels withheld."""
+    training = run.info.get("training") or {}
+    shared = [training.get(name) for name in ("data_fingerprint", "steps", "unlabelled_fraction")]
+    return (*(run.key[name] for name in (*GROUP, "seed")), *shared)
+
+
+def _is_control(run: Run) -> bool:
+    loss = run.info.get("loss") or {}
+    plain = loss.get("_target_") == "losses.CrossEntropy" and loss.get("target", "answer") == "answer"
+    return plain and not loss.get("class_weights") and (run.info.get("training") or {}).get("sampler") != "balanced"
+
+
+def _answers(run: Run, control: Run, problems: list[str]) -> pd.DataFrame | None:
+    """id, graph, label, ours, theirs; None, and a problem noted, if the two were asked different questions."""
+    tables = []
+    for one in (run, control):
+        margins = one.margins("corrected")
+        if margins is None:
+            problems.append(f"{one.folder}: no contrast: its corrected suite is not scored")
+            return None
+        tables.append(margins[margins["task"] == run.info["task"]].set_index("id"))
+    ours, theirs = tables
+    if set(ours.index) != set(theirs.index):
+        problems.append(f"{run.folder}: no contrast to {control.folder}: they were asked different questions")
+        return None
+    return ours[["graph", "label"]].assign(ours=ours["margin"], theirs=theirs["margin"].reindex(ours.index))
+
+
+def _contrast(answers: list[pd.DataFrame]) -> dict:
+    first = answers[0]
+    ours, theirs = ([table[side].reindex(first.index) for table in answers] for side in ("ours", "theirs"))
+    found = paired_differences(first["label"], ours, theirs, first["graph"])
+    row = {"n": len(first), "by_seed": ", ".join(f"{value:+.3f}" for value in found["balanced_accuracy_differences"])}
+    for name in METRICS:
+        row[f"{name}_difference"] = found[f"{name}_difference"]
+        row[f"{name}_difference_low"], row[f"{name}_difference_high"] = found[f"{name}_difference_interval"]
+    for column, margins in (("collapsed", ours), ("collapsed_against", theirs)):
+        collapsed = [is_collapsed(measure(first["label"], one, first["graph"], resamples=0)) for one in margins]
+        row[column] = f"{sum(collapsed)}/{len(collapsed)}"
+    return row | {"effect": effect(found)}
