@@ -1,11 +1,16 @@
-"""Collapse rate over loss and training prior: the phase diagram."""
+"""The ablation: collapse rate over loss and training prior (the phase diagram), and what each loss changed."""
 
 import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from reporting.results import GROUP
-from reporting.style import TASK_NAMES, heading
+from reporting.style import TASK_NAMES, heading, readable
+
+DIFFERENCES = (
+    ("balanced_accuracy", "balanced accuracy, less the control's (answers)", "#0072B2"),
+    ("auroc", "AUROC, less the control's (knows)", "#D55E00"),
+)
 
 
 def collapse_phases(ablation: pd.DataFrame, group: dict) -> Figure | None:
@@ -46,3 +51,46 @@ def collapse_phases(ablation: pd.DataFrame, group: dict) -> Figure | None:
     figure.colorbar(image, ax=axes[:, 0], label="collapse rate")
     figure.suptitle(f"Collapsed runs over loss and training prior\n{heading(group)}")
     return figure
+
+
+def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
+    """Difference of each loss to answer cross-entropy on the same data, with its interval: left what it answers, right
+    what it knows. Losses are grouped by their control; hollow points are single seeds.
+
+    Args:
+        contrasts: the frame of `ablation_contrasts`.
+    """
+    rows = contrasts[(contrasts[GROUP] == pd.Series(group)).all(axis=1)]
+    if rows.empty:
+        return None
+    names, places, headings, y = [], [], [], 0
+    for (task, against), part in rows.groupby(["task", "against"], sort=False):
+        headings.append((y, f"against {_setting(against, task)}, {TASK_NAMES[task]}"))
+        for _, row in part.sort_values("balanced_accuracy_difference", ascending=False).iterrows():
+            y += 1
+            places.append((y, row))
+            collapsed = f"collapsed {row['collapsed']}, control {row['collapsed_against']}"
+            names.append(f"{_setting(row['variant'], task)}  ({collapsed})")
+        y += 1.4
+    size = (12, 1.5 + 0.3 * y)
+    figure, axes = pyplot.subplots(1, 2, figsize=size, sharey=True)
+    for axis, (metric, title, colour) in zip(axes, DIFFERENCES, strict=True):
+        for place, row in places:
+            value = row[f"{metric}_difference"]
+            error = [[value - row[f"{metric}_difference_low"]], [row[f"{metric}_difference_high"] - value]]
+            fill = colour if "," in row["seeds"] else "white"
+            axis.errorbar(value, place, xerr=error, fmt="o", color=colour, mfc=fill, ms=5.5, lw=1.4)
+        axis.axvline(0, color="black", lw=1)
+        axis.set_title(title, fontsize=10)
+        axis.locator_params(axis="x", nbins=6)
+        axis.set_yticks([place for place, _ in places], names)
+    left_of_axis = {"xycoords": axes[0].get_yaxis_transform(), "textcoords": "offset points", "annotation_clip": False}
+    for place, text in headings:
+        axes[0].annotate(text, (0, place), (-6, 0), ha="right", va="center", weight="bold", **left_of_axis)
+    axes[0].set_ylim(y - 0.6, -0.8)
+    figure.suptitle(f"What each loss changes on the corrected suites: {heading(group)}\n95 % intervals over graphs; hollow: one seed")
+    return figure
+
+
+def _setting(variant: str, task: str) -> str:
+    return readable(variant.removeprefix(f"{task}_"))

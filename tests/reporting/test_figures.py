@@ -104,6 +104,26 @@ def test_phase_diagram_counts_collapsed_runs():
     assert axis.texts[0].get_text() == "2/2", "another schedule's run is not counted"
 
 
+def test_differences_name_control_collapse_and_single_seeds():
+    group = {"scale": "demo", "model": "tiny", "trained_on": "corrected-k1"}
+    ends = {f"{name}_difference{end}": value for name in ("balanced_accuracy", "auroc")
+            for end, value in (("", 0.1), ("_low", 0.05), ("_high", 0.2))}  # fmt: skip
+    about = group | ends | {"task": "transitivity", "against": "transitivity_answer_ce", "collapsed_against": "1/1"}
+    rows = [
+        about | {"variant": "transitivity_focal", "collapsed": "1/1", "seeds": "0", "balanced_accuracy_difference": 0.06},
+        about | {"variant": "transitivity_margin", "collapsed": "0/2", "seeds": "0, 1"},
+    ]
+    answers, knows = ablation_figure.differences(pd.DataFrame(rows), group).axes
+    assert [label.get_text() for label in answers.get_yticklabels()] == [
+        "margin  (collapsed 0/2, control 1/1)",
+        "focal  (collapsed 1/1, control 1/1)",
+    ]
+    assert [text.get_text() for text in answers.texts] == ["against answer CE, transitivity"]
+    points = [line for line in knows.lines if line.get_marker() == "o"]
+    assert [point.get_markerfacecolor() == "white" for point in points] == [False, True]
+    assert ablation_figure.differences(pd.DataFrame(rows), group | {"model": "other"}) is None
+
+
 CHAIN = (("A", "B"), ("B", "C"))
 ITEMS = [
     item("one", CHAIN, [(Question("transitivity", "A", "C"), True), (Question("transitivity", "C", "A"), False)]),
