@@ -6,9 +6,13 @@ from reporting.judgement_tables import judged_rows
 from reporting.results import GROUP, RUN, Results, Run
 from reporting.table import Table
 from scoring.collapse import collapse_rate
+from scoring.metrics import measure
 
 SETTING = ["variant", "task", "loss", "schedule"]
 SHOWN = ["balanced_accuracy", "mcc", "auroc"]
+ADJUSTED = "logit_adjusted"
+# Losses that undo the prior themselves.
+REBALANCING = ("losses.WeightedCrossEntropy", "losses.LogitAdjusted")
 
 
 def ablation_table(results: Results) -> Table:
@@ -20,7 +24,8 @@ def ablation_table(results: Results) -> Table:
     judged = judged_rows(results.measured)
     # A model that was not trained has no loss to compare.
     judged = judged[judged["own_task"].notna()]
-    facts = pd.DataFrame([run.key | setting(run) for run in results.runs], columns=[*RUN, *SETTING[2:], "yes_share"])
+    facts = [run.key | setting(run) | {ADJUSTED: _logit_adjusted(run)} for run in results.runs]
+    facts = pd.DataFrame(facts, columns=[*RUN, *SETTING[2:], "yes_share", ADJUSTED])
     judged = judged.merge(facts, on=RUN, how="left")
     rows = []
     keys = [*GROUP, *SETTING]
@@ -29,7 +34,7 @@ def ablation_table(results: Results) -> Table:
         row = dict(zip(keys, key, strict=True))
         # Training sets of different seeds differ by a few labels.
         row["training_yes_share"] = round(runs["yes_share"].astype(float).mean(), 2)
-        row |= {name: runs[name].astype(float).mean(skipna=False) for name in SHOWN}
+        row |= {name: runs[name].astype(float).mean(skipna=False) for name in [*SHOWN, ADJUSTED]}
         if len(runs) == 1:
             row |= {f"{name}_{side}": runs[f"{name}_{side}"].iloc[0] for name in SHOWN for side in ("low", "high")}
         row |= {"collapse_rate": rate["rate"], "collapse_rate_low": rate["rate_interval"][0]}
@@ -37,13 +42,14 @@ def ablation_table(results: Results) -> Table:
         row |= {"runs": len(runs), "seeds": ", ".join(runs["seed"]), "seconds_a_run": runs["seconds"].mean()}
         rows.append(row | {"verdicts": "; ".join(dict.fromkeys(runs["verdict"]))})
     bounds = [f"{name}{side}" for name in [*SHOWN, "collapse_rate"] for side in ("", "_low", "_high")]
-    columns = [*SETTING, "training_yes_share", *bounds, "collapsed", "runs", "verdicts", "seconds_a_run", *GROUP, "seeds"]
+    columns = [*SETTING, "training_yes_share", *bounds, ADJUSTED, "collapsed", "runs", "verdicts", "seconds_a_run", *GROUP, "seeds"]
     note = (
         "On the pooled corrected suite of the task; metrics are means over seeds, with a 95 % interval where there is "
         "one seed. *training yes share* is measured on the training set. An MCC of – is undefined: a seed gave a "
-        "constant answer."
+        "constant answer. *logit adjusted*: balanced accuracy once the margin is adjusted by the log-odds of Yes in "
+        "training, post hoc; – where training was rebalanced already."
     )
-    decimal = (*SHOWN, "collapse_rate", "training_yes_share")
+    decimal = (*SHOWN, ADJUSTED, "collapse_rate", "training_yes_share")
     return Table("ablation", "Ablation", note, pd.DataFrame(rows, columns=columns), decimal=decimal)
 
 
@@ -58,6 +64,19 @@ def setting(run: Run) -> dict:
         "schedule": described(run.info.get("schedule")),
         "yes_share": training.get("yes_share"),
     }
+
+
+def _logit_adjusted(run: Run) -> float | None:
+    """Balanced accuracy on the pooled corrected suite of its task, post hoc; None if the margins carry no prior."""
+    training, loss = run.info.get("training") or {}, run.info.get("loss")
+    loss = loss if isinstance(loss, dict) else {}
+    rebalanced = loss.get("_target_") in REBALANCING or loss.get("class_weights") or training.get("sampler") == "balanced"
+    margins = run.margins("corrected")
+    if rebalanced or margins is None or not training.get("yes_share"):
+        return None
+    own = margins[margins["task"] == run.info["task"]]
+    row = measure(own["label"], own["margin"], own["graph"], resamples=0, prior=training["yes_share"])
+    return row["logit_adjusted_balanced_accuracy"]
 
 
 def described(config: dict | str | None) -> str | None:

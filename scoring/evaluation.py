@@ -107,13 +107,14 @@ def evaluate_suite(
     """Score every part of a suite; write ``margins.parquet`` and ``metrics.json`` into ``folder``.
 
     parts: the suite's items, as `build_suite` gives them.
-    settings: the ``evaluation`` config node (token_budget, resamples).
+    settings: the ``evaluation`` config node (token_budget, resamples and, where there is one, prior).
     thresholds: task → margin threshold tuned on validation, for the calibrated metrics.
     described: what was scored (run, model), recorded with the metrics.
     Returns the content of metrics.json.
     """
     started = time.monotonic()
     thresholds = thresholds or {}
+    prior = settings.get("prior")
     protocol = suite.get("protocol", "file")
     tables = []
     for (task, split), items in parts.items():
@@ -129,7 +130,7 @@ def evaluate_suite(
         splits = list(of_task.groupby("split", sort=False))
         for split, part in splits + ([("pooled", of_task)] if len(splits) > 1 else []):
             row = {"task": task, "split": split, "protocol": protocol}
-            row |= measure(part["label"], part["margin"], part["graph"], thresholds.get(task), settings.resamples)
+            row |= measure(part["label"], part["margin"], part["graph"], thresholds.get(task), settings.resamples, prior=prior)
             asked = [item for (t, s), items in parts.items() if t == task and split in (s, "pooled") for item in items]
             row |= structural_measures(part, asked, settings.resamples)
             rows.append(row)
@@ -190,6 +191,9 @@ def summary_lines(report: dict) -> list[str]:
         values = [row[k] for k in ("accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate", "label_yes_rate")]
         name = f"{row['task']}/{row['split']}"
         lines.append(f"{name:<24} {row['n']:>6} " + " ".join(f"{show(value):>6}" for value in values))
+        if "logit_adjusted_accuracy" in row:
+            adjusted = (show(row[f"logit_adjusted_{k}"]) for k in ("accuracy", "balanced_accuracy"))
+            lines.append(f"{'  logit-adjusted':<24} {'':>6} " + " ".join(f"{value:>6}" for value in adjusted))
         if "shd_share" in row:
             lines.append(
                 f"{'':<24} closure SHD {show(row['shd_share'])} of all pairs (always No {show(row['shd_share_always_no'])}), "

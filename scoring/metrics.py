@@ -12,7 +12,9 @@ from sklearn.metrics import average_precision_score
 from scoring.intervals import clustered_bootstrap, design_effect, wilson
 
 
-def measure(labels, margins, graphs=None, threshold=None, resamples: int = 1000, seed: int = 0) -> dict:
+def measure(
+    labels, margins, graphs=None, threshold=None, resamples: int = 1000, seed: int = 0, prior: float | None = None
+) -> dict:
     """Metrics of one set of answers, as a JSON-able dict.
 
     Args:
@@ -22,6 +24,9 @@ def measure(labels, margins, graphs=None, threshold=None, resamples: int = 1000,
         threshold: tuned on validation (`best_threshold`); adds the "calibrated" metrics, whose verdict is
             Yes iff margin >= threshold.
         resamples: bootstrap resamples; 0 leaves the bootstrap intervals out.
+        prior: share of Yes in training, in (0, 1); adds logit_adjusted_accuracy and logit_adjusted_balanced_accuracy,
+            whose verdict is Yes iff margin >= log(prior / (1 - prior)): Menon et al. 2021 (arXiv:2007.07314), eq. 9,
+            post hoc. It means nothing for a model whose training was rebalanced already.
     Returns:
         n, graphs, tp, tn, fp, fn, accuracy, balanced_accuracy, precision, recall, f1, mcc, auroc, auprc,
         yes_rate, label_yes_rate, majority_share (larger of the two answers' shares, 0.5..1), and
@@ -60,6 +65,10 @@ def measure(labels, margins, graphs=None, threshold=None, resamples: int = 1000,
         row["calibrated_accuracy"] = _number(calibrated["accuracy"])
         row["calibrated_accuracy_interval"] = _proportion_interval(shifted == labels, clusters)
         row["calibrated_balanced_accuracy"] = _number(calibrated["balanced_accuracy"])
+    if prior is not None:
+        adjusted = from_confusion(*_confusion(labels, margins >= np.log(prior / (1 - prior))))
+        for name in ("accuracy", "balanced_accuracy"):
+            row[f"logit_adjusted_{name}"] = _number(adjusted[name])
     return row
 
 

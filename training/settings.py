@@ -52,8 +52,9 @@ RANGES = {
     "probe.every": (1, 10**7, True),
     "evaluation.token_budget": (1, 10**8, True),
     "evaluation.resamples": (0, 10**6, True),
+    "evaluation.prior": (0.001, 0.999, False),
 }
-NULLABLE = {"data.yes_share"}
+NULLABLE = {"data.yes_share", "evaluation.prior"}
 
 
 def check_settings(cfg: DictConfig) -> None:

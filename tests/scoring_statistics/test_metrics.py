@@ -128,6 +128,19 @@ def test_threshold_restores_a_shifted_predictor():
     assert row["threshold"] == pytest.approx(9, abs=0.5)
 
 
+def test_post_hoc_logit_adjustment_undoes_the_training_prior():
+    """The log-odds of a Bayes classifier that was trained on 90 % Yes, asked where half are Yes."""
+    rng = np.random.default_rng(2)
+    labels = rng.random(4000) < 0.5
+    evidence = rng.normal(loc=np.where(labels, 1.0, -1.0))
+    margins = 2 * evidence + np.log(0.9 / 0.1)  # log-likelihood ratio of the two normals, and the prior's log-odds
+    row = measure(labels, margins, resamples=0, prior=0.9)
+    assert row["balanced_accuracy"] < 0.75
+    assert row["logit_adjusted_balanced_accuracy"] == measure(labels, 2 * evidence, resamples=0)["balanced_accuracy"] > 0.8
+    assert measure(labels, margins, resamples=0, prior=0.5)["logit_adjusted_accuracy"] == row["accuracy"]
+    assert "logit_adjusted_accuracy" not in measure(labels, margins, resamples=0)
+
+
 def test_perfect_threshold_zero_is_kept():
     assert best_threshold([True, True, False], [2.0, 3.0, -5.0]) == 0.0
 

@@ -96,7 +96,8 @@ def test_an_interrupted_run_goes_on_to_the_same_end(run_script, trained, tmp_pat
 
 
 def test_evaluate_scores_a_saved_run_again_with_the_same_margins(run_script, trained, tmp_path):
-    run_script("evaluate.py", f"run={trained}", "suite=published", "suite.samples=8", f"out={tmp_path}", cwd=tmp_path)
+    arguments = [f"run={trained}", "suite=published", "suite.samples=8", "evaluation.prior=0.632", f"out={tmp_path}"]
+    assert "logit-adjusted" in run_script("evaluate.py", *arguments, cwd=tmp_path)
     first = pd.read_parquet(trained / "evaluation/published/margins.parquet")
     pd.testing.assert_frame_equal(first, pd.read_parquet(tmp_path / "margins.parquet"))
     assert read(tmp_path / "metrics.json")["rows"][0]["threshold"] is not None
@@ -134,6 +135,7 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
             "error: suite closure, transitivity/in_distribution, samples=2: n=2 questions are fewer than",
         ),
         ("evaluate", ["suite=published"], "error: out: "),
+        ("evaluate", ["model=tiny", "suite=published", "evaluation.prior=1"], "error: evaluation.prior=1: must be a number"),
         ("evaluate", ["run=/nowhere", "suite=published"], "error: run=/nowhere: no config.yaml there"),
         ("evaluate", ["model=tiny", "suite=file", "suite.path=broken.jsonl", "out=o"], "broken.jsonl:2"),
     ],
