@@ -100,12 +100,15 @@ def load_answerer(model, lora=None, adapter: str | Path | None = None, seed: int
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` is CUDA where there is one. Raises ModelError for a device that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """``auto`` is CUDA where there is one, and under torchrun the process's own.
+
+    Raises ModelError for a device that is not there.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise ModelError("model.device=cuda: no CUDA device here; use model.device=auto or cpu")
-    return torch.device(name)
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def choose_precision(name: str, device: torch.device) -> str:

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 
+import torch
 from omegaconf import DictConfig
 from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
@@ -60,7 +61,7 @@ def fine_tune(
 
     trainer = CausalTrainer(
         answerer,
-        _arguments(cfg, folder),
+        _arguments(cfg, folder, next(answerer.parameters()).device),
         dataset,
         Collator(answerer.prompt_format, loss.needs_sequence),
         loss,
@@ -113,7 +114,7 @@ def training_items(cfg: DictConfig) -> list[Item]:
                 return items
 
 
-def _arguments(cfg: DictConfig, folder: RunFolder) -> TrainingArguments:
+def _arguments(cfg: DictConfig, folder: RunFolder, device: torch.device) -> TrainingArguments:
     settings = cfg.training
     return TrainingArguments(
         output_dir=str(folder.checkpoints),
@@ -130,7 +131,9 @@ def _arguments(cfg: DictConfig, folder: RunFolder) -> TrainingArguments:
         save_steps=settings.checkpoint_every,
         save_total_limit=2,
         seed=cfg.seed,
-        use_cpu=cfg.model.device == "cpu",
+        use_cpu=device.type == "cpu",
+        # Every adapter weight takes part in every pass.
+        ddp_find_unused_parameters=False,
         remove_unused_columns=False,
         # The collator's batches are small; forked workers would not pay.
         dataloader_num_workers=0,

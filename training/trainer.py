@@ -61,7 +61,9 @@ class CausalTrainer(Trainer):
         self.add_callback(_Steps(self, on_log))
 
     def _get_train_sampler(self, train_dataset=None) -> LengthGroupedSampler:
-        graphs = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        # All graphs of an optimisation step, so that several processes see the batches that one would see.
+        step = self.args.gradient_accumulation_steps * self.args.world_size
+        graphs = self.args.per_device_train_batch_size * step
         return LengthGroupedSampler(self.train_dataset.lengths, graphs, self.args.seed, self.weights)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -72,12 +74,15 @@ class CausalTrainer(Trainer):
         return (parts["total"], reading) if return_outputs else parts["total"]
 
     def _note(self, parts, reading, batch) -> None:
-        self._last_parts = {name: float(value.detach()) for name, value in parts.items()}
-        for name, value in self._last_parts.items():
-            self._since_log[f"loss/{name}"].append(value)
         with torch.no_grad():
             yes = torch.sigmoid(reading.log_yes - reading.log_no)[batch.asked].mean()
+            # The mean over the processes: the schedule must give all of them the same lambda.
+            here = torch.stack([yes.float(), *(value.detach().to(yes).float() for value in parts.values())])
+            yes, *values = self.accelerator.reduce(here, reduction="mean")
             self._prediction_entropy = float(torch.special.entr(torch.stack([yes, 1 - yes])).sum())
+        self._last_parts = {name: float(value) for name, value in zip(parts, values, strict=True)}
+        for name, value in self._last_parts.items():
+            self._since_log[f"loss/{name}"].append(value)
         self._since_log["prediction_entropy"].append(self._prediction_entropy)
 
     def advance_lambda(self, majority_share: float | None) -> None:
@@ -127,7 +132,7 @@ class CausalTrainer(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
         folder = Path(resume_from_checkpoint)
         language_model = self.accelerator.unwrap_model(model or self.model).language_model
-        set_peft_model_state_dict(language_model, load_peft_weights(str(folder), device=str(self.args.device)))
+        set_peft_model_state_dict(language_model, load_peft_weights(str(folder), device="cpu"))
         state = json.loads((folder / SCHEDULE_STATE).read_text())
         self.current_lambda = state.pop("lambda")
         self.schedule.load_state_dict(state)
@@ -154,6 +159,12 @@ class _Steps(TrainerCallback):
     def on_train_begin(self, args, state, control, **kwargs):
         if state.global_step == 0:
             self.trainer.run_probe()
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        # Weights that a loss learns lie outside the model, whose gradients alone are averaged over the processes.
+        for parameter in self.trainer.loss.parameters():
+            if parameter.grad is not None:
+                parameter.grad = self.trainer.accelerator.reduce(parameter.grad, reduction="mean")
 
     def on_step_end(self, args, state, control, **kwargs):
         due = state.global_step % self.trainer.probe_every == 0 or state.global_step == state.max_steps
