@@ -55,10 +55,10 @@ def group_losses(log_yes: Tensor, log_no: Tensor, groups: Rows[Rows[Group]], cir
 def deduced_loss(
     log_yes: Tensor, log_no: Tensor, facts: tuple[Tensor, Tensor], groups: Rows[Rows[Group]], circuit: Circuit
 ) -> tuple[Tensor, Tensor]:
-    """Mean -log p of the answers that the constraint decides one by one, and their share of all in the groups.
+    """Mean over groups of the summed -log p of the answers that the constraint decides one by one, and their share.
 
-    What is left of the exact loss if it may only say "this answer is Yes" or "this one is No": cross-entropy on
-    labels that a reader of the stated edges alone can write down.
+    It is the exact loss of a weaker constraint, which may only say "this answer is Yes" or "this one is No":
+    cross-entropy on labels that a reader of the stated edges alone can write down, never above the exact loss.
     log_yes, log_no: [G, K] log weights of the answers. facts: the same for equally likely answers, with the worlds
     that deny a fact ruled out. groups: as in `group_losses`.
     """
@@ -71,7 +71,8 @@ def deduced_loss(
         (marginal,) = torch.autograd.grad(circuit(fact_yes, fact_no).sum(), fact_yes)
     is_yes, is_no = marginal > 1 - CERTAIN, marginal < CERTAIN
     decided = is_yes | is_no
-    return masked_mean(-torch.where(is_yes, yes, no), decided), decided.float().mean()
+    wrong = -torch.where(is_yes, yes, no).where(decided, 0.0)
+    return wrong.sum(-1).mean(), decided.float().mean()
 
 
 def add_facts(log_yes: Tensor, log_no: Tensor, answers: Answers, task: str) -> tuple[Tensor, Tensor]:
