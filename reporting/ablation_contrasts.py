@@ -15,7 +15,7 @@ EFFECTS = {
     (0, 1): "knows more, does not show it",
     (-1, 1): "knows more, answers worse",
     (1, 0): "answers better, knows the same",
-    (0, 0): "no difference",
+    (0, 0): "undecided",
     (-1, 0): "answers worse, knows the same",
     (1, -1): "answers better, knows less",
     (0, -1): "knows less",

@@ -378,9 +378,9 @@ def test_an_effect_needs_the_interval_and_every_seed():
 
     assert effect(found("better", "open")) == "answers better, knows the same"
     assert effect(found("better", "better")) == "knows more"
-    assert effect(found("open", "open")) == "no difference"
+    assert effect(found("open", "open")) == "undecided"
     assert effect(found("worse", "worse", [0.1])) == "knows less (one seed)"
-    assert effect(found("better", "open", (0.3, -0.1))) == "no difference", "the seeds disagree"
+    assert effect(found("better", "open", (0.3, -0.1))) == "undecided", "the seeds disagree"
 
 
 def test_summary_goes_between_the_readmes_markers(five_variants, made):
