@@ -88,11 +88,11 @@ def _answers(run: Run, control: Run, problems: list[str]) -> pd.DataFrame | None
     """id, graph, label, ours, theirs; None, and a problem noted, if the two were asked different questions."""
     tables = []
     for one in (run, control):
-        margins = one.margins("corrected")
+        margins = one.own_margins()
         if margins is None:
             problems.append(f"{one.folder}: no contrast: its corrected suite is not scored")
             return None
-        tables.append(margins[margins["task"] == run.info["task"]].set_index("id"))
+        tables.append(margins.set_index("id"))
     ours, theirs = tables
     if set(ours.index) != set(theirs.index):
         problems.append(f"{run.folder}: no contrast to {control.folder}: they were asked different questions")

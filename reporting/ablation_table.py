@@ -71,10 +71,9 @@ def _logit_adjusted(run: Run) -> float | None:
     training, loss = run.info.get("training") or {}, run.info.get("loss")
     loss = loss if isinstance(loss, dict) else {}
     rebalanced = loss.get("_target_") in REBALANCING or loss.get("class_weights") or training.get("sampler") == "balanced"
-    margins = run.margins("corrected")
-    if rebalanced or margins is None or not training.get("yes_share"):
+    own = run.own_margins()
+    if rebalanced or own is None or not training.get("yes_share"):
         return None
-    own = margins[margins["task"] == run.info["task"]]
     row = measure(own["label"], own["margin"], own["graph"], resamples=0, prior=training["yes_share"])
     return row["logit_adjusted_balanced_accuracy"]
 

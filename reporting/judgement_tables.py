@@ -165,10 +165,9 @@ def _paired(run: Run, counterpart: Run, problems: list[str]) -> dict | None:
     task = run.info["task"]
     answers = []
     for one in (run, counterpart):
-        margins = one.margins("corrected")
+        margins = one.own_margins()
         if margins is None:
             return None
-        margins = margins[margins["task"] == task]
         answers.append(margins.assign(correct=(margins["margin"] >= 0) == margins["label"]).set_index("id"))
     ours, theirs = answers
     if set(ours.index) != set(theirs.index):

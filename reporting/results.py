@@ -74,6 +74,10 @@ class Run:
         path = self.folder / "evaluation" / suite / "margins.parquet"
         return pd.read_parquet(path) if path.is_file() else None
 
+    def own_margins(self) -> pd.DataFrame | None:
+        """The margins of the corrected suite on the task that the run was trained on; None if not scored."""
+        margins = self.margins("corrected")
+        return None if margins is None else margins[margins["task"] == self.info["task"]]
 
 
 @dataclass

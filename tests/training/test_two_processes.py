@@ -15,7 +15,6 @@ SMALL = ["scale=smoke", "model=tiny", "training.log_every=1", "model.precision=f
 def train(folder, processes, *overrides):
     """What each process ended with, and the log."""
     launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--standalone"]
-    # One process must not find itself in the environment of a launcher.
     command = [*launcher, str(SCRIPT)] if processes > 1 else [sys.executable, str(SCRIPT)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
     done = subprocess.run([*command, str(folder), *SMALL, *overrides], env=environment, capture_output=True, text=True, timeout=300)
