@@ -38,7 +38,7 @@ def ablation_contrasts(results: Results) -> Table:
             pairs.setdefault(key, []).append((run, control))
     rows = []
     for key, runs in pairs.items():
-        answers = [_answers(run, control, results.problems) for run, control in runs]
+        answers = [results.paired_margins(run, control) for run, control in runs]
         if any(table is None for table in answers):
             continue
         about = dict(zip([*GROUP, "variant", "against"], key, strict=True))
@@ -82,22 +82,6 @@ def _is_control(run: Run) -> bool:
     loss = run.info.get("loss") or {}
     plain = loss.get("_target_") == "losses.CrossEntropy" and loss.get("target", "answer") == "answer"
     return plain and not loss.get("class_weights") and (run.info.get("training") or {}).get("sampler") != "balanced"
-
-
-def _answers(run: Run, control: Run, problems: list[str]) -> pd.DataFrame | None:
-    """id, graph, label, ours, theirs; None, and a problem noted, if the two were asked different questions."""
-    tables = []
-    for one in (run, control):
-        margins = one.own_margins()
-        if margins is None:
-            problems.append(f"{one.folder}: no contrast: its corrected suite is not scored")
-            return None
-        tables.append(margins.set_index("id"))
-    ours, theirs = tables
-    if set(ours.index) != set(theirs.index):
-        problems.append(f"{run.folder}: no contrast to {control.folder}: they were asked different questions")
-        return None
-    return ours[["graph", "label"]].assign(ours=ours["margin"], theirs=theirs["margin"].reindex(ours.index))
 
 
 def _contrast(answers: list[pd.DataFrame]) -> dict:

@@ -89,8 +89,13 @@ class _Group:
         rows = self.tests[self.tests["variant"] == variant]
         if not len(rows):
             return f"{variant} {NOT_MEASURED}"
-        points = ", ".join(f"{100 * r.difference:+.1f} (seed {r.seed}, p {_p(r.p_holm)})" for r in rows.itertuples())
-        return f"{variant} against cross-entropy, corrected accuracy in points: {points}"
+        points = ", ".join(
+            f"{100 * r.balanced_accuracy_difference:+.1f} "
+            f"[{100 * r.balanced_accuracy_difference_low:.1f}, {100 * r.balanced_accuracy_difference_high:.1f}] "
+            f"(seed {r.seed}, p {_p(r.p_holm)})"
+            for r in rows.itertuples()
+        )
+        return f"{variant} against cross-entropy, balanced accuracy in points: {points}"
 
     def _released(self, variant: str) -> float | None:
         rows = self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]

@@ -7,10 +7,10 @@ from reporting.suite_tables import COUNTS, OWN_TASK, PAPER, SUITES
 from reporting.table import Table, with_seed_means
 from scoring.collapse import collapse_rate, is_collapsed, is_uninformative, verdict
 from scoring.intervals import holm, mcnemar_exact
-from scoring.metrics import from_confusion
+from scoring.metrics import from_confusion, paired_differences
 
 METRICS = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "auprc"]
-DECIMAL = (*METRICS, "calibrated_accuracy", "majority_share", "yes_rate", "label_yes_rate", "rate", "difference")
+DECIMAL = (*METRICS, "calibrated_accuracy", "majority_share", "yes_rate", "label_yes_rate", "rate")
 BOUNDED = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "calibrated_accuracy"]
 PROVENANCE = ["model", "scale", "trained_on", "seed", "n", "commit", "seconds"]
 
@@ -105,19 +105,22 @@ def paired_table(results: Results) -> Table:
             counterpart = by_key.get((variant.replace("_semantic", "_ce"), seed))
             if variant.endswith("_semantic") and counterpart is not None:
                 about = group | {"variant": variant, "against": counterpart.info["variant"], "seed": seed}
-                test = _paired(run, counterpart, results.problems)
-                tests += [about | test] if test else []
+                answers = results.paired_margins(run, counterpart)
+                if answers is not None:
+                    tests.append(about | {"task": run.info["task"]} | _paired(answers))
         corrected = holm([test["p"] for test in tests])
         rows += [test | {"p_holm": p} for test, p in zip(tests, corrected, strict=True)]
-    columns = ["variant", "against", "task", "accuracy", "accuracy_against", "difference", "only_variant"]
-    columns += ["only_against", "p", "p_holm", "model", "scale", "trained_on", "seed", "n"]
+    columns = ["variant", "against", "task", "accuracy", "accuracy_against"]
+    columns += [f"balanced_accuracy_difference{end}" for end in ("", "_low", "_high")]
+    columns += ["only_variant", "only_against", "p", "p_holm", "model", "scale", "trained_on", "seed", "n"]
     note = (
         "Same items: the pooled corrected suite of the task. *only variant* counts the items that it alone answers "
         "correctly. Exact McNemar; Holm over the tests of one model, scale and training protocol. The test takes "
-        "items as independent; several questions on one graph make p somewhat too small."
+        "items as independent; several questions on one graph make p somewhat too small. The interval of the "
+        "difference (95 %, paired bootstrap over graphs) does not."
     )
     frame = pd.DataFrame(rows, columns=columns)
-    decimal = (*DECIMAL, "accuracy_against")
+    decimal = (*DECIMAL, "accuracy_against", "balanced_accuracy_difference")
     title = "Semantic loss against cross-entropy, paired"
     return Table("paired_tests", title, note, frame, decimal=decimal, p_values=("p", "p_holm"))
 
@@ -161,28 +164,23 @@ def _paper_metrics(published) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _paired(run: Run, counterpart: Run, problems: list[str]) -> dict | None:
-    task = run.info["task"]
-    answers = []
-    for one in (run, counterpart):
-        margins = one.own_margins()
-        if margins is None:
-            return None
-        answers.append(margins.assign(correct=(margins["margin"] >= 0) == margins["label"]).set_index("id"))
-    ours, theirs = answers
-    if set(ours.index) != set(theirs.index):
-        shared = len(set(ours.index) & set(theirs.index))
-        problems.append(
-            f"{run.folder}: no paired test against {counterpart.folder}: {len(ours)} and {len(theirs)} items of the "
-            f"corrected suite, of which {shared} are the same; score both on the same suite"
-        )
-        return None
-    theirs = theirs.loc[ours.index]
-    test = mcnemar_exact(ours["correct"], theirs["correct"])
-    accuracy = {"accuracy": ours["correct"].mean(), "accuracy_against": theirs["correct"].mean()}
-    difference = accuracy["accuracy"] - accuracy["accuracy_against"]
-    test = {"only_variant": test["only_a"], "only_against": test["only_b"], "p": test["p"], "n": test["items"]}
-    return accuracy | test | {"task": task, "difference": difference}
+def _paired(answers: pd.DataFrame) -> dict:
+    """McNemar on the verdicts, and the difference with an interval that keeps the questions on a graph together."""
+    correct = {side: (answers[side] >= 0) == answers["label"] for side in ("ours", "theirs")}
+    test = mcnemar_exact(correct["ours"], correct["theirs"])
+    found = paired_differences(answers["label"], [answers["ours"]], [answers["theirs"]], answers["graph"])
+    low, high = found["balanced_accuracy_difference_interval"]
+    return {
+        "accuracy": correct["ours"].mean(),
+        "accuracy_against": correct["theirs"].mean(),
+        "balanced_accuracy_difference": found["balanced_accuracy_difference"],
+        "balanced_accuracy_difference_low": low,
+        "balanced_accuracy_difference_high": high,
+        "only_variant": test["only_a"],
+        "only_against": test["only_b"],
+        "p": test["p"],
+        "n": test["items"],
+    }
 
 
 def _with_bounds(names: list[str]) -> list[str]:

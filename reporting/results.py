@@ -108,6 +108,28 @@ class Results:
         measured = self.measured[grid.str.startswith(ABLATION) == ablation]
         return replace(self, runs=runs, measured=measured)
 
+    def paired_margins(self, run: Run, against: Run) -> pd.DataFrame | None:
+        """Two runs' answers to the same corrected suite of their task, by id: graph, label, ours, theirs.
+
+        None, and a problem noted, if one of them is not scored on it or they were asked different questions.
+        """
+        tables = []
+        for one in (run, against):
+            margins = one.own_margins()
+            if margins is None:
+                self.problems.append(f"{one.folder}: not compared with others: its corrected suite is not scored")
+                return None
+            tables.append(margins.set_index("id"))
+        ours, theirs = tables
+        shared = len(set(ours.index) & set(theirs.index))
+        if not shared == len(ours) == len(theirs):
+            self.problems.append(
+                f"{run.folder}: not compared with {against.folder}: {len(ours)} and {len(theirs)} items of the corrected "
+                f"suite, of which {shared} are the same; score both on the same suite"
+            )
+            return None
+        return ours[["graph", "label"]].assign(ours=ours["margin"], theirs=theirs["margin"].reindex(ours.index))
+
     def groups(self) -> list[tuple[dict, list[Run]]]:
         """Runs that may be compared: those of one scale, model and training protocol, in the order of VARIANTS."""
         grouped: dict[tuple, list[Run]] = {}

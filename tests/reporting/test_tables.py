@@ -149,7 +149,12 @@ def test_paired_tests_are_holm_corrected_in_their_group(made):
     assert sorted(frame["variant"]) == ["dseparation_semantic", "transitivity_semantic", "transitivity_semantic"]
     assert (frame["p_holm"] >= frame["p"]).all() and (frame["p_holm"] < 0.001).all()
     discordant = frame["only_variant"] - frame["only_against"]
-    assert (discordant / frame["n"]).tolist() == pytest.approx(frame["difference"].tolist())
+    assert (discordant / frame["n"]).tolist() == pytest.approx((frame["accuracy"] - frame["accuracy_against"]).tolist())
+    difference = frame["balanced_accuracy_difference"]
+    assert (frame["balanced_accuracy_difference_low"] <= difference).all()
+    assert (difference <= frame["balanced_accuracy_difference_high"]).all()
+    # Half of the items are Yes: the two differences are the same.
+    assert (discordant / frame["n"]).tolist() == pytest.approx(difference.tolist())
 
 
 def test_paired_test_refuses_different_items(tmp_path, make_run):
@@ -161,7 +166,7 @@ def test_paired_test_refuses_different_items(tmp_path, make_run):
     results = load(tmp_path)
     assert build_tables(results)["paired_tests"].frame.empty
     assert len(results.problems) == 1
-    assert "no paired test" in results.problems[0] and "0 are the same" in results.problems[0]
+    assert "not compared with" in results.problems[0] and "0 are the same" in results.problems[0]
 
 
 def test_scales_models_protocols_and_k_never_mix(tmp_path, make_run):
