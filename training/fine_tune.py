@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import time
+from dataclasses import replace
 
 import torch
 from omegaconf import DictConfig
@@ -95,23 +96,33 @@ def fine_tune(
 
 
 def training_items(cfg: DictConfig) -> list[Item]:
-    """The training set of a config; with ``data.yes_share``, items are drawn in order until both quotas are full."""
+    """The training set of a config.
+
+    With ``data.yes_share``, questions are taken in order until both quotas are full. No graph gives more of a class
+    than its share of K questions (but one of each is always allowed), so that the rarer class comes from many graphs.
+    """
     source = (cfg.task.name, cfg.protocol, "train")
-    samples, share = cfg.training.samples, cfg.data.yes_share
+    samples, share, asked = cfg.training.samples, cfg.data.yes_share, cfg.task.questions_per_graph
     if cfg.task.questions == "families":
-        return families.build(cfg.task.name, "train", samples, cfg.seed, cfg.task.questions_per_graph)
+        return families.build(cfg.task.name, "train", samples, cfg.seed, asked)
     if share is None:
-        return build(*source, samples, cfg.seed, cfg.task.questions_per_graph)
-    quota = {True: round(share * samples), False: samples - round(share * samples)}
+        return build(*source, samples, cfg.seed, asked)
+    left = {True: round(share * samples), False: samples - round(share * samples)}
+    most = {True: max(1, round(share * asked)), False: max(1, round((1 - share) * asked))}
     items = []
     for index in itertools.count():
-        item = sample(*source, cfg.seed, index)
-        label = item.questions[0].label
-        if quota[label]:
-            quota[label] -= 1
-            items.append(item)
-            if len(items) == samples:
-                return items
+        item = sample(*source, cfg.seed, index, asked)
+        room = {label: min(left[label], most[label]) for label in left}
+        questions = []
+        for question in item.questions:
+            if room[question.label]:
+                room[question.label] -= 1
+                left[question.label] -= 1
+                questions.append(question)
+        if questions:
+            items.append(replace(item, questions=tuple(questions)))
+        if not any(left.values()):
+            return items
 
 
 def _arguments(cfg: DictConfig, folder: RunFolder, device: torch.device) -> TrainingArguments:

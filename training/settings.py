@@ -93,8 +93,6 @@ def _check_combinations(cfg: DictConfig) -> None:
             raise SettingsError("data.yes_share: protocol=released has its own label shares; use protocol=corrected")
     if cfg.data.sampler == "balanced" and questions != 1:
         raise SettingsError(f"data.sampler=balanced: needs task.questions_per_graph=1, not {questions}")
-    if cfg.data.yes_share is not None and questions != 1:
-        raise SettingsError(f"data.yes_share: needs task.questions_per_graph=1, not {questions}")
     if not cfg.training.enabled and cfg.data.unlabelled_fraction:
         raise SettingsError("data.unlabelled_fraction: means nothing with training.enabled=false")
     graphs_in_a_pass(cfg)
@@ -119,6 +117,8 @@ def graphs_in_a_pass(cfg: DictConfig) -> int:
 def _check_families(cfg: DictConfig) -> None:
     if cfg.protocol != "corrected":
         raise SettingsError(f"task.questions=families: needs protocol=corrected, not {cfg.protocol}")
+    if cfg.data.yes_share is not None:
+        raise SettingsError("data.yes_share: a whole family has its own share of Yes; use task.questions=sampled")
     try:
         family_size(cfg.task.name, cfg.task.questions_per_graph)
     except ValueError as error:

@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from causal_tasks import families
+from causal_tasks.suites import build
 from models.loading import load_answerer
 from models.packing import PackedBatch
 from reporting import write_all
@@ -94,6 +95,28 @@ def test_the_runs_are_rows_of_the_ablation_table(trained):
     assert dict(zip(contrasts["variant"], contrasts["against"])) == {
         record(runs["semi-supervised"])["variant"]: record(runs["control"])["variant"]
     }
+
+
+@pytest.mark.parametrize("task", ["transitivity", "dseparation"])
+def test_a_share_of_yes_is_met_with_several_questions_a_graph(composed, task):
+    settings = (f"task={task}", "training.samples=240", "data.yes_share=0.125", "seed=3")
+    items = training_items(composed(*settings, "task.questions_per_graph=8"))
+    labels = [[question.label for question in item.questions] for item in items]
+    assert sum(map(sum, labels)) == 30 and sum(map(len, labels)) == 240
+    # An eighth of eight questions: the 30 Yes come from 30 graphs.
+    assert max(map(sum, labels)) == 1 and all(labels) and max(map(len, labels)) > 2
+    asked = build(task, "corrected", "train", 8 * len(items), 3, 8)
+    by_id = {item.id: item for item in asked}
+    for item in items:
+        assert all(question in by_id[item.id].questions for question in item.questions)
+
+
+def test_a_share_of_yes_with_one_question_a_graph_takes_the_first_of_each_class(composed):
+    items = training_items(composed("task=transitivity", "training.samples=20", "data.yes_share=0.25", "seed=3"))
+    stream = build("transitivity", "corrected", "train", 80, 3, 1)
+    yes = [item for item in stream if item.questions[0].label][:5]
+    no = [item for item in stream if not item.questions[0].label][:15]
+    assert items == sorted(yes + no, key=lambda item: item.id)
 
 
 def test_training_items_are_families_where_the_config_says_so(composed):
