@@ -35,7 +35,7 @@ from losses import (
 from losses.semantic_distance import PARTS
 
 README = Path(__file__).parents[1] / "losses" / "README.md"
-BEGIN, END = "<!-- cost: begin -->", "<!-- cost: end -->"
+SECTION = "cost"
 GRAPHS, NODES, TOKENS, VOCABULARY = 8, 6, 128, 49_152
 MEASURE_SECONDS = 0.5
 FEWEST_BLOCKS = 4  # a slow loss fills the time with one
@@ -156,13 +156,14 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def write(text: str) -> None:
-    """Put the table between its markers in losses/README.md; ValueError if they are missing."""
+def write(text: str, section: str) -> None:
+    """Put a table between the markers of its section in losses/README.md; ValueError if they are missing."""
     readme = README.read_text()
-    if BEGIN not in readme or END not in readme:
-        raise ValueError(f"{README}: the markers {BEGIN} and {END} are missing")
-    before, rest = readme.split(BEGIN, 1)
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
+    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+    if begin not in readme or end not in readme:
+        raise ValueError(f"{README}: the markers {begin} and {end} are missing")
+    before, rest = readme.split(begin, 1)
+    README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
 
 
 if __name__ == "__main__":
@@ -172,4 +173,4 @@ if __name__ == "__main__":
     result = table()
     print(result)
     if arguments.write:
-        write(result)
+        write(result, SECTION)

@@ -16,18 +16,18 @@ def test_the_table_has_a_row_for_each_case(monkeypatch):
 
 def test_the_table_goes_between_its_markers(tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{benchmark.BEGIN}\nold\n{benchmark.END}\nafter\n")
+    readme.write_text("before\n<!-- cost: begin -->\nold\n<!-- cost: end -->\nafter\n")
     monkeypatch.setattr(benchmark, "README", readme)
-    benchmark.write("new")
-    assert readme.read_text() == f"before\n{benchmark.BEGIN}\nnew\n{benchmark.END}\nafter\n"
+    benchmark.write("new", "cost")
+    assert readme.read_text() == "before\n<!-- cost: begin -->\nnew\n<!-- cost: end -->\nafter\n"
     readme.write_text("no markers")
     with pytest.raises(ValueError, match="the markers .* are missing"):
-        benchmark.write("new")
+        benchmark.write("new", "cost")
 
 
 def test_every_loss_is_described_and_its_cost_listed():
     text = benchmark.README.read_text()
-    described, cost = text.split(benchmark.BEGIN)
+    described, cost = text.split("<!-- cost: begin -->")
     for path in Path("conf/loss").glob("*.yaml"):
         assert f"| `{path.stem}`" in described, path.stem
         assert f"| `{path.stem}`" in cost, path.stem
