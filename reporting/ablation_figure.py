@@ -23,8 +23,8 @@ def collapse_phases(ablation: pd.DataFrame, group: dict) -> Figure | None:
     """
     rows = ablation[(ablation[GROUP] == pd.Series(group)).all(axis=1)].dropna(subset="training_yes_share")
     rows = rows.assign(percent=(100 * rows["training_yes_share"].astype(float)).round().astype(int))
-    # One schedule at a time, so that runs of others do not count where it alone was swept over shares.
-    spread = rows.groupby(["task", "loss", "schedule"])["percent"].transform("nunique")
+    # One schedule and one number of questions at a time: others do not count where these alone were swept over shares.
+    spread = rows.groupby(["task", "loss", "schedule", "questions"], dropna=False)["percent"].transform("nunique")
     rows = rows[spread >= 3]
     if rows.empty:
         return None

@@ -5,12 +5,13 @@ import pandas as pd
 from reporting.judgement_tables import judged_rows
 from reporting.results import GROUP, RUN, Results, Run
 from reporting.table import Table
-from scoring.collapse import collapse_rate
+from scoring.collapse import COLLAPSED_SHARE, collapse_rate
 from scoring.metrics import measure
 
 SETTING = ["variant", "task", "loss", "schedule"]
 SHOWN = ["balanced_accuracy", "mcc", "auroc"]
 ADJUSTED = "logit_adjusted"
+PASSED = "constant_while_training"
 # Losses that undo the prior themselves.
 REBALANCING = ("losses.WeightedCrossEntropy", "losses.LogitAdjusted")
 
@@ -24,37 +25,40 @@ def ablation_table(results: Results) -> Table:
     judged = judged_rows(results.measured)
     # A model that was not trained has no loss to compare.
     judged = judged[judged["own_task"].notna()]
-    facts = [run.key | setting(run) | {ADJUSTED: _logit_adjusted(run)} for run in results.runs]
-    facts = pd.DataFrame(facts, columns=[*RUN, *SETTING[2:], "yes_share", ADJUSTED])
+    facts = [run.key | setting(run) | {ADJUSTED: _logit_adjusted(run), PASSED: _once_constant(run)} for run in results.runs]
+    facts = pd.DataFrame(facts, columns=[*RUN, *SETTING[2:], "yes_share", "questions", ADJUSTED, PASSED])
     judged = judged.merge(facts, on=RUN, how="left")
     rows = []
     keys = [*GROUP, *SETTING]
     for key, runs in judged.groupby(keys, sort=False, dropna=False):
         rate = collapse_rate(runs["collapsed"].tolist())
         row = dict(zip(keys, key, strict=True))
-        # Training sets of different seeds differ by a few labels.
+        # Training sets of different seeds differ by a few labels, and by a few questions where families are asked.
+        row["questions"] = round(runs["questions"].astype(float).mean()) if runs["questions"].notna().all() else None
         row["training_yes_share"] = round(runs["yes_share"].astype(float).mean(), 2)
         row |= {name: runs[name].astype(float).mean(skipna=False) for name in [*SHOWN, ADJUSTED]}
         if len(runs) == 1:
             row |= {f"{name}_{side}": runs[f"{name}_{side}"].iloc[0] for name in SHOWN for side in ("low", "high")}
         row |= {"collapse_rate": rate["rate"], "collapse_rate_low": rate["rate_interval"][0]}
         row |= {"collapse_rate_high": rate["rate_interval"][1], "collapsed": rate["collapsed"]}
+        row[PASSED] = int(runs[PASSED].sum())
         row |= {"runs": len(runs), "seeds": ", ".join(runs["seed"]), "seconds_a_run": runs["seconds"].mean()}
         rows.append(row | {"verdicts": "; ".join(dict.fromkeys(runs["verdict"]))})
     bounds = [f"{name}{side}" for name in [*SHOWN, "collapse_rate"] for side in ("", "_low", "_high")]
-    columns = [*SETTING, "training_yes_share", *bounds, ADJUSTED, "collapsed", "runs", "verdicts", "seconds_a_run", *GROUP, "seeds"]
+    columns = [*SETTING, "questions", "training_yes_share", *bounds, ADJUSTED, PASSED, "collapsed", "runs", "verdicts", "seconds_a_run", *GROUP, "seeds"]
     note = (
         "On the pooled corrected suite of the task; metrics are means over seeds, with a 95 % interval where there is "
-        "one seed. *training yes share* is measured on the training set. An MCC of – is undefined: a seed gave a "
+        "one seed. *questions* and *training yes share* are those of the training set. An MCC of – is undefined: a seed gave a "
         "constant answer. *logit adjusted*: balanced accuracy once the margin is adjusted by the log-odds of Yes in "
-        "training, post hoc; – where training was rebalanced already."
+        "training, post hoc; – where training was rebalanced already. *constant while training*: runs that "
+        "gave one answer to at least 99 % of the probe questions at some time in training; *collapsed*: at its end."
     )
     decimal = (*SHOWN, ADJUSTED, "collapse_rate", "training_yes_share")
     return Table("ablation", "Ablation", note, pd.DataFrame(rows, columns=columns), decimal=decimal)
 
 
 def setting(run: Run) -> dict:
-    """A run's loss (with what its data had of its own) and schedule in one phrase each, and its share of Yes."""
+    """A run's loss (with what its data had of its own) and schedule in one phrase each; its questions and share of Yes."""
     training = run.info.get("training") or {}
     data = "; balanced sampling" if training.get("sampler") == "balanced" else ""
     if unlabelled := training.get("unlabelled_fraction"):
@@ -63,6 +67,7 @@ def setting(run: Run) -> dict:
         "loss": f"{described(run.info.get('loss'))}{data}",
         "schedule": described(run.info.get("schedule")),
         "yes_share": training.get("yes_share"),
+        "questions": training.get("samples"),
     }
 
 
@@ -76,6 +81,10 @@ def _logit_adjusted(run: Run) -> float | None:
         return None
     row = measure(own["label"], own["margin"], own["graph"], resamples=0, prior=training["yes_share"])
     return row["logit_adjusted_balanced_accuracy"]
+
+
+def _once_constant(run: Run) -> bool:
+    return bool((run.probes["probe/majority_share"] >= COLLAPSED_SHARE).any())
 
 
 def described(config: dict | str | None) -> str | None:

@@ -124,6 +124,8 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
     for group, _ in results.part(ablation=True).groups():
         write(group, "collapse_phases", ablation_figure.collapse_phases(frames["ablation"], group))
         write(group, "ablation_differences", ablation_figure.differences(frames["ablation_contrasts"], group))
+    for group, runs in results.groups():
+        write(group, "constancy_and_knowledge", training_figures.constancy_and_knowledge(runs, group))
     results = results.part(ablation=False)
     for group, runs in results.groups():
         write(group, "accuracy_by_suite", suite_figures.accuracy_by_suite(results, group, published))

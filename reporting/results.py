@@ -69,6 +69,14 @@ class Run:
         """Wall time of training and scoring together; the run's cost."""
         return float(sum(value for value in (self.info.get("seconds") or {}).values() if value is not None))
 
+    @property
+    def probes(self) -> pd.DataFrame:
+        """The log's rows on the probe set since the first step: progress, step, probe/...; empty for an untrained model."""
+        if self.log is None or "probe/majority_share" not in self.log:
+            return pd.DataFrame(columns=["progress", "probe/majority_share"])
+        rows = self.log.dropna(subset="probe/majority_share")
+        return rows[rows["progress"] > 0]
+
     def margins(self, suite: str) -> pd.DataFrame | None:
         """One row an item: id, graph, task, protocol, split, label, margin, stratum/...; None if not scored."""
         path = self.folder / "evaluation" / suite / "margins.parquet"

@@ -75,6 +75,30 @@ def collapse_over_training(runs: list[Run], group: dict) -> Figure | None:
     return figure
 
 
+def constancy_and_knowledge(runs: list[Run], group: dict) -> Figure | None:
+    """Every look at the probe set in training, of all runs of a group: majority share over AUROC, a thin line a run.
+
+    A constant answer that comes with little knowledge is an early phase; one that comes with much is a lost threshold.
+    """
+    probes = [run.probes for run in runs]
+    probes = [table for table in probes if "probe/auroc" in table and len(table)]
+    if not probes:
+        return None
+    figure, axis = pyplot.subplots(figsize=(9, 4.6))
+    for table in probes:
+        axis.plot(table["probe/auroc"], table["probe/majority_share"], color="black", lw=0.6, alpha=0.12)
+    every = pd.concat(probes)
+    points = axis.scatter(
+        every["probe/auroc"], every["probe/majority_share"], c=every["progress"], cmap="viridis", vmin=0, vmax=1, s=22
+    )
+    axis.axhline(0.99, color="black", ls="dashed", lw=1, label="collapsed: 0.99")
+    axis.set(xlabel="AUROC of the margin (knows)", ylabel="majority share of the verdicts", ylim=(0.48, 1.02))
+    figure.colorbar(points, label="share of training")
+    figure.suptitle(f"The probe set while training, {len(probes)} runs: {heading(group)}")
+    legend_below(figure, [axis])
+    return figure
+
+
 def _is_loss(name: str) -> bool:
     return name == "loss" or (name.startswith("loss/") and name != "loss/total")
 

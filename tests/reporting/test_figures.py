@@ -40,7 +40,7 @@ def test_every_group_gets_its_figures(tmp_path, make_run):
     untrained = {"accuracy_by_suite", "yes_rate_by_suite", "reliability", "margin_densities", "adversarial_pairs"}
     untrained |= {"difficulty_transitivity", "difficulty_dseparation"}
     assert names["demo-tiny-corrected"] == untrained
-    assert {"loss_terms", "collapse_over_training", "difficulty_transitivity"} <= names["smoke-tiny-corrected"]
+    assert {"loss_terms", "collapse_over_training", "constancy_and_knowledge"} <= names["smoke-tiny-corrected"]
     assert "difficulty_dseparation" not in names["smoke-tiny-corrected"]
 
 
@@ -59,6 +59,16 @@ def test_lambda_is_drawn_where_there_is_a_second_term(results):
     figure = training_figures.loss_terms(runs, group)
     with_lambda = [axis.get_ylabel() for axis in figure.axes].count("lambda")
     assert with_lambda == 2  # the two semantic variants
+
+
+def test_every_look_at_the_probe_set_is_a_point(results):
+    (group, runs), = results.groups()
+    axis, _bar = training_figures.constancy_and_knowledge(runs, group).axes
+    trained = [run for run in runs if run.log is not None]
+    points = axis.collections[0].get_offsets()
+    assert len(points) == sum(len(run.probes) for run in trained) == 8 * len(trained)
+    assert np.allclose(points[:, 0], 1 - points[:, 1] / 2)
+    assert training_figures.constancy_and_knowledge([run for run in runs if run.log is None], group) is None
 
 
 def test_reliability_bins_hand_worked():
@@ -90,7 +100,7 @@ def test_phase_diagram_counts_collapsed_runs():
     group = {"scale": "demo", "model": "tiny", "trained_on": "released-k1"}
     rows = [
         group | {"task": "transitivity", "loss": loss, "schedule": "Linear", "training_yes_share": share}
-        | {"collapsed": collapsed, "runs": 2}
+        | {"collapsed": collapsed, "runs": 2, "questions": 100}
         for loss, shares in {"CrossEntropy": (0.1, 0.5, 0.9), "Semantic": (0.1, 0.5, 0.9), "Focal": (0.5,)}.items()
         for share, collapsed in zip(shares, (2, 0, 1), strict=False)
     ]
@@ -102,6 +112,9 @@ def test_phase_diagram_counts_collapsed_runs():
     other_schedule = rows[0] | {"schedule": "Cosine", "collapsed": 0}
     (axis, _bar) = ablation_figure.collapse_phases(pd.DataFrame([*rows, other_schedule]), group).axes
     assert axis.texts[0].get_text() == "2/2", "another schedule's run is not counted"
+    more_questions = rows[0] | {"questions": 200, "collapsed": 0}
+    (axis, _bar) = ablation_figure.collapse_phases(pd.DataFrame([*rows, more_questions]), group).axes
+    assert axis.texts[0].get_text() == "2/2", "a longer run is not counted"
 
 
 def test_differences_name_control_collapse_and_single_seeds():

@@ -334,6 +334,9 @@ def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path,
     row = frame.loc["transitivity_published"]
     assert frame.loc["transitivity_balanced", "logit_adjusted"] == frame.loc["transitivity_balanced", "balanced_accuracy"]
     assert row["logit_adjusted"] != row["balanced_accuracy"] > 0.5
+    assert row["questions"] == 100
+    # The made-up logs of variants with a "ce" in their name end constant.
+    assert frame["constant_while_training"].to_dict() == {"transitivity_published": 0, "transitivity_balanced": 1}
     assert row["loss"] == "Semantic(base=released)" and row["schedule"] == "Linear(start=0.05, end=0.3)"
     assert row["training_yes_share"] == 0.63 and row["seeds"] == "0, 1" and row["seconds_a_run"] == 72.5
     judged = load(tmp_path).part(ablation=True).measured

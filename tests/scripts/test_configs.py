@@ -70,7 +70,6 @@ def test_a_swept_key_reaches_a_nested_choice(composed):
         (["training.samples=2.5"], "training.samples=2.5: must be a whole number"),
         (["data.sampler=balanced", "task.questions_per_graph=4"], "data.sampler=balanced"),
         (["protocol=released", "data.yes_share=0.5"], "data.yes_share"),
-        (["task.questions=families", "task.questions_per_graph=6", "data.yes_share=0.5"], "data.yes_share: a whole family"),
         (["training.enabled=false", "data.unlabelled_fraction=0.5"], "data.unlabelled_fraction"),
         (["training.batch_size=8", "training.accumulation=3"], "training.batch_size=8: must be a multiple"),
         (["model.quantization=8bit"], "model.quantization=8bit: must be one of none, 4bit"),
