@@ -9,18 +9,8 @@ from scoring.collapse import is_collapsed
 from scoring.metrics import measure, paired_differences
 
 METRICS = ("balanced_accuracy", "auroc")
-EFFECTS = {
-    # (balanced accuracy, AUROC): 1 better, 0 undecided, -1 worse
-    (1, 1): "knows more",
-    (0, 1): "knows more, does not show it",
-    (-1, 1): "knows more, answers worse",
-    (1, 0): "answers better, knows the same",
-    (0, 0): "undecided",
-    (-1, 0): "answers worse, knows the same",
-    (1, -1): "answers better, knows less",
-    (0, -1): "knows less",
-    (-1, -1): "knows less",
-}
+# By metric: better (1) or worse (-1); undecided is not named.
+WORDS = {"auroc": {1: "knows more", -1: "knows less"}, "balanced_accuracy": {1: "answers better", -1: "answers worse"}}
 
 
 def ablation_contrasts(results: Results) -> Table:
@@ -46,12 +36,13 @@ def ablation_contrasts(results: Results) -> Table:
         rows.append(about | {"seeds": ", ".join(run.key["seed"] for run, _ in runs)} | _contrast(answers))
     bounds = [f"{name}_difference{end}" for name in METRICS for end in ("", "_low", "_high")]
     columns = ["variant", "against", "task", "effect", "collapsed", "collapsed_against", *bounds]
-    columns += ["by_seed", "n", *GROUP, "seeds", "loss", "schedule"]
+    columns += [*(f"{name}_by_seed" for name in METRICS), "n", *GROUP, "seeds", "loss", "schedule"]
     note = (
         "Differences to *against*, answer cross-entropy on the same training questions in the same order, over the "
         "pooled corrected suite of the task: means over the seeds, with 95 % intervals (paired bootstrap over graphs). "
-        "They tell what other test items would change; what another training seed changes is seen *by seed* "
-        "(balanced accuracy), and an effect is named only where the interval and every seed agree. *collapsed*: runs "
+        "They tell what other test items would change; what another training seed changes is seen *by seed*, "
+        "and an effect is named only where the interval and every seed agree: two seeds agree by chance half of the "
+        "time, three a quarter of it. *collapsed*: runs "
         "of which one answer makes up at least 99 %. *answers*: balanced accuracy; *knows*: AUROC, which no shift of "
         "the threshold changes. A loss that prevents a collapse without knowing more only moves the threshold."
     )
@@ -62,13 +53,14 @@ def ablation_contrasts(results: Results) -> Table:
 
 def effect(found: dict) -> str:
     """What a loss changed, from `paired_differences`: better or worse only if the interval and every seed say so."""
-    signs = []
-    for name in METRICS:
+    said = []
+    for name, words in WORDS.items():
         low, high = found[f"{name}_difference_interval"]
         differences = found[f"{name}_differences"]
         better, worse = low > 0 and min(differences) > 0, high < 0 and max(differences) < 0
-        signs.append(int(better) - int(worse))
-    return EFFECTS[tuple(signs)] + (" (one seed)" if len(differences) == 1 else "")
+        if better or worse:
+            said.append(words[int(better) - int(worse)])
+    return f"{', '.join(said) or 'undecided'} ({len(differences)} seed{'s' * (len(differences) > 1)})"
 
 
 def _data(run: Run) -> tuple:
@@ -88,8 +80,9 @@ def _contrast(answers: list[pd.DataFrame]) -> dict:
     first = answers[0]
     ours, theirs = ([table[side].reindex(first.index) for table in answers] for side in ("ours", "theirs"))
     found = paired_differences(first["label"], ours, theirs, first["graph"])
-    row = {"n": len(first), "by_seed": ", ".join(f"{value:+.3f}" for value in found["balanced_accuracy_differences"])}
+    row = {"n": len(first)}
     for name in METRICS:
+        row[f"{name}_by_seed"] = ", ".join(f"{value:+.3f}" for value in found[f"{name}_differences"])
         row[f"{name}_difference"] = found[f"{name}_difference"]
         row[f"{name}_difference_low"], row[f"{name}_difference_high"] = found[f"{name}_difference_interval"]
     for column, margins in (("collapsed", ours), ("collapsed_against", theirs)):

@@ -55,7 +55,7 @@ def collapse_phases(ablation: pd.DataFrame, group: dict) -> Figure | None:
 
 def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
     """Difference of each loss to answer cross-entropy on the same data, with its interval: left what it answers, right
-    what it knows. Losses are grouped by their control; hollow points are single seeds.
+    what it knows. Losses are grouped by their control; ticks are seeds, hollow points single seeds.
 
     Args:
         contrasts: the frame of `ablation_contrasts`.
@@ -78,7 +78,10 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
         for place, row in places:
             value = row[f"{metric}_difference"]
             error = [[value - row[f"{metric}_difference_low"]], [row[f"{metric}_difference_high"] - value]]
-            fill = colour if "," in row["seeds"] else "white"
+            several = "," in row["seeds"]
+            fill = colour if several else "white"
+            seeds = [float(difference) for difference in row[f"{metric}_by_seed"].split(", ")] if several else []
+            axis.plot(seeds, [place] * len(seeds), ls="", marker="|", ms=9, color="black", alpha=0.6)
             axis.errorbar(value, place, xerr=error, fmt="o", color=colour, mfc=fill, ms=5.5, lw=1.4)
         axis.axvline(0, color="black", lw=1)
         axis.set_title(title, fontsize=10)
@@ -88,7 +91,7 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
     for place, text in headings:
         axes[0].annotate(text, (0, place), (-6, 0), ha="right", va="center", weight="bold", **left_of_axis)
     axes[0].set_ylim(y - 0.6, -0.8)
-    figure.suptitle(f"What each loss changes on the corrected suites: {heading(group)}\n95 % intervals over graphs; hollow: one seed")
+    figure.suptitle(f"What each loss changes on the corrected suites: {heading(group)}\n95 % intervals over graphs; black ticks: the seeds; hollow: one seed")
     return figure
 
 

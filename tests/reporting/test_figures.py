@@ -124,7 +124,8 @@ def test_differences_name_control_collapse_and_single_seeds():
     about = group | ends | {"task": "transitivity", "against": "transitivity_answer_ce", "collapsed_against": "1/1"}
     rows = [
         about | {"variant": "transitivity_focal", "collapsed": "1/1", "seeds": "0", "balanced_accuracy_difference": 0.06},
-        about | {"variant": "transitivity_margin", "collapsed": "0/2", "seeds": "0, 1"},
+        about | {"variant": "transitivity_margin", "collapsed": "0/2", "seeds": "0, 1"}
+        | {"balanced_accuracy_by_seed": "+0.050, +0.150", "auroc_by_seed": "+0.100, +0.100"},
     ]
     answers, knows = ablation_figure.differences(pd.DataFrame(rows), group).axes
     assert [label.get_text() for label in answers.get_yticklabels()] == [
@@ -132,6 +133,8 @@ def test_differences_name_control_collapse_and_single_seeds():
         "focal  (collapsed 1/1, control 1/1)",
     ]
     assert [text.get_text() for text in answers.texts] == ["against answer CE, transitivity"]
+    ticks = [list(line.get_xdata()) for line in answers.lines if line.get_marker() == "|"]
+    assert [0.05, 0.15] in ticks
     points = [line for line in knows.lines if line.get_marker() == "o"]
     assert [point.get_markerfacecolor() == "white" for point in points] == [False, True]
     assert ablation_figure.differences(pd.DataFrame(rows), group | {"model": "other"}) is None

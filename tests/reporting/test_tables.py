@@ -365,7 +365,8 @@ def test_losses_are_held_against_answer_cross_entropy_on_the_same_data(tmp_path,
     assert list(frame.index) == ["transitivity_semantic", "transitivity_sampled", "transitivity_weighted"]
     row = frame.loc["transitivity_semantic"]
     assert (row["collapsed"], row["collapsed_against"], row["seeds"], row["n"]) == ("0/2", "2/2", "0, 1", 1000)
-    assert row["effect"] == "knows more"
+    assert row["effect"] == "knows more, answers better (2 seeds)"
+    assert len(row["auroc_by_seed"].split(", ")) == 2
     measured = load(tmp_path).measured
     pooled = measured[(measured["suite"] == "corrected") & (measured["split"] == "pooled")]
     means = pooled[pooled["task"] == "transitivity"].groupby("variant")[["balanced_accuracy", "auroc"]].mean()
@@ -373,7 +374,7 @@ def test_losses_are_held_against_answer_cross_entropy_on_the_same_data(tmp_path,
     for name, value in expected.items():
         assert row[f"{name}_difference"] == pytest.approx(value)
         assert row[f"{name}_difference_low"] < value < row[f"{name}_difference_high"]
-    assert frame.loc["transitivity_weighted", "effect"].endswith("(one seed)")
+    assert frame.loc["transitivity_weighted", "effect"].endswith("(1 seed)")
 
 
 def test_an_effect_needs_the_interval_and_every_seed():
@@ -384,11 +385,12 @@ def test_an_effect_needs_the_interval_and_every_seed():
         answered = [signs[answers] * value for value in by_seed]
         return intervals | {"balanced_accuracy_differences": answered, "auroc_differences": [signs[knows] * 0.1] * len(by_seed)}
 
-    assert effect(found("better", "open")) == "answers better, knows the same"
-    assert effect(found("better", "better")) == "knows more"
-    assert effect(found("open", "open")) == "undecided"
-    assert effect(found("worse", "worse", [0.1])) == "knows less (one seed)"
-    assert effect(found("better", "open", (0.3, -0.1))) == "undecided", "the seeds disagree"
+    assert effect(found("better", "open")) == "answers better (2 seeds)"
+    assert effect(found("better", "better")) == "knows more, answers better (2 seeds)"
+    assert effect(found("open", "open")) == "undecided (2 seeds)"
+    assert effect(found("worse", "better")) == "knows more, answers worse (2 seeds)"
+    assert effect(found("worse", "worse", [0.1])) == "knows less, answers worse (1 seed)"
+    assert effect(found("better", "open", (0.3, -0.1))) == "undecided (2 seeds)", "the seeds disagree"
 
 
 def test_summary_goes_between_the_readmes_markers(five_variants, made):
