@@ -8,12 +8,11 @@ semantic loss, in bits, is the information of the constraint. What `deduced` pay
 single answers can teach; the rest, *joint*, is all that weighing worlds can add. Families of the training graphs, seed 0.
 """
 
-import argparse
 import math
 
 import torch
 
-from benchmarks.losses import write
+from benchmarks.readme_table import command
 from causal_tasks import families
 from causal_tasks.families import questions_in_family
 from causal_tasks.items import Item
@@ -21,7 +20,6 @@ from losses import Answers, ExactSemantic
 from training.batches import TrainingExample, structure
 
 GRAPHS = 500
-SECTION = "information"
 KNOWLEDGE = ("axioms", "axioms_and_facts", "deduced")
 
 
@@ -67,10 +65,4 @@ def table(graphs: int = GRAPHS) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="also put the table into losses/README.md")
-    arguments = parser.parse_args()
-    result = table()
-    print(result)
-    if arguments.write:
-        write(result, SECTION)
+    command(__doc__, table, "information")

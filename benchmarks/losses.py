@@ -9,7 +9,6 @@ the machine only ever adds time (medians differed by more than a factor of two b
 one). The losses on the whole text read logits of 8 texts of 128 tokens over SmolLM2's 49,152 words.
 """
 
-import argparse
 import platform
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +16,7 @@ from types import SimpleNamespace
 import torch
 from torch.utils.benchmark import Timer
 
+from benchmarks.readme_table import command
 from causal_tasks.families import constraint_queries
 from losses import (
     Answers,
@@ -34,8 +34,6 @@ from losses import (
 )
 from losses.semantic_distance import PARTS
 
-README = Path(__file__).parents[1] / "losses" / "README.md"
-SECTION = "cost"
 GRAPHS, NODES, TOKENS, VOCABULARY = 8, 6, 128, 49_152
 MEASURE_SECONDS = 0.5
 FEWEST_BLOCKS = 4  # a slow loss fills the time with one
@@ -156,21 +154,5 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def write(text: str, section: str) -> None:
-    """Put a table between the markers of its section in losses/README.md; ValueError if they are missing."""
-    readme = README.read_text()
-    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
-    if begin not in readme or end not in readme:
-        raise ValueError(f"{README}: the markers {begin} and {end} are missing")
-    before, rest = readme.split(begin, 1)
-    README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="also put the table into losses/README.md")
-    arguments = parser.parse_args()
-    result = table()
-    print(result)
-    if arguments.write:
-        write(result, SECTION)
+    command(__doc__, table, "cost")

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import losses as benchmark
+from benchmarks import readme_table
 
 
 def test_the_table_has_a_row_for_each_case(monkeypatch):
@@ -17,16 +18,16 @@ def test_the_table_has_a_row_for_each_case(monkeypatch):
 def test_the_table_goes_between_its_markers(tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- cost: begin -->\nold\n<!-- cost: end -->\nafter\n")
-    monkeypatch.setattr(benchmark, "README", readme)
-    benchmark.write("new", "cost")
+    monkeypatch.setattr(readme_table, "README", readme)
+    readme_table.write("new", "cost")
     assert readme.read_text() == "before\n<!-- cost: begin -->\nnew\n<!-- cost: end -->\nafter\n"
     readme.write_text("no markers")
     with pytest.raises(ValueError, match="the markers .* are missing"):
-        benchmark.write("new", "cost")
+        readme_table.write("new", "cost")
 
 
 def test_every_loss_is_described_and_its_cost_listed():
-    text = benchmark.README.read_text()
+    text = readme_table.README.read_text()
     described, cost = text.split("<!-- cost: begin -->")
     for path in Path("conf/loss").glob("*.yaml"):
         assert f"| `{path.stem}`" in described, path.stem
