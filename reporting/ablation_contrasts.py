@@ -1,4 +1,4 @@
-"""Each loss of the ablation against answer cross-entropy on the same training data: does it teach, or only shift?"""
+"""Each loss of the ablation against its controls on the same training data: does it teach, or only shift?"""
 
 import pandas as pd
 
@@ -14,18 +14,21 @@ WORDS = {"auroc": {1: "knows more", -1: "knows less"}, "balanced_accuracy": {1: 
 
 
 def ablation_contrasts(results: Results) -> Table:
-    """One row a setting of the ablation grid that has a control: the same data and seeds, answer cross-entropy.
+    """One row a setting of the ablation grid and control of it, on the same data and seeds: answer cross-entropy for
+    every loss, and for the exact semantic loss also the labels that it gives away (knowledge=deduced).
 
     Args:
         results: the runs of the ablation grid alone (`Results.part`).
     """
-    controls = {_data(run): run for run in results.runs if _is_control(run)}
+    same_data: dict[tuple, list[Run]] = {}
+    for run in results.runs:
+        same_data.setdefault(_data(run), []).append(run)
     pairs: dict[tuple, list[tuple[Run, Run]]] = {}
     for run in results.runs:
-        control = controls.get(_data(run))
-        if control is not None and control is not run:
-            key = (*(run.key[name] for name in GROUP), run.info["variant"], control.info["variant"])
-            pairs.setdefault(key, []).append((run, control))
+        for control in same_data[_data(run)]:
+            if _controls(control, run):
+                key = (*(run.key[name] for name in GROUP), run.info["variant"], control.info["variant"])
+                pairs.setdefault(key, []).append((run, control))
     rows = []
     for key, runs in pairs.items():
         answers = [results.paired_margins(run, control) for run, control in runs]
@@ -38,8 +41,9 @@ def ablation_contrasts(results: Results) -> Table:
     columns = ["variant", "against", "task", "effect", "collapsed", "collapsed_against", *bounds]
     columns += [*(f"{name}_by_seed" for name in METRICS), "n", *GROUP, "seeds", "loss", "schedule"]
     note = (
-        "Differences to *against*, answer cross-entropy on the same training questions in the same order, over the "
-        "pooled corrected suite of the task: means over the seeds, with 95 % intervals (paired bootstrap over graphs). "
+        "Differences to *against*, on the same training questions in the same order, over the pooled corrected suite of "
+        "the task: answer cross-entropy, and for the exact semantic loss also cross-entropy on the answers that its "
+        "constraint decides one by one (deduced). Means over the seeds, with 95 % intervals (paired bootstrap over graphs). "
         "They tell what other test items would change; what another training seed changes is seen *by seed*, "
         "and an effect is named only where the interval and every seed agree: two seeds agree by chance half of the "
         "time, three a quarter of it. *collapsed*: runs "
@@ -70,7 +74,18 @@ def _data(run: Run) -> tuple:
     return (*(run.key[name] for name in (*GROUP, "seed")), *shared)
 
 
-def _is_control(run: Run) -> bool:
+def _controls(control: Run, run: Run) -> bool:
+    """Whether `control`, trained on the same data, is what `run` is held against."""
+    if control is run or _is_answer_cross_entropy(run):
+        return False
+    ours, theirs = (one.info.get("loss") or {} for one in (run, control))
+    deduced = isinstance(ours, dict) and ours.get("knowledge") == "axioms_and_facts"
+    if deduced and theirs == ours | {"knowledge": "deduced"}:
+        return run.info.get("schedule") == control.info.get("schedule")
+    return _is_answer_cross_entropy(control)
+
+
+def _is_answer_cross_entropy(run: Run) -> bool:
     loss = run.info.get("loss") or {}
     plain = loss.get("_target_") == "losses.CrossEntropy" and loss.get("target", "answer") == "answer"
     return plain and not loss.get("class_weights") and (run.info.get("training") or {}).get("sampler") != "balanced"

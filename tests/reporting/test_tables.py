@@ -377,6 +377,26 @@ def test_losses_are_held_against_answer_cross_entropy_on_the_same_data(tmp_path,
     assert frame.loc["transitivity_weighted", "effect"].endswith("(1 seed)")
 
 
+def test_the_exact_semantic_loss_is_also_held_against_what_it_gives_away(tmp_path, make_run):
+    linear, cosine = ({"_target_": f"schedulers.{name}", "start": 0.05} for name in ("Linear", "Cosine"))
+    exact = {"_target_": "losses.ExactSemantic", "knowledge": "axioms_and_facts", "group_size": 3, "base": "answer"}
+    runs = {
+        "transitivity_ce": (PLAIN, linear),
+        "transitivity_exact": (exact, linear),
+        "transitivity_exact_cosine": (exact, cosine),
+        "transitivity_deduced": (exact | {"knowledge": "deduced"}, linear),
+        "transitivity_deduced_four": (exact | {"knowledge": "deduced", "group_size": 4}, linear),
+    }
+    training = {"data_fingerprint": "the same", "steps": 64, "unlabelled_fraction": 0.0}
+    for variant, (loss, schedule) in runs.items():
+        about = {"task": "transitivity", "loss": loss, "schedule": schedule, "training": training, "n": 40}
+        make_run(tmp_path, variant, grid="ablation", **about)
+    frame = tables(tmp_path)["ablation_contrasts"]
+    found = {(row.variant.removeprefix("transitivity_"), row.against.removeprefix("transitivity_")) for row in frame.itertuples()}
+    against_ce = {(name.removeprefix("transitivity_"), "ce") for name in runs if name != "transitivity_ce"}
+    assert found == against_ce | {("exact", "deduced")}
+
+
 def test_an_effect_needs_the_interval_and_every_seed():
     def found(answers, knows, by_seed=(0.1, 0.1)):
         ends = {name: {"better": [0.01, 0.2], "open": [-0.1, 0.1], "worse": [-0.2, -0.01]}[name] for name in (answers, knows)}
