@@ -1,11 +1,11 @@
-"""The ablation: collapse rate over loss and training prior (the phase diagram), and what each loss changed."""
+"""The ablation: collapse rate over loss and training prior (the phase diagram), what each loss changed, learning curves."""
 
 import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from reporting.results import GROUP
-from reporting.style import TASK_NAMES, heading, readable
+from reporting.style import SPARE, TASK_NAMES, heading, legend_below, readable
 
 DIFFERENCES = (
     ("balanced_accuracy", "balanced accuracy, less the control's (answers)", "#0072B2"),
@@ -50,6 +50,41 @@ def collapse_phases(ablation: pd.DataFrame, group: dict) -> Figure | None:
         axis.grid(visible=False)
     figure.colorbar(image, ax=axes[:, 0], label="collapse rate")
     figure.suptitle(f"Collapsed runs over loss and training prior\n{heading(group)}")
+    return figure
+
+
+def learning_curves(judged: pd.DataFrame, group: dict) -> Figure | None:
+    """Balanced accuracy and AUROC over the number of training questions; a line a loss, a point a run.
+
+    Args:
+        judged: `ablation_table.judged_runs`.
+    Returns:
+        None unless some loss was trained on different numbers of questions, the share of Yes being the same.
+    """
+    runs = judged[(judged[GROUP] == pd.Series(group)).all(axis=1)].dropna(subset=["questions", "yes_share"])
+    # Training sets of different sizes and seeds differ by a few labels.
+    runs = runs.assign(percent=(100 * runs["yes_share"].astype(float)).round().astype(int))
+    same = ["task", "loss", "schedule", "percent"]
+    runs = runs[runs.groupby(same)["questions"].transform("nunique") >= 2]
+    if runs.empty:
+        return None
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.4), sharex=True)
+    palette = ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE)
+    for number, ((task, loss, _, percent), part) in enumerate(runs.groupby(same, sort=False)):
+        style = {"color": palette[number % len(palette)], "label": f"{loss}, {TASK_NAMES[task]}, {percent} % Yes"}
+        for axis, metric in zip(axes, ("balanced_accuracy", "auroc"), strict=True):
+            axis.plot(part["questions"], part[metric].astype(float), ls="", marker="o", ms=6, alpha=0.7, color=style["color"])
+            means = part.astype({metric: float}).groupby("questions")[metric].mean()
+            axis.plot(means.index, means, lw=1.6, **style)
+    for axis, label in zip(axes, ("balanced accuracy (answers)", "AUROC of the margin (knows)"), strict=True):
+        axis.axhline(0.5, color="black", ls="dotted", lw=1)
+        axis.set_xscale("log", base=2)
+        ticks = sorted(runs["questions"].astype(int).unique())
+        axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axis.minorticks_off()
+        axis.set(xlabel="training questions", ylabel=label, ylim=(0.45, 1.0))
+    figure.suptitle(f"Learning curves on the corrected suites: {heading(group)}\npoints are runs, lines their means")
+    legend_below(figure, axes, width=4.5)
     return figure
 
 

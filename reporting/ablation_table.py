@@ -22,12 +22,7 @@ def ablation_table(results: Results) -> Table:
     Args:
         results: the runs of the ablation grid alone (`Results.part`).
     """
-    judged = judged_rows(results.measured)
-    # A model that was not trained has no loss to compare.
-    judged = judged[judged["own_task"].notna()]
-    facts = [run.key | setting(run) | {ADJUSTED: _logit_adjusted(run), PASSED: _once_constant(run)} for run in results.runs]
-    facts = pd.DataFrame(facts, columns=[*RUN, *SETTING[2:], "yes_share", "questions", ADJUSTED, PASSED])
-    judged = judged.merge(facts, on=RUN, how="left")
+    judged = judged_runs(results)
     rows = []
     keys = [*GROUP, *SETTING]
     for key, runs in judged.groupby(keys, sort=False, dropna=False):
@@ -55,6 +50,16 @@ def ablation_table(results: Results) -> Table:
     )
     decimal = (*SHOWN, ADJUSTED, "collapse_rate", "training_yes_share")
     return Table("ablation", "Ablation", note, pd.DataFrame(rows, columns=columns), decimal=decimal)
+
+
+def judged_runs(results: Results) -> pd.DataFrame:
+    """One row a trained run: its metrics on the pooled corrected suite of its task, its judgement and its setting."""
+    judged = judged_rows(results.measured)
+    # A model that was not trained has no loss to compare.
+    judged = judged[judged["own_task"].notna()]
+    facts = [run.key | setting(run) | {ADJUSTED: _logit_adjusted(run), PASSED: _once_constant(run)} for run in results.runs]
+    facts = pd.DataFrame(facts, columns=[*RUN, *SETTING[2:], "yes_share", "questions", ADJUSTED, PASSED])
+    return judged.merge(facts, on=RUN, how="left")
 
 
 def setting(run: Run) -> dict:

@@ -41,7 +41,8 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
     note = (
         "*released* is the mean accuracy over the five released suites, the number that the paper reports; "
         "*corrected* is the balanced accuracy on the pooled corrected suite of the variant's task, where a constant "
-        "answer scores 50 %. Several seeds are averaged; p is Holm-corrected."
+        "answer scores 50 %. Several seeds are averaged; p is Holm-corrected. How loss, share of Yes and number of training "
+        "questions change this: the tables ablation and ablation_contrasts."
     )
     return Table("claims", "The paper's claims beside the measurements", note, frame)
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from records.files import write_text
 from reporting.ablation_contrasts import ablation_contrasts
-from reporting.ablation_table import ablation_table
+from reporting.ablation_table import ablation_table, judged_runs
 from reporting.adversarial_table import adversarial_table
 from reporting.claims import claims_table
 from reporting.judgement_tables import (
@@ -121,7 +121,10 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
             paths.append(folder / "-".join(str(value) for value in group.values()) / f"{name}.png")
             save(figure, paths[-1])
 
-    for group, _ in results.part(ablation=True).groups():
+    grid = results.part(ablation=True)
+    judged = judged_runs(grid)
+    for group, _ in grid.groups():
+        write(group, "learning_curves", ablation_figure.learning_curves(judged, group))
         write(group, "collapse_phases", ablation_figure.collapse_phases(frames["ablation"], group))
         write(group, "ablation_differences", ablation_figure.differences(frames["ablation_contrasts"], group))
     for group, runs in results.groups():

@@ -66,13 +66,13 @@ def heading(group: dict) -> str:
     return f"{group['model']}, scale {group['scale']}, trained on {group['trained_on']}"
 
 
-def legend_below(figure: Figure, axes) -> None:
-    """One legend for the whole figure, under it, with each label once and as many columns as fit."""
+def legend_below(figure: Figure, axes, width: float = 2.7) -> None:
+    """One legend for the whole figure, under it, with each label once and as many columns, `width` inches each, as fit."""
     entries = {}
     for axis in axes:
         handles, labels = axis.get_legend_handles_labels()
         entries |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in entries}
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=int(figure.get_figwidth() // 2.7))
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=int(figure.get_figwidth() // width))
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -117,6 +117,19 @@ def test_phase_diagram_counts_collapsed_runs():
     assert axis.texts[0].get_text() == "2/2", "a longer run is not counted"
 
 
+def test_learning_curves_join_runs_that_differ_in_questions_alone():
+    group = {"scale": "demo", "model": "tiny", "trained_on": "corrected-k1"}
+    about = group | {"task": "transitivity", "loss": "CrossEntropy", "schedule": "Linear", "yes_share": 0.632, "auroc": 0.7}
+    runs = [about | {"questions": q, "balanced_accuracy": b} for q, b in ((1024, 0.5), (1024, 0.7), (2048, 0.8))]
+    runs.append(about | {"questions": 2048, "balanced_accuracy": 0.9, "yes_share": 0.5})
+    answers, knows = ablation_figure.learning_curves(pd.DataFrame(runs), group).axes
+    points, means = answers.lines[:2]
+    assert list(points.get_xdata()) == [1024, 1024, 2048] and list(points.get_ydata()) == [0.5, 0.7, 0.8]
+    assert list(means.get_xdata()) == [1024, 2048] and list(means.get_ydata()) == pytest.approx([0.6, 0.8])
+    assert [label.get_text() for label in knows.get_xticklabels()] == ["1,024", "2,048"]
+    assert ablation_figure.learning_curves(pd.DataFrame(runs[:2]), group) is None
+
+
 def test_differences_name_control_collapse_and_single_seeds():
     group = {"scale": "demo", "model": "tiny", "trained_on": "corrected-k1"}
     ends = {f"{name}_difference{end}": value for name in ("balanced_accuracy", "auroc")
