@@ -8,8 +8,8 @@ from reporting.results import GROUP
 from reporting.style import SPARE, TASK_NAMES, heading, legend_below, readable
 
 DIFFERENCES = (
-    ("balanced_accuracy", "balanced accuracy, less the control's (answers)", "#0072B2"),
-    ("auroc", "AUROC, less the control's (knows)", "#D55E00"),
+    ("balanced_accuracy", "answers (difference in balanced accuracy)", "#0072B2"),
+    ("auroc", "knows (difference in AUROC)", "#D55E00"),
 )
 
 
@@ -107,7 +107,7 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
             collapsed = f"collapsed {row['collapsed']}, control {row['collapsed_against']}"
             names.append(f"{_setting(row['variant'], task)}  ({collapsed})")
         y += 1.4
-    size = (12, 1.5 + 0.3 * y)
+    size = (13.5, 1.5 + 0.3 * y)
     figure, axes = pyplot.subplots(1, 2, figsize=size, sharey=True)
     for axis, (metric, title, colour) in zip(axes, DIFFERENCES, strict=True):
         for place, row in places:
