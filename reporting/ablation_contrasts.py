@@ -9,8 +9,8 @@ from scoring.collapse import is_collapsed
 from scoring.metrics import measure, paired_differences
 
 METRICS = ("balanced_accuracy", "auroc")
-# By metric: better (1) or worse (-1); undecided is not named.
-WORDS = {"auroc": {1: "knows more", -1: "knows less"}, "balanced_accuracy": {1: "answers better", -1: "answers worse"}}
+# What it is called where a metric is better, and where it is worse; undecided is not named.
+WORDS = {"auroc": ("knows more", "knows less"), "balanced_accuracy": ("answers better", "answers worse")}
 
 
 def ablation_contrasts(results: Results) -> Table:
@@ -58,12 +58,13 @@ def ablation_contrasts(results: Results) -> Table:
 def effect(found: dict) -> str:
     """What a loss changed, from `paired_differences`: better or worse only if the interval and every seed say so."""
     said = []
-    for name, words in WORDS.items():
+    for name, (better, worse) in WORDS.items():
         low, high = found[f"{name}_difference_interval"]
         differences = found[f"{name}_differences"]
-        better, worse = low > 0 and min(differences) > 0, high < 0 and max(differences) < 0
-        if better or worse:
-            said.append(words[int(better) - int(worse)])
+        if low > 0 and min(differences) > 0:
+            said.append(better)
+        elif high < 0 and max(differences) < 0:
+            said.append(worse)
     return f"{', '.join(said) or 'undecided'} ({len(differences)} seed{'s' * (len(differences) > 1)})"
 
 

@@ -5,7 +5,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from reporting.results import GROUP
-from reporting.style import SPARE, TASK_NAMES, heading, legend_below, readable
+from reporting.style import PALETTE, TASK_NAMES, heading, legend_below, readable
 
 DIFFERENCES = (
     ("balanced_accuracy", "answers (difference in balanced accuracy)", "#0072B2"),
@@ -69,9 +69,8 @@ def learning_curves(judged: pd.DataFrame, group: dict) -> Figure | None:
     if runs.empty:
         return None
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.4), sharex=True)
-    palette = ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE)
     for number, ((task, loss, _, percent), part) in enumerate(runs.groupby(same, sort=False)):
-        style = {"color": palette[number % len(palette)], "label": f"{loss}, {TASK_NAMES[task]}, {percent} % Yes"}
+        style = {"color": PALETTE[number % len(PALETTE)], "label": f"{loss}, {TASK_NAMES[task]}, {percent} % Yes"}
         for axis, metric in zip(axes, ("balanced_accuracy", "auroc"), strict=True):
             axis.plot(part["questions"], part[metric].astype(float), ls="", marker="o", ms=6, alpha=0.7, color=style["color"])
             means = part.astype({metric: float}).groupby("questions")[metric].mean()
@@ -89,7 +88,7 @@ def learning_curves(judged: pd.DataFrame, group: dict) -> Figure | None:
 
 
 def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
-    """Difference of each loss to answer cross-entropy on the same data, with its interval: left what it answers, right
+    """Difference of each loss to its control on the same data, with its interval: left what it answers, right
     what it knows. Losses are grouped by their control; ticks are seeds, hollow points single seeds.
 
     Args:

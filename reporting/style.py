@@ -19,6 +19,8 @@ COLOURS = {
     "dseparation_semantic": "#009E73",
 }
 SPARE = ("#CC79A7", "#56B4E9", "#8c564b", "#17becf", "#bcbd22", "#9467bd", "#000000")
+# For what is not a variant: loss terms, losses.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE)
 TASK_NAMES = {"transitivity": "transitivity", "dseparation": "d-separation"}
 
 pyplot.rcParams.update(

@@ -5,7 +5,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from reporting.results import Run
-from reporting.style import SPARE, colour, heading, legend_below, panels, readable
+from reporting.style import PALETTE, colour, heading, legend_below, panels, readable
 
 LAMBDA_COLOUR = "black"
 
@@ -21,7 +21,7 @@ def loss_terms(runs: list[Run], group: dict) -> Figure | None:
         return None
     figure, axes = panels(len(logs), most=2, width=5.6, height=2.9)
     terms = list(dict.fromkeys(name for _, log in logs.values() for name in log if _is_loss(name)))
-    palette = dict(zip(terms, ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE) * len(terms), strict=False))
+    palette = dict(zip(terms, PALETTE * len(terms), strict=False))
     for axis, (variant, (run, log)) in zip(axes, logs.items(), strict=True):
         for name in terms:
             if name in log and log[name].notna().any():
