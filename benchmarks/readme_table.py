@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from records.files import replace_between, write_text
+
 README = Path(__file__).parents[1] / "losses" / "README.md"
 
 
@@ -20,9 +22,5 @@ def command(description: str, table: Callable[[], str], section: str) -> None:
 
 def write(text: str, section: str) -> None:
     """Replace what lies between the markers of the section; ValueError if they are missing."""
-    readme = README.read_text()
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
-    if begin not in readme or end not in readme:
-        raise ValueError(f"{README}: the markers {begin} and {end} are missing")
-    before, rest = readme.split(begin, 1)
-    README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
+    write_text(README, replace_between(README.read_text(encoding="utf-8"), begin, end, text))

@@ -22,6 +22,14 @@ def write_parquet(path: str | Path, table: pd.DataFrame) -> None:
     _replace(Path(path), lambda temporary: table.to_parquet(temporary, index=False, compression="zstd"))
 
 
+def replace_between(text: str, begin: str, end: str, body: str) -> str:
+    """``text`` with ``body`` on the lines between the two markers; ValueError if they are not there."""
+    if begin not in text or end not in text:
+        raise ValueError(f"no lines {begin!r} and {end!r} to write between")
+    before, rest = text.split(begin, 1)
+    return f"{before}{begin}\n{body}\n{end}{rest.split(end, 1)[1]}"
+
+
 def read_json(path: str | Path):
     """Raises ValueError naming the file and line if it is not JSON."""
     try:

@@ -10,7 +10,9 @@ NOT_MEASURED = "not measured"
 
 
 def claims_table(results: Results, published: Published, tables: dict[str, pd.DataFrame]) -> Table:
-    """One row a claim and group (scale, model, training protocol); several seeds are averaged.
+    """One row a claim and group (scale, model, training protocol) with one of the paper's fine-tuned variants.
+
+    Several seeds are averaged.
 
     Args:
         tables: the frames of table1_accuracy, table4_collapse_rate, table4_collapse, adversarial and paired_tests.
@@ -21,8 +23,10 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
     ]
     rows = []
     for group, runs in results.groups():
-        own = _Group(*(_of_group(frame, group) for frame in sources))
         variants = {run.info["variant"] for run in runs}
+        if variants.isdisjoint({*CE, *SEMANTIC}):
+            continue
+        own = _Group(*(_of_group(frame, group) for frame in sources))
         measured = {
             "C1": "; ".join(own.collapse(variant) for variant in CE),
             "C2": f"{own.mean_accuracy('dseparation_ce')}; {own.collapse('dseparation_ce')}; "

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from records.files import replace_between
 from reporting.results import GROUP, RUN, TASKS, Results
 from reporting.table import Table
 
@@ -42,6 +43,7 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
         for task in TASKS
         if results.shortcuts
     ]
+    rows = _once(rows, len(groups))
     means = measured.set_index(RUN)["mean"]
     for _, row in collapse.iterrows():
         key = tuple(row[name] for name in RUN)
@@ -60,20 +62,20 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
         "summary",
         "Summary: the paper's accuracy beside what the corrected suites show",
         NOTE,
-        frame.sort_values(GROUP, kind="stable"),
+        frame.sort_values(GROUP, kind="stable", na_position="first"),
         percent=("paper", "released", "balanced_accuracy", "yes_rate"),
         decimal=("mcc", "auroc"),
     )
 
 
-def into_readme(text: str, table: Table) -> str:
-    """``text`` with what lies between the two markers replaced by the table.
+def _once(baselines: list[dict], groups: int) -> list[dict]:
+    """Baselines that are the same in every group stand once, above them all and without a group's name."""
+    bare = [{name: value for name, value in row.items() if name not in GROUP} for row in baselines]
+    different = [row for i, row in enumerate(bare) if row not in bare[:i]]
+    return different if len(different) * groups == len(baselines) else baselines
 
-    Raises ValueError if the markers are not there.
-    """
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"no lines {BEGIN!r} and {END!r} to write the table between")
-    before, rest = text.split(BEGIN, 1)
-    _, after = rest.split(END, 1)
+
+def into_readme(text: str, table: Table) -> str:
+    """``text`` with the table between its two markers; ValueError if they are not there."""
     body = table.display().to_markdown(index=False, disable_numparse=True)
-    return f"{before}{BEGIN}\n{body}\n\n{table.note}\n{END}{after}"
+    return replace_between(text, BEGIN, END, f"{body}\n\n{table.note}")

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from reporting.results import Run
 from reporting.style import PALETTE, colour, heading, legend_below, panels, readable
+from scoring.collapse import COLLAPSED_SHARE
 
 LAMBDA_COLOUR = "black"
 
@@ -68,7 +69,7 @@ def collapse_over_training(runs: list[Run], group: dict) -> Figure | None:
                 axis.plot(log["progress"], log[name], marker="o", ms=3, **style)
         axis.set(xlabel="share of training", ylabel=label, xlim=(0, 1.02), ylim=(None, 1.02))
         axis.set_ylim(bottom=min(0.48, axis.get_ylim()[0]))
-    axes[0].axhline(0.99, color="black", ls="dashed", lw=1, label="collapsed: 0.99")
+    axes[0].axhline(COLLAPSED_SHARE, color="black", ls="dashed", lw=1, label=f"collapsed: {COLLAPSED_SHARE}")
     axes[1].axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer: 0.5")
     figure.suptitle(f"Collapse watched on the probe set: {heading(group)}")
     legend_below(figure, axes)
@@ -91,7 +92,7 @@ def constancy_and_knowledge(runs: list[Run], group: dict) -> Figure | None:
     points = axis.scatter(
         every["probe/auroc"], every["probe/majority_share"], c=every["progress"], cmap="viridis", vmin=0, vmax=1, s=26, alpha=0.75, lw=0
     )
-    axis.axhline(0.99, color="black", ls="dashed", lw=1, label="collapsed: 0.99")
+    axis.axhline(COLLAPSED_SHARE, color="black", ls="dashed", lw=1, label=f"collapsed: {COLLAPSED_SHARE}")
     axis.set(xlabel="AUROC of the margin (knows)", ylabel="majority share of the verdicts", ylim=(0.48, 1.02))
     figure.colorbar(points, label="share of training")
     figure.suptitle(f"The probe set while training, {len(probes)} runs: {heading(group)}")

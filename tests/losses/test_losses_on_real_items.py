@@ -1,24 +1,25 @@
 """The losses on items of the data room, batched by the training room: the truth costs nothing."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from benchmarks.constraint_information import undecided
 from causal_tasks import families
 from causal_tasks.suites import build
-from losses import Answers, ExactSemantic, SemanticDistance
+from losses import ExactSemantic, SemanticDistance
 from losses.exact_semantic import groups_in
 from losses.semantic_distance import PARTS, semantic_distance
-from training.batches import TrainingExample, structure
 
 
 def certain(items, *, truthful=True):
     """Answers given with certainty: the right ones, or random ones."""
-    batch = structure([TrainingExample(encoded=None, item=item) for item in items])
-    asked = torch.tensor([[k < len(item.questions) for k in range(batch["labels"].shape[1])] for item in items])
-    coins = torch.rand(asked.shape, generator=torch.Generator().manual_seed(0)) < 0.5
-    margin = torch.where(batch["labels"] if truthful else coins, 1e3, -1e3)
+    answers = undecided(items)
+    coins = torch.rand(answers.labels.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+    margin = torch.where(answers.labels if truthful else coins, 1e3, -1e3)
     logsigmoid = torch.nn.functional.logsigmoid
-    return Answers(log_yes=logsigmoid(margin), log_no=logsigmoid(-margin), valid=asked, **batch)
+    return replace(answers, log_yes=logsigmoid(margin), log_no=logsigmoid(-margin))
 
 
 @pytest.mark.parametrize("task", ["transitivity", "dseparation"])

@@ -180,6 +180,17 @@ def test_scales_models_protocols_and_k_never_mix(tmp_path, make_run):
     assert "corrected-k8" in set(made["table1_accuracy"]["trained_on"])
 
 
+def test_baselines_stand_once_and_claims_where_a_variant_of_the_paper_was_run(tmp_path, make_run):
+    make_run(tmp_path, "transitivity_ce", 0, n=40)
+    make_run(tmp_path, "transitivity_ce", 0, n=40, scale="demo")
+    make_run(tmp_path, "pretrained", 0, n=40, protocol="released")
+    made = tables(tmp_path)
+    summary = made["summary"]
+    assert summary["variant"].tolist()[:2] == ["always Yes", "always No"] and summary["scale"].isna().tolist()[:2] == [True, True]
+    assert summary["scale"].iloc[2:].notna().all() and set(summary["scale"].iloc[2:]) == {"demo", "smoke"}
+    assert made["claims"][["scale", "trained_on"]].drop_duplicates().values.tolist() == [["demo", "corrected"], ["smoke", "corrected"]]
+
+
 def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
     """evaluate.py writes no pooled row for a task with a single split, such as branching."""
     folder = make_run(tmp_path, "dseparation_semantic", n=40)
