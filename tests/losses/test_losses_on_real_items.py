@@ -46,6 +46,19 @@ def test_deduced_answers_are_true(task):
     assert loss(certain(items, truthful=False), None, 1.0)["semantic"] > 1
 
 
+@pytest.mark.parametrize(("task", "satisfied"), [("transitivity", False), ("dseparation", True)])
+def test_constant_no_satisfies_axioms_and_facts_on_dseparation_alone(task, satisfied):
+    """Stated edges only ever deny a d-separation, so nothing that follows from them opposes a model that always denies."""
+    items = families.build(task, "train", 600, 0, 6)
+    denied = torch.full_like(undecided(items).log_yes, -1e3)
+    answers = replace(undecided(items), log_yes=denied, log_no=torch.zeros_like(denied))
+    for knowledge in ("axioms_and_facts", "deduced"):
+        loss = ExactSemantic(knowledge)
+        loss.prepare(items)
+        semantic = loss(answers, None, 1.0)["semantic"].item()
+        assert semantic == pytest.approx(0.0, abs=1e-6) if satisfied else semantic > 1
+
+
 def test_true_answers_have_no_semantic_distance():
     items = build("transitivity", "corrected", "train", 300, 0, 12)
     loss = SemanticDistance(dict.fromkeys(PARTS, 1.0))
