@@ -85,6 +85,32 @@ def test_the_exact_semantic_loss_is_also_held_against_what_it_gives_away(tmp_pat
     assert found == against_ce | {("exact", "deduced")}
 
 
+def test_class_weights_and_the_semantic_term_are_also_held_against_the_loss_without_them(tmp_path, make_run):
+    linear, cosine = ({"_target_": f"schedulers.{name}", "start": 0.05} for name in ("Linear", "Cosine"))
+    weights = {"yes": 0.58, "no": 1.0}
+    text = PLAIN | {"target": "sequence"}
+    semantic = {"_target_": "losses.Semantic", "base": "sequence", "class_weights": None}
+    runs = {
+        "ce_of_text": (text, linear, "shuffled"),
+        "ce_of_text_weighted": (text | {"class_weights": weights}, linear, "shuffled"),
+        "ce_of_text_balanced": (text | {"class_weights": weights}, linear, "balanced"),
+        "semantic_cosine": (semantic, cosine, "shuffled"),
+        "semantic_linear_weighted": (semantic | {"class_weights": weights}, linear, "shuffled"),
+    }
+    for variant, (loss, schedule, sampler) in runs.items():
+        training = {"data_fingerprint": "the same", "steps": 64, "unlabelled_fraction": 0.0, "sampler": sampler}
+        about = {"task": "transitivity", "loss": loss, "schedule": schedule, "training": training, "n": 40}
+        make_run(tmp_path, f"transitivity_{variant}", grid="ablation", **about)
+    frame = tables(tmp_path)["ablation_contrasts"]
+    found = {(row.variant.removeprefix("transitivity_"), row.against.removeprefix("transitivity_")) for row in frame.itertuples()}
+    assert found == {
+        ("ce_of_text_weighted", "ce_of_text"),
+        ("semantic_cosine", "ce_of_text"),
+        # Not semantic_cosine: another schedule.
+        ("semantic_linear_weighted", "ce_of_text_weighted"),
+    }
+
+
 def test_an_effect_needs_the_interval_and_every_seed():
     def found(answers, knows, by_seed=(0.1, 0.1)):
         ends = {name: {"better": [0.01, 0.2], "open": [-0.1, 0.1], "worse": [-0.2, -0.01]}[name] for name in (answers, knows)}
