@@ -94,13 +94,16 @@ class _Group:
         rows = self.tests[self.tests["variant"] == variant]
         if not len(rows):
             return f"{variant} {NOT_MEASURED}"
-        points = ", ".join(
-            f"{100 * r.balanced_accuracy_difference:+.1f} "
-            f"[{100 * r.balanced_accuracy_difference_low:.1f}, {100 * r.balanced_accuracy_difference_high:.1f}] "
-            f"(seed {r.seed}, p {_p(r.p_holm)})"
-            for r in rows.itertuples()
-        )
-        return f"{variant} against cross-entropy, balanced accuracy in points: {points}"
+        found = []
+        for against, tests in rows.groupby("against", sort=False):
+            points = ", ".join(
+                f"{100 * r.balanced_accuracy_difference:+.1f} "
+                f"[{100 * r.balanced_accuracy_difference_low:.1f}, {100 * r.balanced_accuracy_difference_high:.1f}] "
+                f"(seed {r.seed}, p {_p(r.p_holm)})"
+                for r in tests.itertuples()
+            )
+            found.append(f"{variant} against {against}, balanced accuracy in points: {points}")
+        return "; ".join(found)
 
     def _released(self, variant: str) -> float | None:
         rows = self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]

@@ -96,17 +96,20 @@ def transfer_table(results: Results) -> Table:
 
 
 def paired_table(results: Results) -> Table:
-    """Exact McNemar of every semantic variant against its cross-entropy counterpart, Holm-corrected in its group."""
+    """Exact McNemar of every semantic variant against its cross-entropy counterparts, Holm-corrected in its group.
+
+    Counterparts: cross-entropy on the whole text, as in the paper, and on the answer alone (`<task>_answer_ce`).
+    """
     rows = []
     for group, runs in results.groups():
         by_key = {(run.info["variant"], str(run.info["seed"])): run for run in runs}
         tests = []
         for (variant, seed), run in by_key.items():
-            counterpart = by_key.get((variant.replace("_semantic", "_ce"), seed))
-            if variant.endswith("_semantic") and counterpart is not None:
-                about = group | {"variant": variant, "against": counterpart.info["variant"], "seed": seed}
-                answers = results.paired_margins(run, counterpart)
+            for loss in ("_ce", "_answer_ce") if variant.endswith("_semantic") else ():
+                counterpart = by_key.get((f"{variant.removesuffix('_semantic')}{loss}", seed))
+                answers = results.paired_margins(run, counterpart) if counterpart is not None else None
                 if answers is not None:
+                    about = group | {"variant": variant, "against": counterpart.info["variant"], "seed": seed}
                     tests.append(about | {"task": run.info["task"]} | _paired(answers))
         corrected = holm([test["p"] for test in tests])
         rows += [test | {"p_holm": p} for test, p in zip(tests, corrected, strict=True)]

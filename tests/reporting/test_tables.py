@@ -156,6 +156,18 @@ def test_paired_tests_are_holm_corrected_in_their_group(made):
     assert (discordant / frame["n"]).tolist() == pytest.approx(difference.tolist())
 
 
+def test_the_semantic_loss_is_held_against_both_cross_entropies(tmp_path, make_run):
+    for variant in ("transitivity_ce", "transitivity_answer_ce", "transitivity_semantic", "dseparation_answer_ce"):
+        make_run(tmp_path, variant, n=40, task=variant.split("_")[0])
+    made = tables(tmp_path)
+    pairs = made["paired_tests"][["variant", "against"]].values.tolist()
+    assert pairs == [["transitivity_semantic", against] for against in ("transitivity_ce", "transitivity_answer_ce")]
+    essential = made["claims"].set_index("id").loc["C8", "measured"]
+    assert "transitivity_semantic against transitivity_ce, " in essential
+    assert "transitivity_semantic against transitivity_answer_ce, " in essential
+    assert "dseparation_semantic not measured" in essential
+
+
 def test_paired_test_refuses_different_items(tmp_path, make_run):
     make_run(tmp_path, "transitivity_ce", n=40)
     folder = make_run(tmp_path, "transitivity_semantic", n=40)
