@@ -23,4 +23,8 @@ def command(description: str, table: Callable[[], str], section: str) -> None:
 def write(text: str, section: str) -> None:
     """Replace what lies between the markers of the section; ValueError if they are missing."""
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
-    write_text(README, replace_between(README.read_text(encoding="utf-8"), begin, end, text))
+    try:
+        written = replace_between(README.read_text(encoding="utf-8"), begin, end, text)
+    except ValueError as error:
+        raise ValueError(f"{README}: {error}") from error
+    write_text(README, written)

@@ -25,7 +25,7 @@ def write_parquet(path: str | Path, table: pd.DataFrame) -> None:
 def replace_between(text: str, begin: str, end: str, body: str) -> str:
     """``text`` with ``body`` on the lines between the two markers; ValueError if they are not there."""
     if begin not in text or end not in text:
-        raise ValueError(f"no lines {begin!r} and {end!r} to write between")
+        raise ValueError(f"the markers {begin} and {end} are missing")
     before, rest = text.split(begin, 1)
     return f"{before}{begin}\n{body}\n{end}{rest.split(end, 1)[1]}"
 

@@ -22,7 +22,8 @@ def ablation_table(results: Results) -> Table:
     Args:
         results: the runs of the ablation grid alone (`Results.part`).
     """
-    judged = judged_runs(results)
+    about = [run.key | {ADJUSTED: _logit_adjusted(run), PASSED: _once_constant(run)} for run in results.runs]
+    judged = judged_runs(results).merge(pd.DataFrame(about, columns=[*RUN, ADJUSTED, PASSED]), on=RUN, how="left")
     rows = []
     keys = [*GROUP, *SETTING]
     for key, runs in judged.groupby(keys, sort=False, dropna=False):
@@ -57,8 +58,7 @@ def judged_runs(results: Results) -> pd.DataFrame:
     judged = judged_rows(results.measured)
     # A model that was not trained has no loss to compare.
     judged = judged[judged["own_task"].notna()]
-    facts = [run.key | setting(run) | {ADJUSTED: _logit_adjusted(run), PASSED: _once_constant(run)} for run in results.runs]
-    facts = pd.DataFrame(facts, columns=[*RUN, *SETTING[2:], "yes_share", "questions", ADJUSTED, PASSED])
+    facts = pd.DataFrame([run.key | setting(run) for run in results.runs], columns=[*RUN, *SETTING[2:], "yes_share", "questions"])
     return judged.merge(facts, on=RUN, how="left")
 
 

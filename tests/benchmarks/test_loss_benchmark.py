@@ -22,7 +22,7 @@ def test_the_table_goes_between_its_markers(tmp_path, monkeypatch):
     readme_table.write("new", "cost")
     assert readme.read_text() == "before\n<!-- cost: begin -->\nnew\n<!-- cost: end -->\nafter\n"
     readme.write_text("no markers")
-    with pytest.raises(ValueError, match="no lines '<!-- cost: begin -->'"):
+    with pytest.raises(ValueError, match="the markers .* are missing"):
         readme_table.write("new", "cost")
 
 
