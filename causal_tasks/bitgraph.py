@@ -3,17 +3,18 @@
 Labels come from here while drawing; the tests hold every method against networkx.
 """
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 
-def bits(mask: int) -> list[int]:
+@lru_cache(maxsize=1 << 16)
+def bits(mask: int) -> tuple[int, ...]:
     """The positions of the set bits, ascending."""
     found = []
     while mask:
         low = mask & -mask
         found.append(low.bit_length() - 1)
         mask ^= low
-    return found
+    return tuple(found)
 
 
 class BitGraph:
@@ -35,6 +36,8 @@ class BitGraph:
             self.parents[effect] |= 1 << cause
             self.children[cause] |= 1 << effect
         self.neighbours = [p | c for p, c in zip(self.parents, self.children)]
+        self._places: dict[tuple[int, int], tuple[int | None, str]] = {}
+        self._separated: dict[tuple[int, int, int], bool] = {}
 
     @cached_property
     def descendants(self) -> list[int]:
@@ -73,6 +76,14 @@ class BitGraph:
         return path[::-1]
 
     def d_separated(self, source: int, target: int, given: int) -> bool:
+        """Does `given` cut every path that carries dependence? Worked out once for each question."""
+        asked = source, target, given
+        known = self._separated.get(asked)
+        if known is None:
+            known = self._separated[asked] = self._cuts(source, target, given)
+        return known
+
+    def _cuts(self, source: int, target: int, given: int) -> bool:
         """Moralised ancestral graph (Lauritzen et al. 1990, Networks 20): separated iff `given` cuts it."""
         ancestral = frontier = given | 1 << source | 1 << target
         while frontier:
@@ -103,9 +114,18 @@ class BitGraph:
         descendant: a collider that itself causes something; collider; fork; chain (all arrows one way).
         `direct` for neighbours, `apart` where no path joins them.
         """
-        path = self.shortest_path(source, target)
-        if path is None:
-            return "apart"
+        return self.place(source, target)[1]
+
+    def place(self, source: int, target: int) -> tuple[int | None, str]:
+        """Distance and pattern of two nodes, worked out once."""
+        known = self._places.get((source, target))
+        if known is None:
+            path = self.shortest_path(source, target)
+            known = (None, "apart") if path is None else (len(path) - 1, self._pattern_along(path))
+            self._places[source, target] = known
+        return known
+
+    def _pattern_along(self, path: list[int]) -> str:
         if len(path) == 2:
             return "direct"
         found = "chain"

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import Question, say_premise, say_question
+from causal_tasks.randomness import generator
 
 ALPHABET = string.ascii_letters + string.digits
+_LETTERS = len(ALPHABET)
 
 # A graph with its names belongs to one family of splits for good, whatever the seed: half of all, a quarter, a quarter.
 _FAMILIES = ("train", "train", "validation", "test")
@@ -51,8 +53,9 @@ def ask_in_twins(
     An odd count adds one question of either label. Fewer than `count` are returned where the pool has too few pairs.
     """
     groups: dict[Hashable, tuple[list, list]] = {}
+    known = {question.key for question in first}
     for question in rng.sample(pool, len(pool)):
-        if question.key not in {asked.key for asked in first}:
+        if question.key not in known:
             groups.setdefault(alike(question), ([], []))[question.label].append(question)
     pairs = [pair for no, yes in groups.values() for pair in zip(yes, no)]
     rng.shuffle(pairs)
@@ -63,15 +66,10 @@ def ask_in_twins(
     return tuple(rng.sample(asked, len(asked)))
 
 
-def generator(*key: str | int) -> random.Random:
-    """A private generator whose stream depends on the key alone."""
-    digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
-    return random.Random(int.from_bytes(digest, "big"))
-
-
 def random_name(rng: random.Random, shortest: int, longest: int) -> str:
     """Letters and digits drawn with replacement; the length is uniform over shortest..longest."""
-    return "".join(rng.choices(ALPHABET, k=rng.randint(shortest, longest)))
+    length, draw = rng.randint(shortest, longest), rng.random
+    return "".join([ALPHABET[int(draw() * _LETTERS)] for _ in range(length)])
 
 
 def distinct_names(rng: random.Random, count: int, shortest: int, longest: int) -> list[str]:

@@ -11,12 +11,13 @@ direct     neighbours, which nothing separates (No), beside a separated pair (Ye
 hidden     a pivotal pair whose No would be a Yes but for a hidden common cause (split `hidden` only).
 """
 
-import random
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 from causal_tasks.bitgraph import BitGraph, bits
 from causal_tasks.drafts import Draft, DraftQuestion, ask_in_twins
+from causal_tasks.randomness import Stream
 from causal_tasks.released import LARGEST_GIVEN, random_dag
 from causal_tasks.transitivity import random_connected_dag
 
@@ -40,7 +41,7 @@ class Paths:
     patterns = ("chain", "fork", "collider")
     kinds = KINDS
 
-    def draw(self, rng: random.Random, like: BitGraph | None = None) -> BitGraph:
+    def draw(self, rng: Stream, like: BitGraph | None = None) -> BitGraph:
         n, flip = like.n if like else rng.randint(self.shortest, self.longest), rng.choice(self.flips)
         forward = self.told == "forward"
         edges = [(i, i + 1) if (rng.random() >= flip) == forward else (i + 1, i) for i in range(n - 1)]
@@ -61,9 +62,10 @@ class Dense:
     patterns = ("chain", "fork", "collider", "descendant")
     kinds = KINDS
 
-    def draw(self, rng: random.Random, like: BitGraph | None = None) -> BitGraph:
+    def draw(self, rng: Stream, like: BitGraph | None = None) -> BitGraph:
         sizes = (like.n, like.n) if like else (self.shortest, self.longest)
-        return BitGraph(*random_dag(*sizes, lowest=0.3, highest=0.6, most_edges=3, rng=rng))
+        n, edges = random_dag(*sizes, 0.3, 0.6, 3, rng)
+        return _graph(n, tuple(edges))
 
     def size(self, graph: BitGraph) -> dict[str, int]:
         return {"nodes": graph.n, "edges": len(graph.edges)}
@@ -81,7 +83,7 @@ class Branching:
     patterns = ("chain", "fork", "collider", "descendant")
     kinds = KINDS
 
-    def draw(self, rng: random.Random, like: BitGraph | None = None) -> BitGraph:
+    def draw(self, rng: Stream, like: BitGraph | None = None) -> BitGraph:
         n = like.n if like else rng.randint(self.shortest, self.longest)
         count = len(like.edges) if like else n - 1 + rng.randint(0, n // 2)
         return BitGraph(n, random_connected_dag(n, count, rng))
@@ -99,7 +101,7 @@ class Hidden:
     patterns = ("chain", "fork", "collider", "descendant")
     kinds = {"hidden": 0.5, "pivotal": 0.25, "contrast": 0.15, "direct": 0.1}
 
-    def draw(self, rng: random.Random, like: BitGraph | None = None) -> BitGraph:
+    def draw(self, rng: Stream, like: BitGraph | None = None) -> BitGraph:
         n = like.n if like else rng.randint(self.shortest, self.longest)
         count = len(like.edges) if like else n - 1 + rng.randint(0, n // 3)
         hidden = len(like.hidden) if like else rng.randint(1, 3)
@@ -108,6 +110,12 @@ class Hidden:
 
     def size(self, graph: BitGraph) -> dict[str, int]:
         return {"nodes": graph.n, "edges": len(graph.edges), "hidden": len(graph.hidden)}
+
+
+@lru_cache(maxsize=1 << 13)
+def _graph(n: int, edges: tuple[tuple[int, int], ...]) -> BitGraph:
+    """The graph with what was already asked about it: a few hundred make up most of what Dense(3, 6) draws."""
+    return BitGraph(n, edges)
 
 
 _TRAINING = Dense(3, 6)
@@ -124,7 +132,7 @@ CONSTRUCTIONS = {
 }
 
 
-def draw_block(construction, questions_per_graph: int, rng: random.Random) -> list[Draft]:
+def draw_block(construction, questions_per_graph: int, rng: Stream) -> list[Draft]:
     """Four drafts; with one question each, the labels are Yes, No, Yes, No.
 
     Args:
@@ -138,7 +146,7 @@ def draw_block(construction, questions_per_graph: int, rng: random.Random) -> li
     return [_ask_more(construction, *pair, questions_per_graph, rng) for pair in pairs]
 
 
-def _two_pairs(construction, rng: random.Random) -> list[Pair]:
+def _two_pairs(construction, rng: Stream) -> list[Pair]:
     (kind,) = rng.choices(list(construction.kinds), list(construction.kinds.values()))
     if kind == "contrast":
         return _contrast(construction, rng)
@@ -146,7 +154,7 @@ def _two_pairs(construction, rng: random.Random) -> list[Pair]:
     return [draw(construction, rng), draw(construction, rng)]
 
 
-def _pivotal(construction, rng: random.Random) -> Pair:
+def _pivotal(construction, rng: Stream) -> Pair:
     pattern = rng.choice(construction.patterns)
     while True:
         graph = construction.draw(rng)
@@ -160,7 +168,7 @@ def _pivotal(construction, rng: random.Random) -> Pair:
             return graph, ask(separating, True), ask(opening, False)
 
 
-def _hidden(construction, rng: random.Random) -> Pair:
+def _hidden(construction, rng: Stream) -> Pair:
     while True:
         graph = construction.draw(rng)
         visible = BitGraph(graph.n, graph.edges)
@@ -174,7 +182,7 @@ def _hidden(construction, rng: random.Random) -> Pair:
             return graph, ask(separating, True), ask(opening, False)
 
 
-def _contrast(construction, rng: random.Random) -> list[Pair]:
+def _contrast(construction, rng: Stream) -> list[Pair]:
     pattern = rng.choice(_NEEDS_CONDITIONING)
     while True:
         graph = construction.draw(rng)
@@ -191,7 +199,7 @@ def _contrast(construction, rng: random.Random) -> list[Pair]:
             return [(graph, ask(separating, True), ask(0, False)), rival]
 
 
-def _rival(construction, graph: BitGraph, distance: int, size: int, rng: random.Random) -> Pair | None:
+def _rival(construction, graph: BitGraph, distance: int, size: int, rng: Stream) -> Pair | None:
     """A collider as far apart in a graph of the same size: Yes given nothing, No given a set of `size`."""
     for _ in range(200):  # some sizes have no such pair, hence the bound
         other = construction.draw(rng, like=graph)
@@ -207,7 +215,7 @@ def _rival(construction, graph: BitGraph, distance: int, size: int, rng: random.
     return None
 
 
-def _direct(construction, rng: random.Random) -> Pair:
+def _direct(construction, rng: Stream) -> Pair:
     while True:
         graph = construction.draw(rng)
         ends = _ends(graph, rng)
@@ -222,40 +230,40 @@ def _direct(construction, rng: random.Random) -> Pair:
             return graph, yes, _asker(construction, graph, neighbours, rng, place=False)(any_set, False)
 
 
-def _ends(graph: BitGraph, rng: random.Random) -> tuple[int, int] | None:
+def _ends(graph: BitGraph, rng: Stream) -> tuple[int, int] | None:
     """Two nodes that are not neighbours; None if a few tries find none."""
     for _ in range(5):
-        source, target = rng.sample(range(graph.n), 2)
+        source, target = rng.two_of(graph.n)
         if not graph.neighbours[source] >> target & 1:
             return source, target
     return None
 
 
-def _given(graph: BitGraph, source: int, target: int, size: int, label: bool, rng: random.Random) -> int | None:
+def _given(graph: BitGraph, source: int, target: int, size: int, label: bool, rng: Stream) -> int | None:
     """A random conditioning set of this size, as a mask, that gives this answer; None if a few tries find none."""
-    others = [node for node in range(graph.n) if node not in (source, target)]
+    others = [1 << node for node in range(graph.n) if node not in (source, target)]
     for _ in range(10):
-        given = sum(1 << node for node in rng.sample(others, size))
+        given = sum(rng.sample(others, size))
         if graph.d_separated(source, target, given) == label:
             return given
     return None
 
 
-def _strata(construction, graph: BitGraph, ends: tuple[int, int], size: int, place: bool) -> dict[str, int | str]:
-    strata = construction.size(graph)
-    if place:
-        strata = strata | {"distance": graph.distance(*ends), "pattern": graph.pattern(*ends)}
-    return strata | {"given_size": size}
+def _strata(about: dict[str, int | str], graph: BitGraph, ends: tuple[int, int], size: int, place: bool) -> dict:
+    """`about` the graph's size, then where the pair stands and how many nodes are given."""
+    if not place:
+        return {**about, "given_size": size}
+    distance, pattern = graph.place(*ends)
+    return {**about, "distance": distance, "pattern": pattern, "given_size": size}
 
 
-def _asker(construction, graph: BitGraph, ends: tuple[int, int], rng: random.Random, place: bool = True):
+def _asker(construction, graph: BitGraph, ends: tuple[int, int], rng: Stream, place: bool = True):
     """(given as a mask, label) -> a question about `ends` in either order; `place` names distance and pattern."""
 
     def ask(given: int, label: bool) -> DraftQuestion:
-        members = tuple(bits(given))
-        return DraftQuestion(
-            *rng.sample(ends, 2), members, label, _strata(construction, graph, ends, len(members), place)
-        )
+        members = bits(given)
+        strata = _strata(construction.size(graph), graph, ends, len(members), place)
+        return DraftQuestion(*rng.sample(ends, 2), members, label, strata)
 
     return ask
 
@@ -263,20 +271,23 @@ def _asker(construction, graph: BitGraph, ends: tuple[int, int], rng: random.Ran
 def _ask_more(construction, graph: BitGraph, yes: DraftQuestion, no: DraftQuestion, count: int, rng) -> Draft:
     """Up to `count` distinct questions on one graph, the two given ones among them."""
     place = "pattern" in yes.strata
-    pairs = list(combinations(range(graph.n), 2))
-    if place:
-        pairs = [pair for pair in pairs if not graph.neighbours[pair[0]] >> pair[1] & 1]
+    nodes = {node: 1 << node for node in range(graph.n)}
+    pairs = [
+        (pair, [mask for node, mask in nodes.items() if node not in pair])
+        for pair in combinations(nodes, 2)
+        if not (place and graph.neighbours[pair[0]] >> pair[1] & 1)
+    ]
+    most = min(LARGEST_GIVEN, graph.n - 2)
     asked = {}
     for _ in range(_POOL * count):
-        ends = rng.sample(rng.choice(pairs), 2)
-        others = [node for node in range(graph.n) if node not in ends]
-        given = sorted(rng.sample(others, rng.randint(0, min(LARGEST_GIVEN, len(others)))))
-        asked[(*ends, tuple(given))] = None
-    pool = []
+        ends, others = rng.choice(pairs)
+        source, target = rng.sample(ends, 2)
+        asked[source, target, sum(rng.sample(others, rng.randint(0, most)))] = None
+    size, pool = construction.size(graph), []
     for source, target, given in asked:
-        label = graph.d_separated(source, target, sum(1 << node for node in given))
-        strata = _strata(construction, graph, (source, target), len(given), place)
-        pool.append(DraftQuestion(source, target, given, label, strata))
+        members = bits(given)
+        strata = _strata(size, graph, (source, target), len(members), place)
+        pool.append(DraftQuestion(source, target, members, graph.d_separated(source, target, given), strata))
     return _draft(graph, ask_in_twins([yes, no], pool, count, rng, _alike))
 
 

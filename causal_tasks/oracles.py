@@ -37,14 +37,14 @@ def released_answer(graph: CausalGraph, question: Question, unblocked_reversed_c
             so that "Are C and A d-separated given {B}?" on `A causes B. B causes C.` is labelled No (audit A4).
             False blocks it, which is correct d-separation on a DAG.
     """
+    if question.task == "transitivity":
+        return question.target in _effects(question.source, graph.edges)
     source, target, given = question.source, question.target, set(question.given)
     parents = {name: set() for name in (*graph.nodes, source, target, *given)}
     children = {name: set() for name in parents}
     for cause, effect in graph.edges:
         parents[effect].add(cause)
         children[cause].add(effect)
-    if question.task == "transitivity":
-        return target in _closure({source}, children)
     if source == target:
         return False
     opens_collider = _closure(given, parents)
@@ -64,6 +64,17 @@ def released_answer(graph: CausalGraph, question: Question, unblocked_reversed_c
                 return False
             growing.append((*path, following))
     return True
+
+
+def _effects(source: str, edges: tuple[tuple[str, str], ...]) -> set[str]:
+    """The source and all that it causes. A chain told forwards takes one look at every sentence, then one more."""
+    reached, before = {source}, 0
+    while len(reached) > before:
+        before = len(reached)
+        for cause, effect in edges:
+            if cause in reached:
+                reached.add(effect)
+    return reached
 
 
 def _closure(start: set[str], step: dict[str, set[str]]) -> set[str]:

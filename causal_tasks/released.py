@@ -5,12 +5,14 @@ Everything here follows what the paper's public artefacts do; nothing is correct
 
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 
 from causal_tasks.drafts import distinct_names, random_name
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.oracles import released_answer
 from causal_tasks.questions import Question, say_premise, say_question
+from causal_tasks.randomness import Stream
 
 TRAINING_SPLITS = ("train", "validation", "in_distribution")
 LARGEST_GIVEN = 3
@@ -132,8 +134,14 @@ def _draw_separation(density: Density, faults: ReleasedFaults, rng: random.Rando
     return Item(item_id, say_premise(graph), (labelled,), graph, "dseparation")
 
 
+@lru_cache
+def _edges_out(n: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """For every node of 0..n-1 the edges to all later ones."""
+    return tuple(tuple((node, target) for target in range(node + 1, n)) for node in range(n))
+
+
 def random_dag(
-    shortest: int, longest: int, lowest: float, highest: float, most_edges: int, rng: random.Random
+    shortest: int, longest: int, lowest: float, highest: float, most_edges: int, rng: Stream
 ) -> tuple[int, list[tuple[int, int]]]:
     """The released random DAG over 0..n-1, told cause by cause in topological order.
 
@@ -143,10 +151,7 @@ def random_dag(
     while True:
         n = rng.randint(shortest, longest)
         targets = min(int(n * rng.uniform(lowest, highest)), _MOST_TARGETS)
-        edges = []
-        for node in range(n):
-            later = range(node + 1, n)
-            edges += [(node, target) for target in rng.sample(later, min(targets, len(later)))]
+        edges = rng.sample_each(_edges_out(n), targets)
         if len(edges) < n - 1:
             causes = {cause for cause, _ in edges}
             edges += [(node, node + 1) for node in range(n - 1) if node not in causes]

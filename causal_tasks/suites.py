@@ -37,6 +37,7 @@ _CORRECTED = {"transitivity": transitivity, "dseparation": dseparation}
 _BLOCK = 4
 
 
+@lru_cache
 def available_splits(task: str, protocol: str) -> tuple[str, ...]:
     """The splits that exist; the release has only those of PUBLISHED_SUITE and the training distribution.
 

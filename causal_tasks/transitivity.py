@@ -12,6 +12,7 @@ those of `ends: any` it may have.
 import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import permutations
 
 from causal_tasks.bitgraph import BitGraph
@@ -48,9 +49,8 @@ class Chains:
         while True:
             left, flip = rng.randrange(length - distance), rng.choice(self.flips)
             forward = self.told == "forward"
-            elsewhere = {
-                first: [(rng.random() >= flip) == forward for _ in range(length - 1)] for first in (True, False)
-            }
+            draw = rng.random
+            elsewhere = {first: [(draw() >= flip) == forward for _ in range(length - 1)] for first in (True, False)}
             drafts = [self._draw_one(left, elsewhere[first], label, first, strata, rng) for label, first in cells]
             if all(drafts):
                 return drafts
@@ -62,16 +62,16 @@ class Chains:
             along: does edge i point to node i + 1? Redrawn between the two that are asked about.
         """
         distance = strata["distance"]
+        source, target = (left, left + distance) if first else (left + distance, left)
         along = list(along)
         along[left : left + distance] = [agrees == first for agrees in _segment(distance, label, rng)]
+        fits = strata["ends"] == "any" or chain_fits(along, source, target)
+        if not fits and not self.shuffled:  # shuffling draws numbers: it goes first, so that a stream stays what it was
+            return None
         edges = [(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)]
         if self.shuffled:
             rng.shuffle(edges)
-        source, target = (left, left + distance) if first else (left + distance, left)
-        mention = order_of_mention(edges)
-        if (mention[source] < mention[target]) != first:
-            return None
-        if strata["ends"] == "fitting" and not fitting_ends(edges, source, target):
+        if not fits or mentioned_first(edges, source, target) != first:
             return None
         return Draft(len(along) + 1, tuple(edges), (DraftQuestion(source, target, (), label, strata),))
 
@@ -125,6 +125,13 @@ def fitting_ends(edges: Iterable[tuple[Hashable, Hashable]], source: Hashable, t
     return any(cause == source for cause, _ in edges) and any(effect == target for _, effect in edges)
 
 
+def chain_fits(along: Sequence[bool], source: int, target: int) -> bool:
+    """`fitting_ends` of the chain whose edge i points to node i + 1 where `along[i]`."""
+    last = len(along)
+    causes = (source < last and along[source]) or (source > 0 and not along[source - 1])
+    return causes and ((target < last and not along[target]) or (target > 0 and along[target - 1]))
+
+
 def _segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
     """Which edges between the pair point from source to target: all for Yes, not all for No.
 
@@ -133,7 +140,8 @@ def _segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
     if label:
         return [True] * distance
     turn = rng.choice((0.3, 0.5, 1.0))
-    agrees = [rng.random() >= turn for _ in range(distance)]
+    draw = rng.random
+    agrees = [draw() >= turn for _ in range(distance)]
     if all(agrees):
         agrees[rng.randrange(distance)] = False
     return agrees
@@ -176,6 +184,15 @@ def random_connected_dag(n: int, count: int, rng: random.Random) -> list[tuple[i
 def order_of_mention(edges: Iterable[tuple[int, int]]) -> dict[int, int]:
     """Node -> its place among the nodes, by where the telling first names them."""
     return {node: place for place, node in enumerate(dict.fromkeys(node for edge in edges for node in edge))}
+
+
+def mentioned_first(edges: Iterable[tuple[int, int]], one: int, other: int) -> bool:
+    """Is `one` named before `other`? One of them is named."""
+    for edge in edges:
+        for node in edge:
+            if node == one or node == other:
+                return node == one
+    raise ValueError(f"neither {one} nor {other} is named in {edges}")
 
 
 def _draw_several(construction, count: int, rng: random.Random) -> list[Draft]:
@@ -232,11 +249,16 @@ def _ask_mirrored(draft: Draft, ends: str, count: int, rng: random.Random) -> li
     return [Draft(draft.nodes, draft.edges, asked), Draft(draft.nodes, turned, again)]
 
 
-def _every_question(draft: Draft, ends: str) -> list[DraftQuestion]:
+def _every_question(draft: Draft, ends: str) -> tuple[DraftQuestion, ...]:
     """All ordered pairs of the stratum `ends`, with the other strata of the draft's own question but for the distance."""
-    graph, strata = BitGraph(draft.nodes, draft.edges), draft.questions[0].strata
-    return [
-        DraftQuestion(s, t, (), graph.causes(s, t), strata | {"distance": graph.distance(s, t), "ends": ends})
-        for s, t in permutations(range(draft.nodes), 2)
-        if ends == "any" or fitting_ends(draft.edges, s, t)
-    ]
+    return _questions(draft.nodes, draft.edges, tuple((draft.questions[0].strata | {"ends": ends}).items()))
+
+
+@lru_cache(maxsize=256)  # there are 60 chains of 3 to 6 nodes
+def _questions(nodes: int, edges: tuple[tuple[int, int], ...], strata: tuple) -> tuple[DraftQuestion, ...]:
+    graph, strata = BitGraph(nodes, edges), dict(strata)
+    return tuple(
+        DraftQuestion(s, t, (), graph.causes(s, t), strata | {"distance": graph.distance(s, t)})
+        for s, t in permutations(range(nodes), 2)
+        if strata["ends"] == "any" or fitting_ends(edges, s, t)
+    )

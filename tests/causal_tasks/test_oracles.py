@@ -1,6 +1,6 @@
 """Oracles on graphs worked by hand, and against networkx and slow reference code on random ones."""
 
-from itertools import combinations
+from itertools import combinations, permutations, product
 
 import networkx as nx
 import pytest
@@ -11,6 +11,7 @@ from causal_tasks.bitgraph import BitGraph, bits
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.oracles import answer, released_answer
 from causal_tasks.questions import Question, parse_premise
+from causal_tasks.transitivity import chain_fits, fitting_ends, mentioned_first, order_of_mention
 
 
 def cause(graph, source, target):
@@ -184,3 +185,26 @@ def test_m_separation_equals_d_separation_with_the_causes_spelt_out(question, da
     asked = (names[source], names[target], *(names[node] for node in inside))
     if all(name in graph.nodes for name in asked):
         assert separated(graph, asked[0], asked[1], *asked[2:]) is fast
+
+
+@settings(max_examples=100, deadline=None)
+@given(dags(), st.data())
+def test_released_reachability_equals_networkx_where_names_repeat(dag, data):
+    """Nodes of equal names are one node, so that the graph may be cyclic."""
+    n, edges = dag
+    names = data.draw(st.lists(st.sampled_from("abcd"), min_size=n, max_size=n))
+    graph = CausalGraph(tuple((names[a], names[b]) for a, b in edges))
+    source, target = data.draw(st.sampled_from(names)), data.draw(st.sampled_from(names))
+    reference = graph.to_networkx()
+    reference.add_nodes_from(names)
+    asked = Question("transitivity", source, target)
+    assert released_answer(graph, asked) is nx.has_path(reference, source, target)
+
+
+def test_ends_and_order_of_mention_of_every_chain_of_five():
+    for along in product((True, False), repeat=4):
+        edges = [(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)]
+        mention = order_of_mention(edges)
+        for source, target in permutations(range(5), 2):
+            assert chain_fits(along, source, target) == fitting_ends(edges, source, target)
+            assert mentioned_first(edges, source, target) == (mention[source] < mention[target])
