@@ -1,6 +1,8 @@
 """The dataset card that is written beside exported data."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from causal_tasks import real_graphs
@@ -22,11 +24,39 @@ _WHAT = {
 }
 
 
-def dataset_card(parts: dict[tuple[str, str, str], list[Item]], command: str) -> str:
+@dataclass
+class Tally:
+    """What the card says about a split, counted while its items pass by.
+
+    Args:
+        longest: sentences of the longest premise.
+        families: minimal pairs of each family, counted in questions.
+    """
+
+    graphs: int = 0
+    questions: int = 0
+    yes: int = 0
+    longest: int = 0
+    families: Counter = field(default_factory=Counter)
+
+    def count(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The same items, each counted as it is taken."""
+        for item in items:
+            self.graphs += 1
+            self.questions += len(item.questions)
+            self.longest = max(self.longest, item.premise.count(" causes ") + item.premise.count(" share "))
+            for question in item.questions:
+                self.yes += question.label
+                if "family" in question.strata:
+                    self.families[question.strata["family"]] += 1
+            yield item
+
+
+def dataset_card(parts: dict[tuple[str, str, str], Tally], command: str) -> str:
     """Markdown: what each (task, protocol, split) holds, how it was made, its labels and its limits.
 
     Args:
-        parts: (task, protocol, split) -> its items.
+        parts: (task, protocol, split) -> what was counted of it.
         command: what makes the same data again.
     """
     lines = [
@@ -37,12 +67,10 @@ def dataset_card(parts: dict[tuple[str, str, str], list[Item]], command: str) ->
         "| task | protocol | split | what | questions | graphs | Yes % | longest premise (sentences) |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for (task, protocol, split), items in parts.items():
-        labels = [question.label for item in items for question in item.questions]
-        longest = max(item.premise.count(" causes ") + item.premise.count(" share ") for item in items)
+    for (task, protocol, split), tally in parts.items():
         lines.append(
-            f"| {task} | {protocol} | {split} | {_WHAT[split]} | {len(labels)} | {len(items)} "
-            f"| {100 * sum(labels) / len(labels):.1f} | {longest} |"
+            f"| {task} | {protocol} | {split} | {_WHAT[split]} | {tally.questions} | {tally.graphs} "
+            f"| {100 * tally.yes / tally.questions:.1f} | {tally.longest} |"
         )
     splits = {split for _, _, split in parts}
     protocols = {protocol for _, protocol, _ in parts}
@@ -74,7 +102,7 @@ def dataset_card(parts: dict[tuple[str, str, str], list[Item]], command: str) ->
         lines += ["", "## Families of minimal pairs", ""]
         for task, protocol, split in parts:
             if split == "adversarial":
-                counts = Counter(q.strata["family"] for i in parts[task, protocol, split] for q in i.questions)
+                counts = parts[task, protocol, split].families
                 told = ", ".join(f"{name} ({counts[name] // 2} pairs)" for name in FAMILIES[task])
                 lines.append(f"- {task}: {told}")
     if "real_graphs" in splits:
@@ -92,5 +120,5 @@ def dataset_card(parts: dict[tuple[str, str, str], list[Item]], command: str) ->
     return "\n".join(lines) + "\n"
 
 
-def write_card(path: Path, parts: dict[tuple[str, str, str], list[Item]], command: str) -> None:
+def write_card(path: Path, parts: dict[tuple[str, str, str], Tally], command: str) -> None:
     path.write_text(dataset_card(parts, command), encoding="utf-8")

@@ -10,55 +10,65 @@ The same arguments write the same bytes. The card is out's name with .card.md, o
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from causal_tasks.card import write_card
+from tqdm import tqdm
+
+from causal_tasks.card import Tally, write_card
 from causal_tasks.command_line import read_settings, whole
 from causal_tasks.files import write_jsonl
 from causal_tasks.harness import write_harness_tasks
 from causal_tasks.items import Item
-from causal_tasks.suites import build
+from causal_tasks.suites import stream
 
 _REQUIRED = ("task", "protocol", "split", "n", "out")
 _DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl"}
 _EXPORTS = ("jsonl", "lm_eval")
+_MANY = 20_000  # questions that take more than a moment
 
 
 def main(arguments: list[str]) -> int:
     try:
         settings = read_settings(arguments, _DEFAULTS, _REQUIRED, usage=__doc__)
-        parts = _build(settings)
+        parts = _draw(settings)
+        tallies = {part: Tally() for part in parts}
+        counted = {part: tally.count(parts[part]) for part, tally in tallies.items()}
         out = Path(settings["out"])
         # the card tells how to make the data again, wherever it is put
         command = "python -m causal_tasks.export " + " ".join(f"{k}={v}" for k, v in settings.items() if k != "out")
         if settings["export"] == "lm_eval":
-            write_harness_tasks(parts, out)
-            write_card(out / "README.md", parts, command)
+            write_harness_tasks(counted, out)
+            write_card(out / "README.md", tallies, command)
         else:
-            (items,) = parts.values()
+            (items,) = counted.values()
             write_jsonl(items, out)
-            write_card(out.with_name(f"{out.name.removesuffix('.jsonl')}.card.md"), parts, command)
+            write_card(out.with_name(f"{out.name.removesuffix('.jsonl')}.card.md"), tallies, command)
     except (ValueError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
-    for (task, protocol, split), items in parts.items():
-        questions = sum(len(item.questions) for item in items)
-        print(f"{task} {protocol} {split}: {questions} questions on {len(items)} graphs written to {settings['out']}")
+    for part, tally in tallies.items():
+        print(f"{' '.join(part)}: {tally.questions} questions on {tally.graphs} graphs written to {settings['out']}")
     return 0
 
 
-def _build(settings: dict[str, str]) -> dict[tuple[str, str, str], list[Item]]:
+def _draw(settings: dict[str, str]) -> dict[tuple[str, str, str], Iterator[Item]]:
     if settings["export"] not in _EXPORTS:
         raise ValueError(f"unknown export {settings['export']!r}; allowed: {', '.join(_EXPORTS)}")
-    tasks, splits = settings["task"].split(","), settings["split"].split(",")
+    tasks, splits, protocol = settings["task"].split(","), settings["split"].split(","), settings["protocol"]
     if settings["export"] == "jsonl" and len(tasks) * len(splits) > 1:
         raise ValueError("one task and one split per JSON-lines file; lists are for export=lm_eval")
-    numbers = [whole(settings, key) for key in ("n", "seed", "questions_per_graph")]
-    return {
-        (task, settings["protocol"], split): build(task, settings["protocol"], split, *numbers)
-        for task in tasks
-        for split in splits
-    }
+    n, *how = (whole(settings, key) for key in ("n", "seed", "questions_per_graph"))
+    parts = ((task, protocol, split) for task in tasks for split in splits)
+    return {part: _with_progress(stream(*part, n, *how), n, f"{part[0]} {part[2]}") for part in parts}
+
+
+def _with_progress(items: Iterator[Item], n: int, name: str) -> Iterator[Item]:
+    """The same items; a bar with rate and time left for many questions, on a terminal only."""
+    with tqdm(total=n, desc=name, unit=" questions", disable=None if n >= _MANY else True) as bar:
+        for item in items:
+            yield item
+            bar.update(len(item.questions))
 
 
 if __name__ == "__main__":

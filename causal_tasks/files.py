@@ -7,6 +7,7 @@ axiomatic-training authors (arXiv:2407.07612), whose text is the premise followe
 
 import json
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +19,7 @@ EXPORTED_STRATA = ("pair", "family")
 # Some external files ask hundreds of questions about one premise; an item is scored in one pass and must stay small.
 MOST_QUESTIONS = 16
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _LABELS = {"Yes": True, "No": False}
 # The question that ends a prompt, perhaps before an instruction; what stands before it is the premise.
 _QUESTION = re.compile(r"(Does \S+ cause \S+\?|Are \S+ and \S+ d-separated(?: given \{[^{}]*\})?\?)")
@@ -28,10 +30,25 @@ class FileFormatError(ValueError):
 
 
 def write_jsonl(items: Iterable[Item], path: str | Path) -> int:
-    """Write one line per question and return their number; the same items give the same bytes."""
-    lines = [json.dumps(record, ensure_ascii=False) + "\n" for item in items for record in _records(item)]
-    Path(path).write_text("".join(lines), encoding="utf-8")
-    return len(lines)
+    """Write one line per question and return their number; the same items give the same bytes.
+
+    Items are written as they come, into a file beside `path` that takes its name at the end: `path` is whole or as it
+    was before.
+    """
+    path, count = Path(path), 0
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            for item in items:
+                for record in _records(item):
+                    file.write(_encode(record) + "\n")
+                    count += 1
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
 
 
 def _records(item: Item) -> Iterator[dict]:

@@ -9,6 +9,7 @@ The prompt is the published one, in one user turn; the answer is the larger of t
 as in this repository's own scoring.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -45,7 +46,7 @@ def task_name(task: str, protocol: str, split: str) -> str:
     return f"causal_{task}_{protocol}_{split}"
 
 
-def write_harness_tasks(parts: dict[tuple[str, str, str], list[Item]], folder: str | Path) -> list[str]:
+def write_harness_tasks(parts: dict[tuple[str, str, str], Iterable[Item]], folder: str | Path) -> list[str]:
     """Write the folder and return the names of its tasks; the same items give the same bytes.
 
     Raises:

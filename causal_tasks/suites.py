@@ -6,8 +6,9 @@ shuffled, long_names; corrected only: adversarial (minimal pairs), real_graphs (
 d-separation, hidden (hidden common causes).
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
+from itertools import count
 
 from causal_tasks import adversarial, dseparation, real_graphs, released, transitivity
 from causal_tasks.drafts import Draft, distinct_names, dress, family, generator, named_graph
@@ -110,18 +111,27 @@ def build(
     Raises:
         ValueError: n < 1, an odd n in `adversarial`, or as `sample`.
     """
+    return list(stream(task, protocol, split, n, seed, questions_per_graph, faults))
+
+
+def stream(task: str, protocol: str, split: str, n: int, seed: int, *how) -> Iterator[Item]:
+    """The items of `build`, drawn one by one as they are taken; arguments and errors are those of `build`."""
     if n < 1:
         raise ValueError(f"n is a number of questions >= 1, not {n}")
     if split == "adversarial" and n % 2:
         raise ValueError(f"adversarial holds pairs: n must be even, not {n}")
-    items, left = [], n
-    while left:
-        item = sample(task, protocol, split, seed, len(items), questions_per_graph, faults)
-        if len(item.questions) > left:
-            item = Item(item.id, item.premise, tuple(islice(item.questions, left)), item.graph, item.task)
-        items.append(item)
-        left -= len(item.questions)
-    return items
+    sample(task, protocol, split, seed, 0, *how)  # raises now what would be raised when the first is taken
+    return _first(n, (sample(task, protocol, split, seed, index, *how) for index in count()))
+
+
+def _first(n: int, items: Iterator[Item]) -> Iterator[Item]:
+    """Items that together hold `n` questions; the last is cut."""
+    while n > 0:
+        item = next(items)
+        if len(item.questions) > n:
+            item = Item(item.id, item.premise, item.questions[:n], item.graph, item.task)
+        n -= len(item.questions)
+        yield item
 
 
 @lru_cache(maxsize=64)

@@ -132,6 +132,24 @@ def test_malformed_lines_are_reported_with_file_and_line(tmp_path, records, line
     assert str(error.value).startswith(f"{path}:{line}: ")
 
 
+def test_an_interrupted_write_leaves_the_file_as_it_was(tmp_path):
+    def breaking():
+        yield build("transitivity", "corrected", "train", 1, 0)[0]
+        raise KeyboardInterrupt
+
+    path = write(tmp_path / "suite.jsonl", GOOD)
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        write_jsonl(breaking(), path)
+    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["suite.jsonl"]
+
+
+def test_export_refuses_a_bad_split_before_it_writes_a_good_one(tmp_path, capsys):
+    settings = ["export=lm_eval", "task=transitivity", "protocol=corrected", "split=length,longer", "n=4"]
+    assert export([*settings, f"out={tmp_path / 'folder'}"]) == 2
+    assert "unknown split 'longer'" in capsys.readouterr().err and not (tmp_path / "folder").exists()
+
+
 def test_export_writes_the_same_bytes_and_refuses_bad_arguments(tmp_path, capsys):
     arguments = ["task=dseparation", "protocol=corrected", "split=length", "n=30", "seed=5"]
     assert export([*arguments, f"out={tmp_path / 'a.jsonl'}"]) == 0
