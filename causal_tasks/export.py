@@ -5,6 +5,7 @@
 
 task=transitivity|dseparation  protocol=released|corrected  n=questions  seed=0  questions_per_graph=1
 split=train|validation|in_distribution|length|branching|reversed|shuffled|long_names|adversarial|real_graphs|hidden
+faults=released (default: the construction as released) | none | names of causal_tasks/faults.py, comma between
 export=jsonl (default: out is a file) or lm_eval (out is a folder; task and split may be lists, comma between)
 The same arguments write the same bytes. The card is out's name with .card.md, or README.md in the folder.
 """
@@ -14,13 +15,14 @@ from pathlib import Path
 
 from causal_tasks.card import write_card
 from causal_tasks.command_line import read_settings, whole
+from causal_tasks.faults import read_faults
 from causal_tasks.files import write_jsonl
 from causal_tasks.harness import write_harness_tasks
 from causal_tasks.items import Item
 from causal_tasks.suites import build
 
 _REQUIRED = ("task", "protocol", "split", "n", "out")
-_DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl"}
+_DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl", "faults": "released"}
 _EXPORTS = ("jsonl", "lm_eval")
 
 
@@ -53,9 +55,11 @@ def _build(settings: dict[str, str]) -> dict[tuple[str, str, str], list[Item]]:
     tasks, splits = settings["task"].split(","), settings["split"].split(",")
     if settings["export"] == "jsonl" and len(tasks) * len(splits) > 1:
         raise ValueError("one task and one split per JSON-lines file; lists are for export=lm_eval")
+    # The corrected protocol has none to switch.
+    faults = None if settings["protocol"] == "corrected" and settings["faults"] == "released" else read_faults(settings["faults"])
     numbers = [whole(settings, key) for key in ("n", "seed", "questions_per_graph")]
     return {
-        (task, settings["protocol"], split): build(task, settings["protocol"], split, *numbers)
+        (task, settings["protocol"], split): build(task, settings["protocol"], split, *numbers, faults)
         for task in tasks
         for split in splits
     }
