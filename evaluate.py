@@ -3,10 +3,13 @@
     python evaluate.py run=results/runs/demo/... suite=published
     python evaluate.py run=results/runs/demo/... suite=corrected suite.samples=10000 out=DIR
     python evaluate.py run=results/runs/demo/... suite=adversarial show=errors     draw what it gets wrong
+    python evaluate.py run=results/runs/demo/... suite=published weights=merged_4bit       as the release scored it
+    python evaluate.py run=results/runs/paper/... suite=published checkpoint=2000          while it is being trained
     python evaluate.py model=smollm2_135m suite=file suite.path=FILE out=DIR
     python evaluate.py model=smollm2_135m suite=external suite.path=FOLDER out=DIR
 
-Writes metrics.json and margins.parquet (id, label, margin, strata) under out=, by default RUN/evaluation/SUITE.
+Writes metrics.json and margins.parquet (id, label, margin, strata) under out=, by default RUN/evaluation/SUITE
+(with the weights, verdict, prompt and checkpoint behind it where they are not the default).
 """
 
 import logging
@@ -18,10 +21,11 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from models.loading import load_answerer
-from records.run_folder import RunFolder, RunFolderError
+from records.run_folder import RunFolder
 from records.tracking import Tracker
 from reporting.errors import draw_errors
 from scoring.evaluation import build_suite, evaluate_suite, summary_lines, tuned_thresholds
+from scoring.ways import Way
 from train import USER_ERRORS
 from training.settings import SettingsError, check_settings
 
@@ -33,23 +37,28 @@ def evaluate(cfg: DictConfig) -> Path:
     check_settings(cfg)
     if cfg.run is None and cfg.out is None:
         raise SettingsError("out: say where the metrics of a bare model go, or give run=DIR")
+    if cfg.run is None and cfg.checkpoint is not None:
+        raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
+    way = Way.of(cfg.suite, cfg)
     adapter, model, thresholds = None, cfg.model, {}
     described = {"run": None, "model": cfg.model.name}
     if cfg.run is not None:
         run = RunFolder(cfg.run)
-        if not run.config.is_file():
-            raise RunFolderError(f"run={cfg.run}: no config.yaml there; give the folder of a run of train.py")
-        trained_with = OmegaConf.load(run.config)
-        model = trained_with.model
-        adapter = run.adapter if trained_with.training.enabled else None
-        described = {"run": str(run.path), "model": model.name}
+        trained_with = run.trained_with()
+        # keys that the run's version did not have are this one's
+        model = OmegaConf.merge(OmegaConf.to_container(cfg.model), trained_with.model)
+        adapter = run.adapter_of(cfg.checkpoint) if trained_with.training.enabled else None
+        described = {"run": str(run.path), "model": model.name} | run.progress(cfg.checkpoint)
         if (run.evaluation("validation") / "margins.parquet").is_file():
             thresholds = tuned_thresholds(run.evaluation("validation"))
-    out = Path(cfg.out) if cfg.out is not None else run.evaluation(cfg.suite.name)
+    if adapter is None and way.weights != "adapter":
+        raise SettingsError(f"weights={way.weights}: an untrained model has no adapter to merge; use weights=adapter")
+    out = Path(cfg.out) if cfg.out is not None else run.evaluation(way.folder(cfg.suite.name, cfg.checkpoint))
     parts = build_suite(cfg.suite)
-    answerer, described["loaded"] = load_answerer(model, adapter=adapter)
+    answerer, loaded = load_answerer(model, adapter=adapter, weights=way.weights, prompt=way.prompt)
+    described |= {"loaded": loaded, "adapter": loaded["adapter"]}
     with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:
-        report = evaluate_suite(answerer, cfg.suite, parts, out, cfg.evaluation, thresholds, described)
+        report = evaluate_suite(answerer, cfg.suite, parts, out, cfg.evaluation, thresholds, described, way)
         tracker.report(report)
     if cfg.show == "errors":
         items = [item for part in parts.values() for item in part]

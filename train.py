@@ -37,6 +37,7 @@ from scoring.evaluation import (
     tuned_thresholds,
 )
 from scoring.scorer import PromptTooLong
+from scoring.ways import Way
 from training.fine_tune import TRAINED, fine_tune
 from training.settings import SettingsError, build_loss, build_schedule, check_settings
 
@@ -71,7 +72,7 @@ def run(cfg: DictConfig) -> RunFolder:
             answerer, facts["loaded"] = load_answerer(cfg.model, adapter=folder.adapter)
             facts["training"] = read_json(folder.adapter / TRAINED)
         else:
-            answerer, facts["loaded"] = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed)
+            answerer, facts["loaded"] = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed, prompt=cfg.prompt)
             facts["training"] = fine_tune(cfg, answerer, loss, schedule, folder, tracker)
         if first_process:
             score_seconds = score_suites(cfg, suites, answerer, folder, tracker)
@@ -84,8 +85,14 @@ def run(cfg: DictConfig) -> RunFolder:
 
 
 def scored_suites(cfg: DictConfig) -> dict[str, DictConfig]:
-    """Name -> suite, validation first: it tunes the thresholds. A suite without splits is left out."""
+    """Name -> suite, validation first: it tunes the thresholds. Left out: suites without splits, and of an untrained
+    model those that want merged weights."""
     suites = {name: suite for name, suite in cfg.suites.items() if "splits" not in suite or suite.splits}
+    if not cfg.training.enabled:
+        merged = [name for name, suite in suites.items() if Way.of(suite, cfg).weights != "adapter"]
+        for name in merged:
+            log.info("suite %s: not scored, an untrained model has no adapter to merge", name)
+            del suites[name]
     return dict(sorted(suites.items(), key=lambda entry: entry[0] != "validation"))
 
 
@@ -94,10 +101,15 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: Answerer, folder: RunF
     thresholds: dict[str, float] = {}
     seconds = 0.0
     for name, suite in suites.items():
-        target, parts = folder.evaluation(name), build_suite(suite)
+        way, described = Way.of(suite, cfg), {"run": str(folder.path)}
+        target, parts = folder.evaluation(way.folder(suite.name)), build_suite(suite)
         if not already_scored(target, parts):
-            described = {"run": str(folder.path)}
-            evaluate_suite(answerer, suite, parts, target, cfg.evaluation, thresholds, described)
+            model = answerer
+            if way.weights != "adapter":
+                model, loaded = load_answerer(cfg.model, adapter=folder.adapter, weights=way.weights)
+                described["adapter"] = loaded["adapter"]
+            model.ask(way.prompt)
+            evaluate_suite(model, suite, parts, target, cfg.evaluation, thresholds, described, way)
         report = read_json(target / "metrics.json")
         seconds += report["seconds"]
         log.info("\n%s", "\n".join(summary_lines(report)))

@@ -5,6 +5,7 @@
 
 task=transitivity|dseparation  protocol=released|corrected  n=questions  seed=0  questions_per_graph=1
 split=train|validation|in_distribution|length|branching|reversed|shuffled|long_names|adversarial|real_graphs|hidden
+faults=released (default: the construction as released) | none | names of causal_tasks/faults.py, comma between
 export=jsonl (default: out is a file) or lm_eval (out is a folder; task and split may be lists, comma between)
 The same arguments write the same bytes. The card is out's name with .card.md, or README.md in the folder.
 """
@@ -17,13 +18,14 @@ from tqdm import tqdm
 
 from causal_tasks.card import Tally, write_card
 from causal_tasks.command_line import read_settings, whole
+from causal_tasks.faults import read_faults
 from causal_tasks.files import write_jsonl
 from causal_tasks.harness import write_harness_tasks
 from causal_tasks.items import Item
 from causal_tasks.suites import stream
 
 _REQUIRED = ("task", "protocol", "split", "n", "out")
-_DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl"}
+_DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl", "faults": "released"}
 _EXPORTS = ("jsonl", "lm_eval")
 _MANY = 20_000  # questions that take more than a moment
 
@@ -58,9 +60,11 @@ def _draw(settings: dict[str, str]) -> dict[tuple[str, str, str], Iterator[Item]
     tasks, splits, protocol = settings["task"].split(","), settings["split"].split(","), settings["protocol"]
     if settings["export"] == "jsonl" and len(tasks) * len(splits) > 1:
         raise ValueError("one task and one split per JSON-lines file; lists are for export=lm_eval")
+    # The corrected protocol has none to switch.
+    faults = None if protocol == "corrected" and settings["faults"] == "released" else read_faults(settings["faults"])
     n, *how = (whole(settings, key) for key in ("n", "seed", "questions_per_graph"))
     parts = ((task, protocol, split) for task in tasks for split in splits)
-    return {part: _with_progress(stream(*part, n, *how), n, f"{part[0]} {part[2]}") for part in parts}
+    return {part: _with_progress(stream(*part, n, *how, faults), n, f"{part[0]} {part[2]}") for part in parts}
 
 
 def _with_progress(items: Iterator[Item], n: int, name: str) -> Iterator[Item]:

@@ -17,7 +17,8 @@ from causal_tasks.drafts import generator
 from causal_tasks.items import Item
 from causal_tasks.oracles import released_answer
 from causal_tasks.questions import TASKS
-from causal_tasks.released import CONSTRUCTIONS, LARGEST_GIVEN_OF_BRANCHING, ReleasedFaults, draw
+from causal_tasks.faults import ALL_FAULTS
+from causal_tasks.released import CONSTRUCTIONS, LARGEST_GIVEN_OF_BRANCHING, draw
 from causal_tasks.structure import shared_structures
 from causal_tasks.suites import EVALUATION_SPLITS, PUBLISHED_SUITE, build
 
@@ -83,7 +84,7 @@ def branching_by_largest_given(n: int, seed: int) -> list[dict]:
     rows = []
     for largest in (1, 2, 3):
         construction = replace(CONSTRUCTIONS["dseparation"]["branching"], largest_given=largest)
-        items = [draw(construction, ReleasedFaults(), generator("given", seed, largest, i), str(i)) for i in range(n)]
+        items = [draw(construction, ALL_FAULTS, generator("given", seed, largest, i), str(i)) for i in range(n)]
         measured = sum(item.questions[0].label for item in items) / n
         error, z = two_sample_z(measured, n, published["yes"], published["n"])
         rows.append({"largest_given": largest, "measured": measured, "standard_error": error, "z": z})

@@ -1,4 +1,4 @@
-"""The released construction of arXiv:2605.05438, its faults as named switches.
+"""The released construction of arXiv:2605.05438, its faults as named switches (causal_tasks/faults.py).
 
 Everything here follows what the paper's public artefacts do; nothing is corrected unless a switch says so.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from causal_tasks.drafts import distinct_names, random_name
+from causal_tasks.faults import Faults
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.oracles import released_answer
@@ -20,29 +21,6 @@ _MOST_TARGETS = 5
 # Inferred: what is public of the release says 0-3 for training and nothing about `branching`. 0-3 gives 1.3 % Yes
 # there and 0-2 gives 1.7 %, where 1.96 % were published (n = 10,000): see results/faithfulness.md.
 LARGEST_GIVEN_OF_BRANCHING = 2
-
-
-@dataclass(frozen=True)
-class ReleasedFaults:
-    """The faults of the released data; every switch is on in the release.
-
-    Args:
-        unblocked_reversed_chain: (A4) the d-separation oracle does not block a chain walked against its arrows.
-            About 26 % of the truly d-separated training queries are labelled No, about 4 % of all labels.
-        lost_separators: (A5) shuffling drops the full stops between sentences, so that validation reads no edge in
-            any premise of `shuffled` and answers No to all but "Does P cause P?"; samples it disagrees with are
-            drawn again. Only about 0.2 % Yes are left, instead of 18 %, and the text holds one run-on sentence.
-        repeated_names: (A6) names are drawn independently, so that two nodes may share one. It is then one node:
-            about 10 % of the chains of 7-15 become cyclic, `reversed` gets its only Yes labels, and a question may
-            ask about a node and itself.
-        ordered_queries: (A6) a chain is always asked from an earlier to a later node. `length` is then 100 % Yes
-            and `reversed` all but 100 % No; off, either order is asked, and each has about half of both.
-    """
-
-    unblocked_reversed_chain: bool = True
-    lost_separators: bool = True
-    repeated_names: bool = True
-    ordered_queries: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,19 +61,19 @@ CONSTRUCTIONS = {
 SPLITS = {task: tuple(constructions) for task, constructions in CONSTRUCTIONS.items()}
 
 
-def draw(construction: Chains | Density, faults: ReleasedFaults, rng: random.Random, item_id: str) -> Item:
+def draw(construction: Chains | Density, faults: Faults, rng: random.Random, item_id: str) -> Item:
     """One released sample with its one question."""
     draw_one = _draw_chain if isinstance(construction, Chains) else _draw_separation
     return draw_one(construction, faults, rng, item_id)
 
 
-def _names(count: int, lengths: tuple[int, int], faults: ReleasedFaults, rng: random.Random) -> list[str]:
+def _names(count: int, lengths: tuple[int, int], faults: Faults, rng: random.Random) -> list[str]:
     if faults.repeated_names:
         return [random_name(rng, *lengths) for _ in range(count)]
     return distinct_names(rng, count, *lengths)
 
 
-def _draw_chain(chains: Chains, faults: ReleasedFaults, rng: random.Random, item_id: str) -> Item:
+def _draw_chain(chains: Chains, faults: Faults, rng: random.Random, item_id: str) -> Item:
     while True:
         length = rng.randint(chains.shortest, chains.longest)
         names = _names(length, chains.name_lengths, faults, rng)
@@ -120,7 +98,7 @@ def _draw_chain(chains: Chains, faults: ReleasedFaults, rng: random.Random, item
         return Item(item_id, premise, (labelled,), graph, "transitivity")
 
 
-def _draw_separation(density: Density, faults: ReleasedFaults, rng: random.Random, item_id: str) -> Item:
+def _draw_separation(density: Density, faults: Faults, rng: random.Random, item_id: str) -> Item:
     n, order = random_dag(density.shortest, density.longest, density.lowest, density.highest, density.most_edges, rng)
     names = _names(n, density.name_lengths, faults, rng)
     graph = CausalGraph(tuple((names[a], names[b]) for a, b in order))

@@ -12,9 +12,9 @@ from itertools import count
 
 from causal_tasks import adversarial, dseparation, real_graphs, released, transitivity
 from causal_tasks.drafts import Draft, distinct_names, dress, family, generator, named_graph
+from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
-from causal_tasks.released import ReleasedFaults
 
 PROTOCOLS = ("released", "corrected")
 TRAINING_SPLITS = ("train", "validation")
@@ -57,7 +57,7 @@ def sample(
     seed: int,
     index: int,
     questions_per_graph: int = 1,
-    faults: ReleasedFaults | None = None,
+    faults: Faults | None = None,
 ) -> Item:
     """Item `index` alone.
 
@@ -78,7 +78,7 @@ def sample(
     if protocol == "released":
         if questions_per_graph != 1:
             raise ValueError(f"the released protocol asks one question per graph, not {questions_per_graph}")
-        return released.draw(released.CONSTRUCTIONS[task][split], faults or ReleasedFaults(), rng, item_id)
+        return released.draw(released.CONSTRUCTIONS[task][split], faults or ALL_FAULTS, rng, item_id)
     if faults is not None:
         raise ValueError("the corrected protocol has no released faults to switch")
     if split == "adversarial":
@@ -104,7 +104,7 @@ def build(
     n: int,
     seed: int,
     questions_per_graph: int = 1,
-    faults: ReleasedFaults | None = None,
+    faults: Faults | None = None,
 ) -> list[Item]:
     """The first items that together hold `n` questions; the last may hold fewer than it was drawn with.
 

@@ -1,6 +1,6 @@
 """Losses over the answers to several questions on one graph: pure functions, then classes for configs."""
 
-from losses.answers import Answers, Sequence
+from losses.answers import Answers, FormattedText
 from losses.baselines import Focal, LabelSmoothing, LogitAdjusted, Margin, WeightedCrossEntropy
 from losses.cross_entropy import CrossEntropy
 from losses.exact_semantic import ExactSemantic
@@ -13,12 +13,12 @@ __all__ = [
     "CrossEntropy",
     "ExactSemantic",
     "Focal",
+    "FormattedText",
     "LabelSmoothing",
     "LogitAdjusted",
     "Loss",
     "Margin",
     "Semantic",
     "SemanticDistance",
-    "Sequence",
     "WeightedCrossEntropy",
 ]

@@ -1,4 +1,4 @@
-"""What a loss is given: the answers to K questions on each of G graphs, and the text they stand in."""
+"""What a loss is given: the answers to K questions on each of G graphs, and the texts they stand in."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Answers:
     adjacency: [G, N, N] bool, the stated edges, [g, i, j] = "i causes j".
     nodes: [G] long, number of real nodes (the rest of N is padding).
     labelled: [G] bool, False = a graph whose labels may not be used.
+    entailed: [G, K] bool, the answers that the oracle of the semantic term gives; the labels if left out (audit A2).
 
     Raises ValueError if a tensor's shape does not fit the others.
     """
@@ -41,6 +42,7 @@ class Answers:
     adjacency: Tensor
     nodes: Tensor
     labelled: Tensor
+    entailed: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.log_yes.dim() != 2 or self.given.dim() != 3:
@@ -48,9 +50,11 @@ class Answers:
                 f"Answers: log_yes must be [G, K] and given [G, K, N], got {list(self.log_yes.shape)} "
                 f"and {list(self.given.shape)}"
             )
+        if self.entailed is None:
+            self.entailed = self.labels
         graphs, questions = self.log_yes.shape
         nodes = self.given.shape[2]
-        shapes = dict.fromkeys(("log_yes", "log_no", "labels", "valid", "source", "target"), (graphs, questions))
+        shapes = dict.fromkeys(("log_yes", "log_no", "labels", "valid", "source", "target", "entailed"), (graphs, questions))
         shapes |= dict.fromkeys(("nodes", "labelled"), (graphs,))
         shapes |= {"given": (graphs, questions, nodes), "adjacency": (graphs, nodes, nodes)}
         for name, shape in shapes.items():
@@ -76,6 +80,11 @@ class Answers:
         return torch.where(self.labels, self.log_yes, self.log_no)
 
     @property
+    def log_entailed(self) -> Tensor:
+        """[G, K] log p(the answer that the graph entails), full-vocabulary softmax."""
+        return torch.where(self.entailed, self.log_yes, self.log_no)
+
+    @property
     def supervised(self) -> Tensor:
         """[G, K] bool: real questions whose label may be used."""
         return self.valid & self.labelled[:, None]
@@ -86,30 +95,21 @@ class Answers:
 
 
 @dataclass
-class Sequence:
-    """The formatted texts the answers stand in; only given to losses with ``needs_sequence``.
+class FormattedText:
+    """Cross-entropy of tokens of the texts that the answers stand in; only given to losses that name a ``text``.
 
-    logits: [B, T, V] next-token logits at every position. Row b belongs to graph b, or, when each
-        question has a row of its own, to graph b // (B / G).
-    tokens: [B, T] long, the token at that position (padding = the pad id).
-    parents: [B, T] long, the position whose logits predict token t: t - 1 in a plain text, the last
-        token of the premise for the first token of each question that branches off it, and -1 where
-        nothing predicts the token.
-    valid: [B, T] bool, False = padding.
+    nats: [N] -log p(token) of the tokens that the loss's ``text`` covers.
+    graph: [N] long, the graph whose text each stands in.
     """
 
-    logits: Tensor
-    tokens: Tensor
-    parents: Tensor
-    valid: Tensor
+    nats: Tensor
+    graph: Tensor
 
     def __post_init__(self) -> None:
-        if self.logits.dim() != 3:
-            raise ValueError(f"Sequence.logits: shape must be [B, T, V], got {list(self.logits.shape)}")
-        for name in ("tokens", "parents", "valid"):
-            found = getattr(self, name).shape
-            if found != self.logits.shape[:2]:
-                raise ValueError(f"Sequence.{name}: shape must be {list(self.logits.shape[:2])}, got {list(found)}")
+        if self.nats.dim() != 1 or self.nats.shape != self.graph.shape:
+            raise ValueError(
+                f"FormattedText: nats and graph must both be [N], got {list(self.nats.shape)} and {list(self.graph.shape)}"
+            )
 
 
 def _finite(log_probability: Tensor) -> Tensor:

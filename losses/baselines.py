@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from losses.answers import Answers, Sequence
+from losses.answers import Answers, FormattedText
 from losses.cross_entropy import class_weighted_cross_entropy
 from losses.loss import Loss, masked_mean, yes_share
 from schedulers.schedule import require_number
@@ -83,7 +83,7 @@ class WeightedCrossEntropy(_WithPrior):
     def __init__(self, yes_share: float | None = None) -> None:
         super().__init__(yes_share)
 
-    def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
+    def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         share = self.prior()
         return {"total": class_weighted_cross_entropy(answers, yes=0.5 / share, no=0.5 / (1 - share))}
 
@@ -102,7 +102,7 @@ class LogitAdjusted(_WithPrior):
         super().__init__(yes_share)
         self.tau = require_number("loss.tau", tau)
 
-    def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
+    def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         share = self.prior()
         return {"total": margin_cross_entropy(answers, self.tau * math.log(share / (1 - share)))}
 
@@ -116,7 +116,7 @@ class Focal(Loss):
         super().__init__()
         self.gamma = require_number("loss.gamma", gamma)
 
-    def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
+    def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         return {"total": focal_cross_entropy(answers, self.gamma)}
 
 
@@ -129,7 +129,7 @@ class LabelSmoothing(Loss):
         super().__init__()
         self.smoothing = require_number("loss.smoothing", smoothing, 0, 0.5, open_high=True)
 
-    def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
+    def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         return {"total": smoothed_cross_entropy(answers, self.smoothing)}
 
 
@@ -138,5 +138,5 @@ class Margin(Loss):
 
     name = "margin"
 
-    def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
+    def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         return {"total": margin_cross_entropy(answers)}

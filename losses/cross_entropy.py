@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from losses.answers import Answers, Sequence
+from losses.answers import Answers, FormattedText
 from losses.loss import Loss, masked_mean, require_choice
 from schedulers.schedule import require_number
 
-TARGETS = ("answer", "sequence", "released")
+TARGETS = ("answer", "sequence", "turn", "released")
 
 
 def answer_cross_entropy(answers: Answers) -> Tensor:
@@ -30,34 +30,21 @@ def class_weighted_cross_entropy(answers: Answers, yes: float, no: float) -> Ten
     return masked_mean(-weights * answers.log_label, answers.supervised)
 
 
-def sequence_cross_entropy(sequence: Sequence, rows: Tensor) -> Tensor:
-    """Next-token cross-entropy over the formatted texts; scalar, nats per token.
+def text_cross_entropy(text: FormattedText, labelled: Tensor) -> Tensor:
+    """Mean of -log p(token) over the tokens of the texts of labelled graphs; scalar, nats per token.
 
-    Token t is predicted by the logits at ``sequence.parents[t]``; padding and tokens that nothing
-    predicts do not count. rows: [B] bool, the texts that count.
+    labelled: [G] bool; the text of the others holds an answer that may not be used.
     """
-    mask = sequence.valid & (sequence.parents >= 0) & rows[:, None]
-    loss = _TokenCrossEntropy.apply(sequence.logits, sequence.tokens, sequence.parents, mask)
-    return loss.sum() / mask.sum().clamp(min=1)
-
-
-def released_cross_entropy(sequence: Sequence, rows: Tensor) -> Tensor:
-    """Cross-entropy of the logits at a position with the token at the *same* position, padding included.
-
-    Audit A1: what the published semantic runs minimise. It teaches copying, not prediction, and is
-    kept only to explain the published numbers. rows: [B] bool, the texts that count.
-    """
-    here = torch.arange(sequence.tokens.shape[1], device=sequence.tokens.device).expand_as(sequence.tokens)
-    mask = rows[:, None].expand_as(sequence.tokens)
-    loss = _TokenCrossEntropy.apply(sequence.logits, sequence.tokens, here, mask)
-    return loss.sum() / mask.sum().clamp(min=1)
+    return masked_mean(text.nats, labelled[text.graph])
 
 
 class CrossEntropy(Loss):
     """Cross-entropy alone; lambda is ignored.
 
-    target: ``answer`` (the answer token only), ``sequence`` (every token of the text, shifted, padding
-        masked) or ``released`` (audit A1).
+    target: ``answer`` (the answer token only), ``sequence`` (every token of the text, shifted, padding masked), ``turn``
+        (the tokens of the answer turn, shifted) or ``released`` (audit A1: the tokens of the answer turn, each under the
+        logits at its *own* position. It asks for a newline where the answer begins, with weight 1/T beside whatever
+        supervises the answer there, T being the tokens of the turn, 5 in Gemma's).
     class_weights: None, or {"yes": w, "no": w}: *adds* an answer cross-entropy with these weights
         (audit A3).
     Texts and questions of graphs with ``labelled=False`` do not count: the text holds the answer.
@@ -70,17 +57,16 @@ class CrossEntropy(Loss):
         super().__init__()
         require_choice("loss.target", target, TARGETS)
         self.target = target
-        self.needs_sequence = target != "answer"
+        self.text = None if target == "answer" else target
         self.class_weights = None if class_weights is None else read_class_weights(class_weights)
 
-    def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
+    def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         if self.target == "answer":
             total = answer_cross_entropy(answers)
+        elif text is None:
+            raise ValueError(f"cross-entropy on target={self.target} needs the text, got None")
         else:
-            if sequence is None:
-                raise ValueError(f"cross-entropy on target={self.target} needs the whole text (sequence), got None")
-            function = sequence_cross_entropy if self.target == "sequence" else released_cross_entropy
-            total = function(sequence, labelled_rows(answers, sequence))
+            total = text_cross_entropy(text, answers.labelled)
         parts = {"cross_entropy": total.detach()}
         if self.class_weights is not None:
             weighted = class_weighted_cross_entropy(answers, **self.class_weights)
@@ -96,48 +82,3 @@ def read_class_weights(class_weights: Mapping[str, float]) -> dict[str, float]:
     return {
         key: require_number(f"loss.class_weights.{key}", class_weights[key], open_low=True) for key in ("yes", "no")
     }
-
-
-def labelled_rows(answers: Answers, sequence: Sequence) -> Tensor:
-    """[B] bool: the texts of labelled graphs. ValueError if B is not a multiple of G."""
-    graphs, rows = len(answers.labelled), len(sequence.tokens)
-    if rows % graphs:
-        raise ValueError(f"sequence has {rows} texts for {graphs} graphs; it must be one text, or K, for each graph")
-    return answers.labelled.repeat_interleave(rows // graphs)
-
-
-class _TokenCrossEntropy(torch.autograd.Function):
-    """[B, T] cross-entropy of tokens[b, t] under logits[b, parents[b, t]] where mask, else 0.
-
-    Holds no copy of the [B, T, V] logits beside the gradient that it returns: it works one text at a
-    time, in float32, on the predicting positions only, and computes their softmax again on the way
-    back.
-    """
-
-    @staticmethod
-    def forward(ctx, logits: Tensor, tokens: Tensor, parents: Tensor, mask: Tensor) -> Tensor:
-        ctx.save_for_backward(logits, tokens, parents, mask)
-        exact = torch.promote_types(logits.dtype, torch.float32)
-        loss = torch.zeros(tokens.shape, dtype=exact, device=logits.device)
-        for row in range(len(tokens)):
-            here = mask[row]
-            # several branches may share the position that predicts their first token
-            positions, which = parents[row][here].unique(return_inverse=True)
-            predicting = logits[row, positions].to(exact)
-            loss[row, here] = predicting.logsumexp(-1)[which] - predicting[which, tokens[row][here]]
-        return loss
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        logits, tokens, parents, mask = ctx.saved_tensors
-        result = torch.zeros_like(logits)
-        for row in range(len(tokens)):
-            here = mask[row]
-            positions, which = parents[row][here].unique(return_inverse=True)
-            upstream = gradient[row][here]
-            share = torch.zeros(len(positions), dtype=upstream.dtype, device=upstream.device)
-            share.index_add_(0, which, upstream)
-            back = logits[row, positions].to(upstream.dtype).softmax(-1).mul_(share[:, None])
-            back.index_put_((which, tokens[row][here]), -upstream, accumulate=True)
-            result[row, positions] = back.to(result.dtype)
-        return result, None, None, None

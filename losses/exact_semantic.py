@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from causal_tasks.families import questions_in_family
-from losses.answers import LOG_OF_ZERO, Answers, Sequence
+from losses.answers import LOG_OF_ZERO, Answers, FormattedText
 from losses.circuits import Circuit
 from losses.constraints import Group, axioms, find_groups
 from losses.cross_entropy import CrossEntropy
@@ -119,7 +119,7 @@ class ExactSemantic(Loss):
         require_choice("loss.knowledge", knowledge, KNOWLEDGE)
         require_choice("loss.group_size", group_size, (3, 4))
         self.base = CrossEntropy(base, class_weights)
-        self.needs_sequence = self.base.needs_sequence
+        self.text = self.base.text
         self.knowledge = knowledge
         self.group_size = group_size
         # two: the same d-separation statement asked in both orders
@@ -147,8 +147,8 @@ class ExactSemantic(Loss):
                 f"{len(items)} training items does, with at most {max(len(item.questions) for item in items)} questions"
             )
 
-    def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
-        parts = self.base(answers, sequence, weight)
+    def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
+        parts = self.base(answers, text, weight)
         if self.knowledge == "entailed":
             semantic = entailed_loss(answers)
         else:

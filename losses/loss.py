@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from losses.answers import Answers, Sequence
+from losses.answers import Answers, FormattedText
 
 if TYPE_CHECKING:
     from causal_tasks.items import Item
@@ -22,7 +22,7 @@ class Loss(nn.Module):
     """
 
     name: str = ""
-    needs_sequence: bool = False  # also reads ``Sequence``
+    text: str | None = None  # also reads these tokens of the text: sequence | turn | released (``CrossEntropy``)
     minimum_questions: int = 1  # smallest number of questions per graph it can work with
     task: str | None = None  # the only task it is meant for; None = any
 
@@ -50,10 +50,10 @@ class Loss(nn.Module):
         """Smallest number of questions per graph with which it can do anything on ``task``."""
         return self.minimum_questions
 
-    def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
+    def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         """The loss of a batch.
 
-        answers: G graphs with K questions each. sequence: the texts, where ``needs_sequence``.
+        answers: G graphs with K questions each. text: the texts' tokens, where it names some.
         weight: lambda(t) >= 0, the weight of the semantic term; losses without one ignore it.
         Returns {"total": scalar with gradient, "<part>": detached scalars for the log}. The part that
         lambda weights is always called "semantic", the cross-entropy beside it "cross_entropy", so

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from losses.answers import Answers, Sequence
+from losses.answers import Answers, FormattedText
 from losses.baselines import margin_cross_entropy
 from losses.cross_entropy import CrossEntropy
 from losses.graph_embedding import embed
@@ -117,7 +117,7 @@ class SemanticDistance(Loss):
         self.gamma = require_number("loss.gamma", gamma, 0, 1, open_low=True, open_high=True)
         self.learning_rate_factor = require_number("loss.learning_rate_factor", learning_rate_factor, open_low=True)
         self.base = CrossEntropy(base, class_weights)
-        self.needs_sequence = self.base.needs_sequence
+        self.text = self.base.text
         self.active = [part for part in PARTS if self.weights[part] > 0]
         self.raw_log_variance = nn.Parameter(torch.zeros(len(self.active))) if learned else None
 
@@ -143,8 +143,8 @@ class SemanticDistance(Loss):
                 "raise task.questions_per_graph or set loss.weights.transitivity=0"
             )
 
-    def forward(self, answers: Answers, sequence: Sequence | None, weight: float) -> dict[str, Tensor]:
-        result = self.base(answers, sequence, weight)
+    def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
+        result = self.base(answers, text, weight)
         parts = semantic_distance(answers, self.gamma)
         weighted = torch.stack([self.weights[part] * parts[part] for part in self.active])
         distance = weighted.sum()

@@ -10,22 +10,25 @@ from peft.helpers import disable_input_dtype_casting
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from models.packing import PackedBatch, branches, pack, premises, visible_to
+from models.head import log_probabilities, token_logits
+from models.packing import PackedBatch, branches, pack, premises, text_targets, visible_to
 from models.prompts import PromptFormat
 
 
 @dataclass
 class Reading:
-    """What one pass says of a packed batch of B rows, K questions and T columns.
+    """What one pass says of a packed batch of B rows and K questions.
 
     log_yes, log_no: float32 [B, K], log p(answer token | prompt), softmax over the full vocabulary;
         their difference is the margin. 0 where nothing is asked.
-    logits: [B, T, V] at every column, or None unless the whole sequence was asked for.
+    text_nats, text_rows: float32 and long [N], -log p of the tokens of a text target and the rows that they stand in,
+        or None unless one was asked for.
     """
 
     log_yes: Tensor
     log_no: Tensor
-    logits: Tensor | None = None
+    text_nats: Tensor | None = None
+    text_rows: Tensor | None = None
 
 
 class Answerer(nn.Module):
@@ -72,46 +75,63 @@ class Answerer(nn.Module):
                 parameter.data = parameter.data.to(dtype)
         return self.eval()
 
-    def forward(self, batch: PackedBatch, whole_sequence: bool = False) -> Reading:
-        """Read a batch. Only the answer columns go through the vocabulary head unless ``whole_sequence``."""
-        rows, slots = batch.asked.nonzero(as_tuple=True)
-        with self._adapters_compute_in_base_precision():
-            if batch.asked.shape[1] > 1 and not whole_sequence:
-                at_answers = self._read_branches(batch, rows, slots)
-            else:
-                hidden = self._read_tree(batch)
-                # Two dimensions: a [B, 1, H] product would copy the head's weight B times in the backward pass.
-                at_answers = hidden[rows, batch.answers[rows, slots]]
-        if whole_sequence:
-            logits = self._head(hidden.flatten(0, 1)).view(*hidden.shape[:2], -1)
-            answer_logits = logits[rows, batch.answers[rows, slots]]
-        else:
-            logits, answer_logits = None, self._head(at_answers)
-        log_p = self._with_exact_answers(answer_logits.float(), at_answers).log_softmax(-1)
-        log_yes, log_no = (
-            log_p.new_zeros(batch.asked.shape).index_put((rows, slots), log_p[:, token])
-            for token in (self.prompt_format.yes, self.prompt_format.no)
-        )
-        return Reading(log_yes, log_no, logits)
+    def ask(self, prompt: str) -> None:
+        """Ask with another prompt of ``models.prompts.PROMPTS`` from now on."""
+        self.prompt_format = PromptFormat(self.prompt_format.tokenizer, prompt)
 
-    def _with_exact_answers(self, logits: Tensor, hidden: Tensor) -> Tensor:
-        """Logits with those of Yes and No computed in fp32.
+    def forward(self, batch: PackedBatch, text: str | None = None) -> Reading:
+        """Read a batch.
 
-        A bf16 logit near 20 is a multiple of 1/8: margins would take a few dozen values, and tie at 0.
+        text: also the cross-entropy of these tokens of the texts (``models.packing.TEXT_TARGETS``). Only the columns that
+            are asked for go through the vocabulary head.
         """
-        tokens = torch.tensor([self.prompt_format.yes, self.prompt_format.no], device=logits.device)
-        head = self._causal_model.get_output_embeddings()
-        exact = hidden.float() @ head.weight[tokens].float().T
-        if getattr(head, "bias", None) is not None:
-            exact = exact + head.bias[tokens].float()
-        return logits.index_copy(1, tokens, self._capped(exact))
+        rows, slots = batch.asked.nonzero(as_tuple=True)
+        answers = torch.tensor([self.prompt_format.yes, self.prompt_format.no], device=rows.device)
+        if text is None:
+            log_p = self._log_probabilities(self._at_answers(batch, rows, slots), answers)
+            nats = where = None
+        else:
+            where, columns, targets = text_targets(batch, text, self.prompt_format.header_length)
+            with self._adapters_compute_in_base_precision():
+                hidden = self._read_tree(batch)
+            # Two dimensions: a [B, 1, H] product would copy the head's weight B times in the backward pass.
+            at_answers = hidden[rows, batch.answers[rows, slots]]
+            tokens, which = torch.cat([answers, targets]).unique(return_inverse=True)
+            both = self._log_probabilities(torch.cat([at_answers, hidden[where, columns]]), tokens)
+            log_p = both[: len(rows), which[:2]]
+            nats = -both[len(rows) :].gather(1, which[2:, None]).squeeze(1)
+        log_yes, log_no = (
+            log_p.new_zeros(batch.asked.shape).index_put((rows, slots), log_p[:, answer]) for answer in (0, 1)
+        )
+        return Reading(log_yes, log_no, nats, where)
 
-    def _head(self, hidden: Tensor) -> Tensor:
-        return self._capped(self._causal_model.get_output_embeddings()(hidden))
+    def margins(self, batch: PackedBatch) -> Tensor:
+        """float32 [B, K], logit(Yes) - logit(No) where the answer begins; 0 where nothing is asked.
 
-    def _capped(self, logits: Tensor) -> Tensor:
-        cap = getattr(self._text_config, "final_logit_softcapping", None)
-        return cap * torch.tanh(logits / cap) if cap else logits
+        What ``forward`` gives as log_yes - log_no, without the rest of the vocabulary.
+        """
+        rows, slots = batch.asked.nonzero(as_tuple=True)
+        answers = torch.tensor([self.prompt_format.yes, self.prompt_format.no], device=rows.device)
+        yes, no = token_logits(self._head, self._at_answers(batch, rows, slots), answers, self._logit_cap).unbind(1)
+        return yes.new_zeros(batch.asked.shape).index_put((rows, slots), yes - no)
+
+    def _at_answers(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
+        """[N, H] last hidden states where the answers to the N questions ``slots`` of ``rows`` begin."""
+        with self._adapters_compute_in_base_precision():
+            if batch.asked.shape[1] > 1:
+                return self._read_branches(batch, rows, slots)
+            return self._read_tree(batch)[rows, batch.answers[rows, slots]]
+
+    def _log_probabilities(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        return log_probabilities(self._head, hidden, tokens, self._logit_cap)
+
+    @property
+    def _head(self) -> nn.Module:
+        return self._causal_model.get_output_embeddings()
+
+    @property
+    def _logit_cap(self) -> float | None:
+        return getattr(self._text_config, "final_logit_softcapping", None)
 
     @contextmanager
     def _adapters_compute_in_base_precision(self):
@@ -200,8 +220,7 @@ class Answerer(nn.Module):
         self.eval()
         worst = 0.0
         with torch.inference_mode():
-            packed = self(pack(format_.encode(items), format_.pad).to(self.device))
-            margins = packed.log_yes - packed.log_no
+            margins = self.margins(pack(format_.encode(items), format_.pad).to(self.device))
             for row, item in enumerate(items):
                 for k, question in enumerate(item.questions):
                     text = format_.text(item.premise, question.hypothesis)

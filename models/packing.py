@@ -16,6 +16,14 @@ from torch import Tensor
 
 from models.prompts import EncodedItem, common_prefix_length
 
+# Which tokens of the formatted texts a cross-entropy covers, and which column's output predicts them.
+# sequence: every token, predicted by the one before it (shifted); padding masked.
+# turn: the answer turn alone (its header, the answer and the token that closes it), shifted.
+# released: the tokens of ``turn``, each read at its *own* column (audit A1).
+TEXT_TARGETS = ("sequence", "turn", "released")
+# The answer and the token that closes its turn.
+_AFTER_HEADER = 2
+
 
 @dataclass
 class PackedBatch:
@@ -58,6 +66,23 @@ class PackedBatch:
             behind = self.positions[:, :, None] - torch.cat([prefix_positions, self.positions], 1)[:, None, :]
             seen = seen & (behind < window)
         return seen[:, None]
+
+
+def text_targets(batch: PackedBatch, target: str, header_length: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows, columns and tokens, LongTensor [N] each: the output at (row, column) is held against the token.
+
+    batch: of answered texts, without a common prefix. target: one of TEXT_TARGETS.
+    header_length: tokens that open the answer turn, the last of them where the answer is read.
+    """
+    if target == "sequence":
+        rows, columns = (batch.parents >= 0).nonzero(as_tuple=True)
+        return rows, batch.parents[rows, columns], batch.tokens[rows, columns]
+    rows, slots = batch.asked.nonzero(as_tuple=True)
+    offsets = torch.arange(1 - header_length, 1 + _AFTER_HEADER, device=rows.device)
+    columns = (batch.answers[rows, slots][:, None] + offsets).flatten()
+    rows = rows.repeat_interleave(len(offsets))
+    tokens = batch.tokens[rows, columns]
+    return rows, columns if target == "released" else batch.parents[rows, columns], tokens
 
 
 @dataclass

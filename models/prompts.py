@@ -1,11 +1,23 @@
-"""The released prompt, in a model's own chat template, as tokens."""
+"""The released prompts, in a model's own chat template, as tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-INSTRUCTION = (
-    "Given the following causal relationships:\n{premise}\n\n{hypothesis}\n"
-    "Please answer with only 'Yes' or 'No'."
+PROMPTS = {
+    # What all published numbers were measured with, and what three of the four models were trained with.
+    "benchmark": "Given the following causal relationships:\n{premise}\n\n{hypothesis}\n"
+    "Please answer with only 'Yes' or 'No'.",
+    # What the d-separation baseline alone was trained with (audit A12).
+    "dseparation_released": "Given the following causal relationships:\n{premise}\n\nQuestion: {hypothesis}\n"
+    "Answer with only 'Yes' or 'No' based on d-separation rules.",
+}
+
+# The turns of Gemma's own template, for weights that come without one.
+GEMMA_CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n'"
+    " + message['content'] | trim + '<end_of_turn>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
 )
 
 
@@ -39,19 +51,21 @@ class EncodedItem:
 class PromptFormat:
     """One user turn with the question, then the answer as the model's turn (the released protocol).
 
+    prompt: one of PROMPTS.
     Attributes: ``yes`` and ``no``, the answers' token ids; ``ending``, the token ids that close the
-    model's turn after the answer.
+    model's turn after the answer; ``header_length``, the number of tokens that open it.
 
     Raises PromptError if there is no chat template, or an answer is not a single token after it.
     """
 
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer, prompt: str = "benchmark"):
         if tokenizer.chat_template is None:
             raise PromptError(
                 f"{tokenizer.name_or_path}: the tokenizer has no chat template; use an instruction-tuned model"
             )
         self.tokenizer = tokenizer
-        probe = INSTRUCTION.format(premise="A causes B.", hypothesis="Does A cause B?")
+        self.instruction = PROMPTS[prompt]
+        probe = self.instruction.format(premise="A causes B.", hypothesis="Does A cause B?")
         prompt = self._tokenize([self._render(probe)])[0]
         tokens = {}
         for answer in ("Yes", "No"):
@@ -69,11 +83,18 @@ class PromptFormat:
             )
         self.yes, self.no = tokens["Yes"][0], tokens["No"][0]
         self.ending = tuple(tokens["Yes"][1:])
+        question = self._tokenize([self._render(probe, answering=False)])[0]
+        self.header_length = len(prompt) - common_prefix_length([prompt, question])
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
 
-    def _render(self, content: str) -> str:
+    @property
+    def turn_length(self) -> int:
+        """Tokens in the answer turn: its header, the answer, and the token that closes it."""
+        return self.header_length + 2
+
+    def _render(self, content: str, answering: bool = True) -> str:
         turns = [{"role": "user", "content": content}]
-        return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=answering)
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         # The template writes the special tokens itself.
@@ -81,7 +102,7 @@ class PromptFormat:
 
     def text(self, premise: str, hypothesis: str) -> str:
         """The whole prompt, up to where the model's answer begins."""
-        return self._render(INSTRUCTION.format(premise=premise, hypothesis=hypothesis))
+        return self._render(self.instruction.format(premise=premise, hypothesis=hypothesis))
 
     def encode(self, items: Sequence, answered: bool = False) -> list[EncodedItem]:
         """Tokenise the questions of each item.

@@ -5,16 +5,12 @@ import string
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
 
+from models.prompts import GEMMA_CHAT_TEMPLATE
+
 _WORDS = (
     "Yes No Given the following causal relationships Does Are and causes cause d separated given share hidden "
     "Please answer with only or user model"
 ).split()
-_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n'"
-    " + message['content'] | trim + '<end_of_turn>\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
-)
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
@@ -48,7 +44,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
         eos_token="<eos>",
         unk_token="<unk>",
         additional_special_tokens=["<start_of_turn>", "<end_of_turn>"],
-        chat_template=_TEMPLATE,
+        chat_template=GEMMA_CHAT_TEMPLATE,
     )
     wrapped.name_or_path = "tiny"
     return wrapped

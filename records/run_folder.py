@@ -35,6 +35,30 @@ class RunFolder:
     def evaluation(self, suite: str) -> Path:
         return self.path / "evaluation" / suite
 
+    def trained_with(self) -> DictConfig:
+        """The resolved config of the run that lies here; RunFolderError if there is none."""
+        if not self.config.is_file():
+            raise RunFolderError(f"run={self.path}: no config.yaml there; give the folder of a run of train.py")
+        return OmegaConf.load(self.config)
+
+    def checkpoint(self, step: int) -> Path:
+        """The folder of the checkpoint of one step; RunFolderError, naming those that there are, if it is not one of them."""
+        folder = self.checkpoints / f"checkpoint-{step}"
+        if not folder.is_dir():
+            steps = sorted(int(path.name.removeprefix("checkpoint-")) for path in self.checkpoints.glob("checkpoint-*"))
+            raise RunFolderError(f"checkpoint={step}: {self.path} has {', '.join(map(str, steps)) or 'no checkpoints'}")
+        return folder
+
+    def adapter_of(self, step: int | None) -> Path:
+        """The folder with the finished adapter, or with that of a checkpoint."""
+        return self.adapter if step is None else self.checkpoint(step)
+
+    def progress(self, step: int | None) -> dict:
+        """step and steps (of the whole training) of a checkpoint, for the record; empty for the finished adapter."""
+        if step is None:
+            return {}
+        return {"step": step, "steps": read_json(self.checkpoint(step) / "trainer_state.json")["max_steps"]}
+
     @property
     def finished(self) -> bool:
         """Whether the run was finished in this checkout. A record that came with git does not count: its adapter is

@@ -9,6 +9,7 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from causal_tasks import families
+from causal_tasks.faults import Faults
 from causal_tasks.files import FileFormatError, read_jsonl
 from causal_tasks.items import Item
 from causal_tasks.labels import check_labels
@@ -19,10 +20,14 @@ from records.provenance import fingerprint, provenance
 from scoring.metrics import best_threshold, measure
 from scoring.scorer import score
 from scoring.structural import structural_measures
+from scoring.text_rule import score_by_text
+from scoring.ways import Way
 
 log = logging.getLogger(__name__)
 
 Part = tuple[str, str]  # task, split
+
+SCORERS = {"logits": score, "text": score_by_text}
 
 # More questions of a split than this are not needed to see whether it can be built.
 FEW = 64
@@ -69,7 +74,8 @@ def _build_part(suite, task: str, split: str) -> list[Item]:
     try:
         if suite.get("questions") == "families":
             return families.build(task, split, *how_many)
-        return build(task, suite.protocol, split, *how_many)
+        faults = Faults(**suite.faults) if suite.get("faults") else None
+        return build(task, suite.protocol, split, *how_many, faults)
     except ValueError as error:
         raise SuiteError(f"suite {suite.name}, {task}/{split}, samples={suite.samples}: {error}") from error
 
@@ -103,6 +109,7 @@ def evaluate_suite(
     settings,
     thresholds: dict[str, float] | None = None,
     described: dict | None = None,
+    way: Way = Way(),
 ) -> dict:
     """Score every part of a suite; write ``margins.parquet`` and ``metrics.json`` into ``folder``.
 
@@ -110,6 +117,7 @@ def evaluate_suite(
     settings: the ``evaluation`` config node (token_budget, resamples and, where there is one, prior).
     thresholds: task → margin threshold tuned on validation, for the calibrated metrics.
     described: what was scored (run, model), recorded with the metrics.
+    way: in which the answerer was loaded (weights, prompt) and is to be judged (verdict).
     Returns the content of metrics.json.
     """
     started = time.monotonic()
@@ -118,6 +126,7 @@ def evaluate_suite(
     protocol = suite.get("protocol", "file")
     tables = []
     for (task, split), items in parts.items():
+        score = SCORERS[way.verdict]
         margins = score(answerer, items, settings.token_budget, description=f"{suite.name} {task}/{split}")
         tables.append(margins_table(items, margins, task, protocol, split))
     table = pd.concat(tables, ignore_index=True)
@@ -136,6 +145,7 @@ def evaluate_suite(
             rows.append(row)
     report = {
         "suite": suite.name,
+        **vars(way),
         "rows": rows,
         "data_fingerprint": _fingerprints(parts),
         "seconds": round(time.monotonic() - started, 1),

@@ -34,8 +34,7 @@ def score(answerer: Answerer, items: Sequence[Item], token_budget: int, descript
     with torch.inference_mode(), bar:
         for indices in length_sorted_batches([item.length for item in encoded], token_budget):
             batch = pack([encoded[i] for i in indices], format_.pad)
-            reading = answerer(batch.to(answerer.device))
-            values = (reading.log_yes - reading.log_no).cpu().numpy()
+            values = answerer.margins(batch.to(answerer.device)).cpu().numpy()
             for row, i in enumerate(indices):
                 margins[first[i] : first[i + 1]] = values[row, : len(encoded[i].branches)]
             bar.update(int(batch.asked.sum()))

@@ -7,35 +7,47 @@ import torch
 from torch.utils.data import Dataset
 
 from causal_tasks.items import Item
-from losses import Answers
-from losses import Sequence as TextSequence
+from causal_tasks.oracles import released_answer
+from losses import Answers, FormattedText
 from models.answerer import Reading
 from models.packing import PackedBatch, pack
 from models.prompts import EncodedItem, PromptFormat
 
 PACKED = tuple(PackedBatch.__dataclass_fields__)
-STRUCTURE = ("labels", "source", "target", "given", "adjacency", "nodes", "labelled")
+STRUCTURE = ("labels", "entailed", "source", "target", "given", "adjacency", "nodes", "labelled")
 
 
 @dataclass(frozen=True)
 class TrainingExample:
-    """One graph: its token tree, its questions, and whether a loss may read its labels."""
+    """One graph: its token tree, its questions, whether a loss may read its labels, and what the semantic term asks for.
+
+    entailed: one answer a question; None for the labels.
+    """
 
     encoded: EncodedItem
     item: Item
     labelled: bool = True
+    entailed: tuple[bool, ...] | None = None
 
 
 class GraphDataset(Dataset):
     """Tokenised items; index → TrainingExample.
 
-    answered: branches end with the true answer and the turn's ending (losses over the whole sequence).
+    answered: branches end with the true answer and the turn's ending (losses that read the text).
     unlabelled: number of leading items whose labels are withheld from the losses.
+    correct_oracle: the semantic term asks for what the graph entails, not for the label (audit A2).
     """
 
-    def __init__(self, items: Sequence[Item], prompt_format: PromptFormat, answered: bool, unlabelled: int = 0):
+    def __init__(
+        self,
+        items: Sequence[Item],
+        prompt_format: PromptFormat,
+        answered: bool,
+        unlabelled: int = 0,
+        correct_oracle: bool = False,
+    ):
         self.examples = [
-            TrainingExample(encoded, item, labelled=i >= unlabelled)
+            TrainingExample(encoded, item, i >= unlabelled, entailed_answers(item) if correct_oracle else None)
             for i, (encoded, item) in enumerate(zip(prompt_format.encode(items, answered), items))
         ]
         self.lengths = [example.encoded.length for example in self.examples]
@@ -45,6 +57,11 @@ class GraphDataset(Dataset):
 
     def __getitem__(self, index: int) -> TrainingExample:
         return self.examples[index]
+
+
+def entailed_answers(item: Item) -> tuple[bool, ...]:
+    """What the graph entails by a correct oracle that is total: released premises may repeat names and have cycles."""
+    return tuple(released_answer(item.graph, q.question, unblocked_reversed_chain=False) for q in item.questions)
 
 
 class Collator:
@@ -59,7 +76,7 @@ class Collator:
             [example.encoded for example in examples],
             self.pad,
             endings=self.endings,
-            # Losses over the whole text need every row whole; for the others, a second pass through the
+            # Losses that read the text need every row whole; for the others, a second pass through the
             # adapters' many small products costs what the shared tokens save.
             share_prefix=False,
         )
@@ -74,6 +91,7 @@ def structure(examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:
     most_nodes = max(len(graph.nodes) for graph in graphs)
     batch = {
         "labels": torch.zeros(count, most_questions, dtype=torch.bool),
+        "entailed": torch.zeros(count, most_questions, dtype=torch.bool),
         "source": torch.zeros(count, most_questions, dtype=torch.long),
         "target": torch.zeros(count, most_questions, dtype=torch.long),
         "given": torch.zeros(count, most_questions, most_nodes, dtype=torch.bool),
@@ -87,6 +105,7 @@ def structure(examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:
             batch["adjacency"][g, index[cause], index[effect]] = True
         for k, labelled in enumerate(example.item.questions):
             batch["labels"][g, k] = labelled.label
+            batch["entailed"][g, k] = labelled.label if example.entailed is None else example.entailed[k]
             batch["source"][g, k] = index[labelled.question.source]
             batch["target"][g, k] = index[labelled.question.target]
             for node in labelled.question.given:
@@ -104,8 +123,6 @@ def answers_of(batch: dict[str, torch.Tensor], reading: Reading) -> Answers:
     )
 
 
-def sequence_of(batch: dict[str, torch.Tensor], reading: Reading) -> TextSequence | None:
-    """The whole text's logits, for losses that read it; None if only the answers were read."""
-    if reading.logits is None:
-        return None
-    return TextSequence(reading.logits, batch["tokens"], batch["parents"], batch["branch"] >= 0)
+def text_of(reading: Reading) -> FormattedText | None:
+    """The cross-entropy of the texts' tokens, for losses that read it; None if only the answers were read."""
+    return None if reading.text_nats is None else FormattedText(reading.text_nats, reading.text_rows)

@@ -13,6 +13,7 @@ from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from causal_tasks import families
+from causal_tasks.faults import Faults
 from causal_tasks.items import Item
 from causal_tasks.suites import build, sample
 from losses.loss import Loss
@@ -55,7 +56,12 @@ def fine_tune(
     except ValueError as error:
         raise SettingsError(str(error)) from error
     dataset = GraphDataset(
-        items, answerer.prompt_format, loss.needs_sequence, int(cfg.data.unlabelled_fraction * len(items))
+        items,
+        answerer.prompt_format,
+        loss.text is not None,
+        int(cfg.data.unlabelled_fraction * len(items)),
+        # Elsewhere the oracle of the labels is the correct one.
+        correct_oracle=cfg.protocol == "released" and not cfg.faults.oracle_of_the_labels,
     )
     refuse_long_prompts([example.encoded for example in dataset.examples], answerer.context_length)
     log.info("training on %d questions about %d graphs, %.1f %% Yes", len(labels), len(items), 100 * yes_share)
@@ -64,7 +70,7 @@ def fine_tune(
         answerer,
         _arguments(cfg, folder, next(answerer.parameters()).device),
         dataset,
-        Collator(answerer.prompt_format, loss.needs_sequence),
+        Collator(answerer.prompt_format, loss.text is not None),
         loss,
         schedule,
         probe=_probe(cfg),
@@ -85,6 +91,7 @@ def fine_tune(
         "sampler": cfg.data.sampler,
         "unlabelled_fraction": cfg.data.unlabelled_fraction,
         "steps": trainer.state.global_step,
+        "turn_tokens": answerer.prompt_format.turn_length,
         "seconds": round(time.monotonic() - started, 1),
         "data_fingerprint": fingerprint(items),
     }
@@ -105,8 +112,9 @@ def training_items(cfg: DictConfig) -> list[Item]:
     samples, share, asked = cfg.training.samples, cfg.data.yes_share, cfg.task.questions_per_graph
     if cfg.task.questions == "families":
         return families.build(cfg.task.name, "train", samples, cfg.seed, asked)
+    faults = Faults(**cfg.faults) if cfg.protocol == "released" else None
     if share is None:
-        return build(*source, samples, cfg.seed, asked)
+        return build(*source, samples, cfg.seed, asked, faults)
     left = {True: round(share * samples), False: samples - round(share * samples)}
     most = {True: max(1, round(share * asked)), False: max(1, round((1 - share) * asked))}
     items = []

@@ -9,7 +9,14 @@ from omegaconf.errors import MissingMandatoryValue
 
 from causal_tasks.families import family_size
 from losses.loss import Loss
+from models.prompts import PROMPTS
 from schedulers import Schedule
+from scoring.ways import VERDICTS, WEIGHTS
+
+
+# Conditions in configs: ${if:CONDITION,THEN,ELSE} and ${equal:ONE,OTHER}.
+OmegaConf.register_new_resolver("if", lambda condition, then, otherwise: then if condition else otherwise, replace=True)
+OmegaConf.register_new_resolver("equal", lambda one, other: one == other, replace=True)
 
 
 class SettingsError(ValueError):
@@ -24,8 +31,11 @@ CHOICES = {
     "model.device": ("auto", "cuda", "cpu"),
     "model.precision": ("auto", "bf16", "fp32"),
     "model.attention": ("auto", "eager", "sdpa"),
-    "model.quantization": ("none", "4bit"),
-    "training.learning_rate_schedule": ("cosine", "linear", "constant_with_warmup"),
+    "model.quantization": ("none", "nf4", "4bit"),
+    "prompt": tuple(PROMPTS),
+    "weights": WEIGHTS,
+    "verdict": VERDICTS,
+    "training.learning_rate_schedule": ("cosine", "linear", "constant", "constant_with_warmup"),
     "show": (None, "errors"),
     "tracking.mode": ("online", "offline", "disabled"),
 }
@@ -57,6 +67,10 @@ RANGES = {
 NULLABLE = {"data.yes_share", "evaluation.prior"}
 
 
+# Of the faults, those that only the released construction can have.
+DATA_FAULTS = ("unblocked_reversed_chain", "lost_separators", "repeated_names", "ordered_queries")
+
+
 def check_settings(cfg: DictConfig) -> None:
     """Raise SettingsError for the first setting of a composed config that cannot be run.
 
@@ -70,6 +84,9 @@ def check_settings(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key, default=allowed[0])
         if value not in allowed:
             raise SettingsError(f"{key}={value}: must be one of {', '.join(map(str, allowed))}")
+    for name, value in cfg.get("faults", {}).items():
+        if not isinstance(value, bool):
+            raise SettingsError(f"faults.{name}={value}: must be true or false")
     for key, (low, high, whole) in RANGES.items():
         value = OmegaConf.select(cfg, key, default=low)
         if value is None and key in NULLABLE:
@@ -84,6 +101,11 @@ def check_settings(cfg: DictConfig) -> None:
 
 def _check_combinations(cfg: DictConfig) -> None:
     questions = cfg.task.questions_per_graph
+    if cfg.protocol == "corrected":
+        if on := [name for name in DATA_FAULTS if cfg.faults[name]]:
+            raise SettingsError(f"faults.{on[0]}=true: protocol=corrected has none of the data's faults; use protocol=released")
+    if not cfg.training.enabled and cfg.weights.startswith("merged"):
+        raise SettingsError(f"weights={cfg.weights}: an untrained model has no adapter to merge; use weights=adapter")
     if cfg.protocol == "released":
         if questions != 1:
             raise SettingsError(

@@ -15,7 +15,7 @@ from models.answerer import Answerer
 from models.packing import PackedBatch
 from records.files import write_text
 from schedulers import LearningState, Schedule
-from training.batches import PACKED, Collator, GraphDataset, answers_of, sequence_of
+from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
 from training.sampling import LengthGroupedSampler
 
 SCHEDULE_STATE = "lambda_schedule.json"
@@ -25,7 +25,7 @@ LOSS_WEIGHTS = "loss_parameters.json"
 class CausalTrainer(Trainer):
     """Fine-tunes an Answerer.
 
-    loss: reads answers (and, if it says so, the whole text's logits) and lambda.
+    loss: reads answers (and, if it says so, the text's cross-entropy) and lambda.
     schedule: gives lambda; asked once an optimisation step, at progress step / (steps - 1).
     probe: called every ``probe_every`` steps with the answerer in evaluation mode; returns the
         measures to be logged, ``majority_share`` among them.
@@ -68,22 +68,26 @@ class CausalTrainer(Trainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         batch = PackedBatch(**{name: inputs[name] for name in PACKED})
-        reading = model(batch, whole_sequence=self.loss.needs_sequence)
-        parts = self.loss(answers_of(inputs, reading), sequence_of(inputs, reading), self.current_lambda)
-        self._note(parts, reading, batch)
+        reading = model(batch, text=self.loss.text)
+        answers = answers_of(inputs, reading)
+        parts = self.loss(answers, text_of(reading), self.current_lambda)
+        self._note(parts, answers)
         return (parts["total"], reading) if return_outputs else parts["total"]
 
-    def _note(self, parts, reading, batch) -> None:
+    def _note(self, parts, answers) -> None:
         with torch.no_grad():
-            yes = torch.sigmoid(reading.log_yes - reading.log_no)[batch.asked].mean()
+            yes = torch.sigmoid(answers.margin)[answers.valid].mean()
+            labelled = answers.log_label.exp()[answers.valid].mean()
             # The mean over the processes: the schedule must give all of them the same lambda.
-            here = torch.stack([yes.float(), *(value.detach().to(yes).float() for value in parts.values())])
-            yes, *values = self.accelerator.reduce(here, reduction="mean")
+            here = torch.stack([yes, labelled, *(value.detach().to(yes) for value in parts.values())]).float()
+            yes, labelled, *values = self.accelerator.reduce(here, reduction="mean")
             self._prediction_entropy = float(torch.special.entr(torch.stack([yes, 1 - yes])).sum())
         self._last_parts = {name: float(value) for name, value in zip(parts, values, strict=True)}
         for name, value in self._last_parts.items():
             self._since_log[f"loss/{name}"].append(value)
         self._since_log["prediction_entropy"].append(self._prediction_entropy)
+        # p(labelled answer) over the full vocabulary, where the answer begins
+        self._since_log["answer_probability"].append(float(labelled))
 
     def advance_lambda(self, majority_share: float | None) -> None:
         """Show the schedule what the step just done looked like and take lambda for the next."""

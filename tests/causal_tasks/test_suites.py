@@ -9,7 +9,7 @@ import pytest
 from causal_tasks.faithfulness import published_shares, two_sample_z, unblocked_chain_shares
 from causal_tasks.oracles import answer
 from causal_tasks.questions import TASKS, parse
-from causal_tasks.released import ReleasedFaults
+from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.structure import shared_structures
 from causal_tasks.suites import EVALUATION_SPLITS, SPLITS, available_splits, build, sample, yes_share
 
@@ -141,7 +141,7 @@ def test_fault_a4_takes_a_quarter_of_the_separated_training_queries():
     shares = unblocked_chain_shares(build("dseparation", "released", "train", 6000, 0))
     assert shares["separated_labelled_no"] == pytest.approx(0.26, abs=0.045)
     assert shares["labels_wrong"] == pytest.approx(0.04, abs=0.01)
-    without = build("dseparation", "released", "train", 500, 0, faults=ReleasedFaults(unblocked_reversed_chain=False))
+    without = build("dseparation", "released", "train", 500, 0, faults=Faults(unblocked_reversed_chain=False))
     assert unblocked_chain_shares(without)["labels_wrong"] == 0
 
 
@@ -150,7 +150,7 @@ def test_fault_a5_loses_the_separators_and_all_but_self_questions_answered_yes()
     for item, question in questions(faulty):
         assert item.premise.count(".") == 1
         assert question.label == (question.question.source == question.question.target)
-    kept = build("transitivity", "released", "shuffled", 500, 0, faults=ReleasedFaults(lost_separators=False))
+    kept = build("transitivity", "released", "shuffled", 500, 0, faults=Faults(lost_separators=False))
     assert all(item.premise.count(".") == len(item.graph.edges) for item in kept)
     assert 0.1 < yes_share(kept) < 0.3
 
@@ -162,13 +162,13 @@ def test_fault_a6_repeated_names_make_cycles_and_the_only_yes_labels_of_reversed
     assert repeated == cyclic
     assert sum(cyclic) / len(items) == pytest.approx(0.10, abs=0.025)
     assert all(merged for item, merged in zip(items, repeated) if item.questions[0].label)
-    unique = build("transitivity", "released", "reversed", 300, 0, faults=ReleasedFaults(repeated_names=False))
+    unique = build("transitivity", "released", "reversed", 300, 0, faults=Faults(repeated_names=False))
     assert yes_share(unique) == 0
 
 
 def test_fault_a6_ordered_queries_make_length_single_class():
     assert yes_share(build("transitivity", "released", "length", 300, 0)) == 1
-    either = ReleasedFaults(ordered_queries=False, repeated_names=False)
+    either = Faults(ordered_queries=False, repeated_names=False)
     assert yes_share(build("transitivity", "released", "length", 600, 0, faults=either)) == pytest.approx(0.5, abs=0.07)
 
 
@@ -183,7 +183,7 @@ def test_fault_a6_ordered_queries_make_length_single_class():
         (("transitivity", "released", "train", 5, 0, 4), "one question per graph"),
         (("transitivity", "corrected", "train", 0, 0), "n is a number of questions"),
         (("transitivity", "corrected", "train", 5, 0, 0), "questions_per_graph >= 1"),
-        (("transitivity", "corrected", "train", 5, 0, 1, ReleasedFaults()), "no released faults"),
+        (("transitivity", "corrected", "train", 5, 0, 1, ALL_FAULTS), "no released faults"),
     ],
 )
 def test_bad_requests_are_refused(arguments, reason):

@@ -1,0 +1,5 @@
+"""The error of this room, apart from it so that catching it costs no import of torch."""
+
+
+class ModelError(RuntimeError):
+    """The model's settings cannot be met here, or its files are missing; one line that names the key to change."""

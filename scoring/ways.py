@@ -1,0 +1,35 @@
+"""The ways in which a run may be scored: what is put on the base model, how it is asked, and what counts as Yes."""
+
+from dataclasses import dataclass
+
+# adapter: base + adapter, the truth about training. merged_16bit: added to the base's weights in their precision.
+# merged_4bit: that, rounded to nf4 again, as the published numbers were measured (audit A10). empty: the adapter was
+# lost when it was saved, so that the untuned model is scored (audit A13).
+WEIGHTS = ("adapter", "merged_16bit", "merged_4bit", "empty")
+# logits: the larger of the logits of Yes and No where the answer begins. text: "Yes" anywhere in prompt and generated
+# text, as one function of the release found it (audit A11).
+VERDICTS = ("logits", "text")
+
+
+@dataclass(frozen=True)
+class Way:
+    """weights: one of WEIGHTS. verdict: one of VERDICTS. prompt: one of ``models.prompts.PROMPTS``."""
+
+    weights: str = "adapter"
+    verdict: str = "logits"
+    prompt: str = "benchmark"
+
+    @classmethod
+    def of(cls, suite, otherwise) -> "Way":
+        """What a suite config says, and where it says nothing a node with the keys weights and verdict."""
+        return cls(
+            suite.get("weights", otherwise.weights), suite.get("verdict", otherwise.verdict), suite.get("prompt", cls.prompt)
+        )
+
+    def folder(self, suite: str, step: int | None = None) -> str:
+        """Name of the folder of a scored suite: the suite, and whatever is not the default.
+
+        step: of the checkpoint that was scored, if the run was not finished.
+        """
+        unusual = [own for own, default in zip(vars(self).values(), vars(Way()).values(), strict=True) if own != default]
+        return "-".join([suite, *unusual, *([] if step is None else [f"step{step}"])])
