@@ -17,16 +17,12 @@ import sys
 from pathlib import Path
 
 import hydra
-import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from models.loading import load_answerer
+from records.errors import UserError
 from records.run_folder import RunFolder
 from records.tracking import Tracker
-from reporting.errors import draw_errors
-from scoring.evaluation import build_suite, evaluate_suite, summary_lines, tuned_thresholds
 from scoring.ways import Way
-from train import USER_ERRORS
 from training.settings import SettingsError, check_settings
 
 log = logging.getLogger(__name__)
@@ -39,6 +35,10 @@ def evaluate(cfg: DictConfig) -> Path:
         raise SettingsError("out: say where the metrics of a bare model go, or give run=DIR")
     if cfg.run is None and cfg.checkpoint is not None:
         raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
+    # Late, as in train.py: torch, transformers and peft take seconds to import.
+    from models.loading import load_answerer
+    from scoring.evaluation import build_suite, evaluate_suite, summary_lines, tuned_thresholds
+
     way = Way.of(cfg.suite, cfg)
     adapter, model, thresholds = None, cfg.model, {}
     described = {"run": None, "model": cfg.model.name}
@@ -61,6 +61,10 @@ def evaluate(cfg: DictConfig) -> Path:
         report = evaluate_suite(answerer, cfg.suite, parts, out, cfg.evaluation, thresholds, described, way)
         tracker.report(report)
     if cfg.show == "errors":
+        import pandas as pd
+
+        from reporting.errors import draw_errors
+
         items = [item for part in parts.values() for item in part]
         page = draw_errors(pd.read_parquet(out / "margins.parquet"), items, out / "errors", title=f"Errors on {cfg.suite.name}")
         log.info("errors: %s", page)
@@ -72,7 +76,7 @@ def evaluate(cfg: DictConfig) -> Path:
 def main(cfg: DictConfig) -> None:
     try:
         evaluate(cfg)
-    except USER_ERRORS as error:
+    except UserError as error:
         sys.exit(f"error: {error}")
 
 

@@ -15,41 +15,33 @@ task.questions_per_graph, training.samples. All of them, with comments: conf/tra
 import logging
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from causal_tasks.files import FileFormatError
-from models.answerer import Answerer
-from models.loading import ModelError, load_answerer
-from models.prompts import PromptError
+from records.errors import UserError
 from records.files import read_json
 from records.model_card import write_model_card
-from records.run_folder import RunFolder, RunFolderError, identity
+from records.run_folder import RunFolder, identity
 from records.tracking import Tracker
-from scoring.evaluation import (
-    SuiteError,
-    already_scored,
-    build_suite,
-    check_suite,
-    evaluate_suite,
-    summary_lines,
-    tuned_thresholds,
-)
-from scoring.scorer import PromptTooLong
 from scoring.ways import Way
-from training.fine_tune import TRAINED, fine_tune
-from training.settings import SettingsError, build_loss, build_schedule, check_settings
+from training.settings import build_loss, build_schedule, check_settings
+
+if TYPE_CHECKING:
+    from models.answerer import Answerer
 
 log = logging.getLogger(__name__)
-
-# Errors whose message says all that the user needs.
-USER_ERRORS = (SettingsError, RunFolderError, ModelError, PromptError, PromptTooLong, SuiteError, FileFormatError)
 
 
 def run(cfg: DictConfig) -> RunFolder:
     """Train (unless ``training.enabled=false``) and score on every suite of ``cfg.suites``; return the folder."""
     check_settings(cfg)
+    # Late, as in score_suites: torch, transformers and peft take seconds, for which --help and a wrong key need not wait.
+    from models.loading import load_answerer
+    from scoring.evaluation import check_suite
+    from training.fine_tune import TRAINED, fine_tune
+
     loss, schedule = build_loss(cfg), build_schedule(cfg)
     suites = scored_suites(cfg)
     for suite in suites.values():
@@ -96,8 +88,11 @@ def scored_suites(cfg: DictConfig) -> dict[str, DictConfig]:
     return dict(sorted(suites.items(), key=lambda entry: entry[0] != "validation"))
 
 
-def score_suites(cfg: DictConfig, suites: dict, answerer: Answerer, folder: RunFolder, tracker: Tracker) -> float:
+def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: RunFolder, tracker: Tracker) -> float:
     """Score every suite that is not scored yet. Returns seconds spent."""
+    from models.loading import load_answerer
+    from scoring.evaluation import already_scored, build_suite, evaluate_suite, summary_lines, tuned_thresholds
+
     thresholds: dict[str, float] = {}
     seconds = 0.0
     for name, suite in suites.items():
@@ -123,7 +118,7 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: Answerer, folder: RunF
 def main(cfg: DictConfig) -> None:
     try:
         run(cfg)
-    except USER_ERRORS as error:
+    except UserError as error:
         sys.exit(f"error: {error}")
 
 

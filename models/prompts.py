@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from records.errors import UserError
+
 PROMPTS = {
     # What all published numbers were measured with, and what three of the four models were trained with.
     "benchmark": "Given the following causal relationships:\n{premise}\n\n{hypothesis}\n"
@@ -21,7 +23,7 @@ GEMMA_CHAT_TEMPLATE = (
 )
 
 
-class PromptError(ValueError):
+class PromptError(UserError, ValueError):
     """The tokenizer's chat template cannot pose the question, or an answer is not one token."""
 
 

@@ -4,8 +4,10 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd  # imported by whoever has a table
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -18,7 +20,7 @@ def write_json(path: str | Path, value) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def write_parquet(path: str | Path, table: pd.DataFrame) -> None:
+def write_parquet(path: str | Path, table: "pd.DataFrame") -> None:
     _replace(Path(path), lambda temporary: table.to_parquet(temporary, index=False, compression="zstd"))
 
 

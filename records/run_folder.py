@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from records.errors import UserError
 from records.files import read_json, write_json, write_text
 from records.provenance import provenance
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 NOT_SCIENCE = ("out", "resume", "tracking", "grid", "model.device", "evaluation.token_budget")
 
 
-class RunFolderError(RuntimeError):
+class RunFolderError(UserError, RuntimeError):
     """The folder holds another run, or an unfinished one that was not asked to go on."""
 
 

@@ -7,7 +7,6 @@ from omegaconf import DictConfig
 
 from records.sweep_status import cells, failures
 from records.tracking import Tracker
-from reporting import tables, write_all
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +25,8 @@ class WriteTables(Callback):
         ended = [cell["status"] for cell in cells(folder)]
         counts = ", ".join(f"{ended.count(status)} {status}" for status in dict.fromkeys(ended))
         log.info("%d cells: %s", len(ended), counts)
+        from reporting import tables, write_all  # late: --help need not wait for it
+
         summary = write_all("results")
         print(summary)
         with Tracker(config.tracking, "results", str(folder), "tables", {"grid": config.grid}) as tracker:

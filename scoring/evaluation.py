@@ -15,6 +15,7 @@ from causal_tasks.items import Item
 from causal_tasks.labels import check_labels
 from causal_tasks.suites import build
 from models.answerer import Answerer
+from records.errors import UserError
 from records.files import read_json, write_json, write_parquet
 from records.provenance import fingerprint, provenance
 from scoring.metrics import best_threshold, measure
@@ -33,7 +34,7 @@ SCORERS = {"logits": score, "text": score_by_text}
 FEW = 64
 
 
-class SuiteError(ValueError):
+class SuiteError(UserError, ValueError):
     """A suite config that cannot be built; one line that names the suite and the reason."""
 
 
@@ -53,17 +54,21 @@ def build_suite(suite) -> dict[Part, list[Item]]:
     the file's stem, the task that of the question.
 
     Raises:
-        FileFormatError: what cannot be read.
-        SuiteError: an unknown split or protocol, or a number of questions that the split cannot have.
+        SuiteError: a file that cannot be read, an unknown split or protocol, or a number of questions that the split
+            cannot have.
     """
     if "path" in suite:
         path = Path(suite.path)
         files = sorted(f for f in path.iterdir() if f.suffix in (".jsonl", ".json")) if path.is_dir() else [path]
         if not files or not path.exists():
-            raise FileFormatError(f"suite.path={path}: no such file, or a folder without .jsonl and .json files")
+            raise SuiteError(f"suite.path={path}: no such file, or a folder without .jsonl and .json files")
         parts: dict[Part, list[Item]] = {}
         for file in files:
-            for item in read_jsonl(file):
+            try:
+                items = read_jsonl(file)
+            except FileFormatError as error:
+                raise SuiteError(str(error)) from error
+            for item in items:
                 parts.setdefault((item.task, file.name.removesuffix(file.suffix)), []).append(item)
         return parts
     return {(task, split): _build_part(suite, task, split) for task, splits in suite.splits.items() for split in splits}

@@ -10,9 +10,10 @@ from causal_tasks.items import Item
 from models.answerer import Answerer
 from models.packing import pack
 from models.prompts import EncodedItem
+from records.errors import UserError
 
 
-class PromptTooLong(ValueError):
+class PromptTooLong(UserError, ValueError):
     """Prompts exceed the model's context; nothing is truncated."""
 
 

@@ -1,6 +1,7 @@
 """Refuse settings that are out of range or contradict each other, before any work."""
 
 import os
+from typing import TYPE_CHECKING
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -8,10 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
 from causal_tasks.families import family_size
-from losses.loss import Loss
 from models.prompts import PROMPTS
+from records.errors import UserError
 from schedulers import Schedule
 from scoring.ways import VERDICTS, WEIGHTS
+
+if TYPE_CHECKING:
+    from losses.loss import Loss  # imports torch
 
 
 # Conditions in configs: ${if:CONDITION,THEN,ELSE} and ${equal:ONE,OTHER}.
@@ -19,7 +23,7 @@ OmegaConf.register_new_resolver("if", lambda condition, then, otherwise: then if
 OmegaConf.register_new_resolver("equal", lambda one, other: one == other, replace=True)
 
 
-class SettingsError(ValueError):
+class SettingsError(UserError, ValueError):
     """One line that names the key and what is allowed."""
 
 
@@ -164,7 +168,7 @@ def _check_loss(cfg: DictConfig) -> None:
         )
 
 
-def build_loss(cfg: DictConfig) -> Loss:
+def build_loss(cfg: DictConfig) -> "Loss":
     """Instantiate ``cfg.loss``; raises SettingsError if it refuses its settings."""
     return _instantiate("loss", cfg.loss)
 
