@@ -11,6 +11,7 @@ from reporting.ablation_contrasts import ablation_contrasts
 from reporting.ablation_table import ablation_table, judged_runs
 from reporting.adversarial_table import adversarial_table
 from reporting.claims import claims_table
+from reporting.forensics import forensics_table
 from reporting.judgement_tables import (
     collapse_rate_table,
     collapse_table,
@@ -30,7 +31,8 @@ from reporting.table import Table
 class ReportSummary:
     """What `write_all` did; as text, the main table and where the files lie.
 
-    `unfinished` holds (run folder, status), `problems` one line each; neither is in a table.
+    `unfinished` holds (run folder, status), `problems` one line each. Problems are in no table,
+    and unfinished runs only in forensics and lambda_law, as far as they came.
     """
 
     finished: int
@@ -104,7 +106,8 @@ def build_tables(results: Results) -> dict[str, Table]:
     grid = everything.part(ablation=True)
     ablation, contrasts = ablation_table(grid), ablation_contrasts(grid)
     summary = summary_table(results, named["table1_accuracy"].frame, named["table4_collapse"].frame)
-    return {summary.name: summary} | named | {table.name: table for table in (claims, ablation, contrasts)}
+    forensics = forensics_table(results, published, named["table1_accuracy"].frame)
+    return {summary.name: summary} | named | {table.name: table for table in (claims, forensics, ablation, contrasts)}
 
 
 def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
