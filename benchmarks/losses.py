@@ -6,7 +6,8 @@
 Forward and backward of the loss alone (no language model), from random answers to K questions on each
 of 8 graphs of 6 nodes, on one thread: the fastest of several blocks of repetitions, because other load on
 the machine only ever adds time (medians differed by more than a factor of two between runs on a shared
-one). The losses on the whole text read logits of 8 texts of 128 tokens over SmolLM2's 49,152 words.
+one). The losses that read the text add a mean over its tokens;
+what the vocabulary head costs them is in benchmarks/README.md.
 """
 
 import platform
@@ -29,12 +30,11 @@ from losses import (
     Margin,
     Semantic,
     SemanticDistance,
-    Sequence,
     WeightedCrossEntropy,
 )
 from losses.semantic_distance import PARTS
 
-GRAPHS, NODES, TOKENS, VOCABULARY = 8, 6, 128, 49_152
+GRAPHS, NODES = 8, 6
 MEASURE_SECONDS = 0.5
 FEWEST_BLOCKS = 4  # a slow loss fills the time with one
 EVEN = dict.fromkeys(PARTS, 1.0)
@@ -63,8 +63,6 @@ CASES = [
     ("`exact_semantic` axioms, 4 nodes", lambda: ExactSemantic(group_size=4), "transitivity", 12),
     ("`exact_semantic` axioms, d-separation, 3 nodes", ExactSemantic, "dseparation", 6),
     ("`exact_semantic` axioms, d-separation, 3 nodes", ExactSemantic, "dseparation", 12),
-    ("`cross_entropy` target=sequence", lambda: CrossEntropy("sequence"), "transitivity", 6),
-    ("`cross_entropy` target=released", lambda: CrossEntropy("released"), "transitivity", 6),
 ]
 
 
@@ -100,15 +98,6 @@ def random_answers(task: str, questions: int) -> tuple[Answers, torch.Tensor]:
     return answers, logits
 
 
-def random_sequence() -> Sequence:
-    return Sequence(
-        logits=torch.randn(GRAPHS, TOKENS, VOCABULARY, requires_grad=True),
-        tokens=torch.randint(VOCABULARY, (GRAPHS, TOKENS)),
-        parents=torch.arange(-1, TOKENS - 1).expand(GRAPHS, -1),
-        valid=torch.ones(GRAPHS, TOKENS, dtype=torch.bool),
-    )
-
-
 def milliseconds(loss: Loss, task: str, questions: int) -> float:
     """Time of one forward and backward pass: the fastest block of repetitions."""
     labelled = tuple(
@@ -117,12 +106,10 @@ def milliseconds(loss: Loss, task: str, questions: int) -> float:
     )
     loss.prepare([SimpleNamespace(task=task, questions=labelled)])
     answers, logits = random_answers(task, questions)
-    sequence = random_sequence() if loss.needs_sequence else None
-    inputs = sequence.logits if sequence else logits
 
     def step() -> None:
-        total = loss(answers, sequence, 0.3)["total"]
-        torch.autograd.grad(total, inputs, retain_graph=True)
+        total = loss(answers, None, 0.3)["total"]
+        torch.autograd.grad(total, logits, retain_graph=True)
 
     timer = Timer("step()", globals={"step": step}, num_threads=1)
     timer.timeit(1)

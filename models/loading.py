@@ -17,7 +17,7 @@ from models.adapters import add_adapters, put_weights
 from models.answerer import Answerer
 from models.errors import ModelError
 from models.prompts import GEMMA_CHAT_TEMPLATE, PromptFormat
-from models.quantization import four_bit_layers, require_bitsandbytes, round_to_nf4
+from models.quantization import four_bit_layers, keep_exact, require_bitsandbytes, round_to_nf4
 from models.tiny import tiny_model, tiny_tokenizer
 from models.wheels import dense_copy_of_wheel
 from records.provenance import processor_computes_in_bf16
@@ -77,7 +77,9 @@ def load_answerer(
             raise ModelError(f"model.name_or_path={source}: cannot be loaded: {first_line}") from error
     if tokenizer.chat_template is None and language_model.config.model_type.startswith("gemma"):
         tokenizer.chat_template = GEMMA_CHAT_TEMPLATE
-    if quantization != "4bit":
+    if quantization == "4bit":
+        keep_exact(language_model)
+    else:
         language_model.to(device)
     if quantization == "nf4":
         round_to_nf4(language_model)

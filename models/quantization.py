@@ -22,6 +22,14 @@ def four_bit_layers(precision: torch.dtype) -> BitsAndBytesConfig:
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=precision)
 
 
+def keep_exact(language_model: nn.Module) -> None:
+    """Keep bitsandbytes from repacking its layers at the first scoring on a CPU: that rounds each block's scale to bf16,
+    takes only shapes that its kernel knows, and would change the base in the middle of a training."""
+    for module in language_model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
 def on_nf4_grid(weight: Tensor) -> Tensor:
     """The weight rounded to nf4, in its own precision and shape: what bitsandbytes' layers compute with."""
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit  # late: its import takes a second

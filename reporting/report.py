@@ -11,6 +11,7 @@ from reporting.ablation_contrasts import ablation_contrasts
 from reporting.ablation_table import ablation_table, judged_runs
 from reporting.adversarial_table import adversarial_table
 from reporting.claims import claims_table
+from reporting.forensics import forensics_table
 from reporting.judgement_tables import (
     collapse_rate_table,
     collapse_table,
@@ -19,8 +20,9 @@ from reporting.judgement_tables import (
     paired_table,
     transfer_table,
 )
+from reporting.lambda_law import lambda_law_table, runs_under_the_law
 from reporting.overview import overview
-from reporting.results import TASKS, Results, load, load_published
+from reporting.results import TASKS, Results, grouped, load, load_published
 from reporting.suite_tables import accuracy_table, prediction_table
 from reporting.summary_table import summary_table
 from reporting.table import Table
@@ -30,7 +32,8 @@ from reporting.table import Table
 class ReportSummary:
     """What `write_all` did; as text, the main table and where the files lie.
 
-    `unfinished` holds (run folder, status), `problems` one line each; neither is in a table.
+    `unfinished` holds (run folder, status), `problems` one line each. Problems are in no table,
+    and unfinished runs only in forensics and lambda_law, as far as they came.
     """
 
     finished: int
@@ -104,13 +107,15 @@ def build_tables(results: Results) -> dict[str, Table]:
     grid = everything.part(ablation=True)
     ablation, contrasts = ablation_table(grid), ablation_contrasts(grid)
     summary = summary_table(results, named["table1_accuracy"].frame, named["table4_collapse"].frame)
-    return {summary.name: summary} | named | {table.name: table for table in (claims, ablation, contrasts)}
+    forensics = forensics_table(results, published, named["table1_accuracy"].frame)
+    law = lambda_law_table(everything, published)
+    return {summary.name: summary} | named | {table.name: table for table in (claims, forensics, law, ablation, contrasts)}
 
 
 def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
     """Draw each group's figures; one that has nothing to show is left out. `frames` are the tables."""
     # Late, because matplotlib takes a second that the tables alone need not pay.
-    from reporting import ablation_figure, margin_figures, suite_figures, training_figures
+    from reporting import ablation_figure, lambda_law_figure, margin_figures, suite_figures, training_figures
     from reporting.style import save
 
     published = load_published()
@@ -121,6 +126,8 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
             paths.append(folder / "-".join(str(value) for value in group.values()) / f"{name}.png")
             save(figure, paths[-1])
 
+    for group, runs in grouped(runs_under_the_law(results)):
+        write(group, "lambda_law", lambda_law_figure.lambda_law(runs, group, published))
     grid = results.part(ablation=True)
     judged = judged_runs(grid)
     for group, _ in grid.groups():

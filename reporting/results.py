@@ -9,8 +9,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
-import pyarrow
-from pyarrow import parquet
+
+from reporting.run_files import (
+    MEASURED,
+    ResultsError,
+    check_margins,
+    read_evaluation,
+    read_identity,
+    read_log,
+    read_record,
+    read_table,
+)
 
 VARIANTS = ("pretrained", "transitivity_ce", "dseparation_ce", "transitivity_semantic", "dseparation_semantic")
 TASKS = ("transitivity", "dseparation")
@@ -26,13 +35,7 @@ SUITES = {
 GROUP = ["scale", "model", "trained_on"]
 RUN = [*GROUP, "variant", "seed"]
 ABLATION = "ablation"  # grids of this name, and those whose names begin so
-NEEDED = ("status", "variant", "task", "protocol", "model", "scale", "seed")
-MARGINS = ("id", "graph", "task", "protocol", "split", "label", "margin")
-MEASURED = ("task", "split", "protocol", "n", "accuracy", "yes_rate", "label_yes_rate", "majority_share")
-
-
-class ResultsError(ValueError):
-    """A results folder, or a file in it, that cannot be reported; the message names the file."""
+SCORED = ["evaluation", "suite", "weights", "verdict", "prompt", "step", "steps", "relative_size", "surviving_share"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,10 @@ class Results:
     and seconds of the run, suite (name of the evaluation), the row's task, split, protocol and metrics; the bounds of
     `<metric>_interval` are `<metric>_low` and `<metric>_high`. `shortcuts` is shortcuts.json by (task, split): what
     answers without following a path score on the corrected suites (causal_tasks/shortcuts.py).
+
+    Two parts only tables that say so may use: `underway` holds the unfinished runs that left a log or evaluations,
+    and `scored` has one row for every metrics row of these runs and of the finished ones, however they were scored:
+    merged weights, the text rule, another prompt. Its columns: RUN, own_task, grid, SCORED and the row's.
     """
 
     folder: Path
@@ -104,6 +111,8 @@ class Results:
     unfinished: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     shortcuts: dict[tuple[str, str], dict] = field(default_factory=dict)
+    underway: list[Run] = field(default_factory=list)
+    scored: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def local_features(self, task: str | None, split: str) -> float | None:
         """Accuracy of the learned shortcut on a corrected split, or on all of them (`pooled`); None if not measured."""
@@ -111,10 +120,12 @@ class Results:
 
     def part(self, ablation: bool) -> "Results":
         """Only the runs of the ablation grid, or all the others; problems are still noted in the same list."""
-        runs = [run for run in self.runs if run.ablation is ablation]
-        grid = self.measured["grid"].fillna("").astype(str)
-        measured = self.measured[grid.str.startswith(ABLATION) == ablation]
-        return replace(self, runs=runs, measured=measured)
+        runs, underway = ([run for run in part if run.ablation is ablation] for part in (self.runs, self.underway))
+        measured, scored = (
+            table[table["grid"].fillna("").astype(str).str.startswith(ABLATION) == ablation]
+            for table in (self.measured, self.scored)
+        )
+        return replace(self, runs=runs, underway=underway, measured=measured, scored=scored)
 
     def paired_margins(self, run: Run, against: Run) -> pd.DataFrame | None:
         """Two runs' answers to the same corrected suite of their task, by id: graph, label, ours, theirs.
@@ -140,10 +151,15 @@ class Results:
 
     def groups(self) -> list[tuple[dict, list[Run]]]:
         """Runs that may be compared: those of one scale, model and training protocol, in the order of VARIANTS."""
-        grouped: dict[tuple, list[Run]] = {}
-        for run in self.runs:
-            grouped.setdefault(tuple(run.key[name] for name in GROUP), []).append(run)
-        return [(dict(zip(GROUP, key, strict=True)), runs) for key, runs in sorted(grouped.items())]
+        return grouped(self.runs)
+
+
+def grouped(runs: list[Run]) -> list[tuple[dict, list[Run]]]:
+    """(group, its runs) for every scale, model and training protocol among `runs`."""
+    groups: dict[tuple, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(tuple(run.key[name] for name in GROUP), []).append(run)
+    return [(dict(zip(GROUP, key, strict=True)), members) for key, members in sorted(groups.items())]
 
 
 def load(folder: str | Path) -> Results:
@@ -156,32 +172,24 @@ def load(folder: str | Path) -> Results:
     if not folder.is_dir():
         raise ResultsError(f"results={folder}: no such folder; expected one that holds runs/")
     results = Results(folder)
-    rows: dict[Path, list[dict]] = {}
+    measured: dict[Path, list[dict]] = {}
+    scored: list[dict] = []
     for run_folder in sorted(path for path in folder.glob("runs/*/*/*/*/seed*") if path.is_dir()):
-        if (run_folder / "config.yaml").is_file() and not (run_folder / "run.json").is_file():
-            # train.py writes the record last.
-            results.unfinished.append((str(run_folder.relative_to(folder)), "running or interrupted"))
-            continue
         try:
-            run, run_rows = _read_run(run_folder)
+            measured[run_folder], rows = _add_run(results, run_folder)
+            scored += rows
         except ResultsError as error:
             results.problems.append(str(error))
-            continue
-        if run.info["status"] != "finished":
-            results.unfinished.append((str(run_folder.relative_to(folder)), run.info["status"]))
-            continue
-        results.runs.append(run)
-        rows[run_folder] = run_rows
-        if not run_rows:
-            results.problems.append(f"{run_folder.relative_to(folder)}: finished, but nothing under evaluation/")
     if (folder / "shortcuts.json").is_file():
         shortcuts = json.loads((folder / "shortcuts.json").read_text(encoding="utf-8"))
         results.shortcuts = {(row["task"], row["split"]): row for row in shortcuts}
     results.runs.sort(key=_order)
-    pooled = [row for run in results.runs for row in _with_pooled(rows[run.folder])]
+    results.underway.sort(key=_order)
+    pooled = [row for run in results.runs for row in _with_pooled(measured[run.folder])]
     # Without any run the tables still need the columns they select by.
     columns = None if pooled else [*RUN, "own_task", "grid", "commit", "seconds", "suite", *MEASURED]
     results.measured = pd.DataFrame(pooled, columns=columns)
+    results.scored = pd.DataFrame(scored, columns=None if scored else [*RUN, "own_task", "grid", *SCORED, *MEASURED])
     return results
 
 
@@ -198,13 +206,29 @@ class Published:
     accuracy: pd.DataFrame  # variant, the five suites, mean, adversarial; in percent
     claims: pd.DataFrame  # id, claim, published
     training_sets: pd.DataFrame  # task, samples, yes_percent
+    release_evaluations: pd.DataFrame  # model, variant, weights, method, prompt, n, the five suites, mean (percent), cell
+    lambda_law: pd.DataFrame  # lambda, cross_entropy (nats), consistency (probability)
 
 
-def load_published() -> Published:
-    """Read results/published/ of this repository, wherever the measured results lie."""
-    folder = Path(__file__).resolve().parent.parent / "results" / "published"
-    names = {"confusion": "confusion_10k", "accuracy": "accuracy", "claims": "claims", "training_sets": "training_sets"}
-    return Published(**{name: pd.read_csv(folder / f"{file}.csv") for name, file in names.items()})
+PUBLISHED = Path(__file__).resolve().parent.parent / "results" / "published"
+
+
+def load_published(folder: Path = PUBLISHED) -> Published:
+    """Read results/published/ of this repository, wherever the measured results lie.
+
+    Raises:
+        ResultsError: a file is missing, is not a CSV or lacks a column.
+    """
+    columns = {
+        "confusion": ("variant", "suite", "tp", "tn", "fp", "fn"),
+        "accuracy": ("variant", *SUITES, "mean", "adversarial"),
+        "claims": ("id", "claim", "published"),
+        "training_sets": ("task", "samples", "yes_percent"),
+        "release_evaluations": ("model", "variant", "weights", "method", "prompt", "n", *SUITES, "mean", "cell"),
+        "lambda_law": ("lambda", "cross_entropy", "consistency"),
+    }
+    files = {name: folder / f"{name}.csv" for name in columns} | {"confusion": folder / "confusion_10k.csv"}
+    return Published(**{name: read_table(files[name], needed) for name, needed in columns.items()})
 
 
 def _order(run: Run) -> tuple:
@@ -213,31 +237,36 @@ def _order(run: Run) -> tuple:
     return (*(key[name] for name in GROUP), variant_rank(key["variant"]), int(seed) if seed.isdigit() else 0, seed)
 
 
-def _read_run(folder: Path) -> tuple[Run, list[dict]]:
-    info = _read_json(folder / "run.json")
-    missing = [name for name in NEEDED if name not in info]
-    if missing:
-        raise ResultsError(f"{folder / 'run.json'}: lacks {', '.join(missing)}")
-    if info["status"] != "finished":
-        return Run(folder, info), []
-    run = Run(folder, info, _read_log(folder / "training_log.jsonl"))
+def _add_run(results: Results, folder: Path) -> tuple[list[dict], list[dict]]:
+    """Put the folder's run where it belongs in `results`; return its rows of `measured` and of `scored`."""
+    # train.py writes the record last.
+    interrupted = (folder / "config.yaml").is_file() and not (folder / "run.json").is_file()
+    info = {"status": "running or interrupted"} if interrupted else read_record(folder)
+    finished = info["status"] == "finished"
+    evaluated = sorted(folder.glob("evaluation/*/metrics.json"))
+    name = str(folder.relative_to(results.folder))
+    if not finished:
+        results.unfinished.append((name, info["status"]))
+        if not evaluated and not (folder / "training_log.jsonl").is_file():
+            return [], []
+    if interrupted:
+        info |= read_identity(folder / "config.yaml")
+    run = Run(folder, info, read_log(folder / "training_log.jsonl", complete=finished))
+    evaluations = [read_evaluation(path) for path in evaluated]
     for path in sorted(folder.glob("evaluation/*/margins.parquet")):
-        _check_margins(path)
-    about = run.key | {
-        "own_task": info["task"],
-        "grid": info.get("grid"),
-        "commit": info.get("commit"),
-        "seconds": run.seconds,
-    }
-    rows = []
-    for path in sorted(folder.glob("evaluation/*/metrics.json")):
-        metrics = _read_json(path)
-        for row in metrics.get("rows", ()):
-            missing = [name for name in MEASURED if name not in row]
-            if missing:
-                raise ResultsError(f"{path}: a row lacks {', '.join(missing)}")
-            rows.append(about | {"suite": path.parent.name} | _flat(row))
-    return run, rows
+        # The others' margins are never read, and need not hold logits.
+        if all(one.plain for one in evaluations if one.name == path.parent.name):
+            check_margins(path)
+    (results.runs if finished else results.underway).append(run)
+    about = run.key | {"own_task": info["task"], "grid": info.get("grid")}
+    scored = [about | one.about | row for one in evaluations for row in one.rows]
+    if not finished:
+        return [], scored
+    about |= {"commit": info.get("commit"), "seconds": run.seconds}
+    measured = [about | {"suite": one.name} | row for one in evaluations if one.plain for row in one.rows]
+    if not measured:
+        results.problems.append(f"{name}: finished, but nothing under evaluation/")
+    return measured, scored
 
 
 def _with_pooled(rows: list[dict]) -> list[dict]:
@@ -250,50 +279,3 @@ def _with_pooled(rows: list[dict]) -> list[dict]:
         for part in parts.values()
         for row in (part if any(r["split"] == "pooled" for r in part) else [*part, part[0] | {"split": "pooled"}])
     ]
-
-
-def _flat(row: dict) -> dict:
-    """`<metric>_interval: [low, high]` becomes `<metric>_low` and `<metric>_high`."""
-    flat = {}
-    for name, value in row.items():
-        if name.endswith("_interval"):
-            metric = name.removesuffix("_interval")
-            flat[f"{metric}_low"], flat[f"{metric}_high"] = value if value is not None else (None, None)
-        elif not isinstance(value, dict | list):
-            flat[name] = value
-    return flat
-
-
-def _read_log(path: Path) -> pd.DataFrame | None:
-    if not path.is_file():
-        return None
-    lines = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise ResultsError(f"{path}:{number}: not JSON ({error.msg})") from None
-    return pd.DataFrame(lines)
-
-
-def _check_margins(path: Path) -> None:
-    """Look at the column names only; the margins themselves are read where they are needed."""
-    try:
-        names = parquet.read_schema(path).names
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise ResultsError(f"{path}: not a parquet file ({error})") from None
-    missing = [name for name in MARGINS if name not in names]
-    if missing:
-        raise ResultsError(f"{path}: lacks the columns {', '.join(missing)}")
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ResultsError(f"{path}: missing; a run folder needs it") from None
-    except json.JSONDecodeError as error:
-        raise ResultsError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise ResultsError(f"{path}: holds {type(content).__name__}; expected one JSON object")
-    return content

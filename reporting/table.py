@@ -12,7 +12,8 @@ MISSING = "–"
 class Table:
     """`frame` holds plain numbers (shares in 0..1) and `<column>_low`, `<column>_high` beside a column with an interval.
 
-    percent, decimal: columns shown as a percentage with one digit, or with three digits; p_values: the same, with
+    percent, points, decimal: columns shown as a percentage with one digit, as a difference of percentages with one
+    digit (in the frame a difference of shares), or with three digits; fine: with five; p_values: the same, with
     "<0.001" for the smallest; other numbers are shown as whole numbers. hidden: columns that only the CSV has.
     """
 
@@ -21,7 +22,9 @@ class Table:
     note: str
     frame: pd.DataFrame
     percent: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
     decimal: tuple[str, ...] = ()
+    fine: tuple[str, ...] = ()
     p_values: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
 
@@ -37,7 +40,8 @@ class Table:
                 highs = [self._text(name, value) for value in self.frame[f"{name}_high"]]
                 triples = zip(values, lows, highs, strict=True)
                 values = [v if low == MISSING else f"{v} [{low}, {high}]" for v, low, high in triples]
-            cells[name.replace("_", " ") + (" %" if name in self.percent else "")] = values
+            unit = " %" if name in self.percent else " (points)" if name in self.points else ""
+            cells[name.replace("_", " ") + unit] = values
         return pd.DataFrame(cells)
 
     def markdown(self) -> str:
@@ -65,8 +69,10 @@ class Table:
             return "yes" if value else "no"
         if name in self.p_values and value < 0.001:
             return "<0.001"
-        if name in self.percent:
+        if name in self.percent + self.points:
             return _rounded(100 * value, "0.1")
+        if name in self.fine:
+            return _rounded(value, "0.00001")
         return _rounded(value, "0.001" if name in self.decimal + self.p_values else "1")
 
 

@@ -14,7 +14,7 @@ from models.loading import load_answerer
 from models.packing import PackedBatch
 from reporting import write_all
 from train import run
-from training.batches import PACKED, Collator, GraphDataset, answers_of, sequence_of
+from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
 from training.fine_tune import training_items
 
 SMALL = ["scale=smoke", "tracking=none", "suites.corrected.samples=8", "evaluation.resamples=20", "grid=ablation"]
@@ -127,6 +127,7 @@ def test_training_items_are_families_where_the_config_says_so(composed):
 LOSSES = {
     "answer": {"_target_": "losses.CrossEntropy"},
     "sequence": {"_target_": "losses.CrossEntropy", "target": "sequence"},
+    "turn": {"_target_": "losses.CrossEntropy", "target": "turn"},
     "released": {"_target_": "losses.CrossEntropy", "target": "released"},
     "semantic": {"_target_": "losses.Semantic", "base": "released", "class_weights": {"yes": 7.5, "no": 1.0}},
     "weighted": {"_target_": "losses.WeightedCrossEntropy"},
@@ -156,11 +157,11 @@ def test_every_loss_learns_from_whole_families(name, task, tiny):
     loss = instantiate(LOSSES[name], _convert_="all")
     items = families.build(task, "train", 24, 0, 6)
     loss.prepare(items)
-    dataset = GraphDataset(items, tiny.prompt_format, loss.needs_sequence)
-    inputs = Collator(tiny.prompt_format, loss.needs_sequence)([dataset[i] for i in range(len(dataset))])
-    reading = tiny(PackedBatch(**{key: inputs[key] for key in PACKED}), whole_sequence=loss.needs_sequence)
+    dataset = GraphDataset(items, tiny.prompt_format, loss.text is not None)
+    inputs = Collator(tiny.prompt_format, loss.text is not None)([dataset[i] for i in range(len(dataset))])
+    reading = tiny(PackedBatch(**{key: inputs[key] for key in PACKED}), text=loss.text)
     tiny.zero_grad()
-    loss(answers_of(inputs, reading), sequence_of(inputs, reading), 0.3)["total"].backward()
+    loss(answers_of(inputs, reading), text_of(reading), 0.3)["total"].backward()
     gradients = [p.grad for p in tiny.parameters() if p.requires_grad and p.grad is not None]
     assert all(gradient.isfinite().all() for gradient in gradients)
     assert torch.stack([gradient.abs().max() for gradient in gradients]).max() > 0

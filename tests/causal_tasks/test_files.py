@@ -10,7 +10,7 @@ from causal_tasks.export import main as export
 from causal_tasks.files import MOST_QUESTIONS, FileFormatError, read_jsonl, write_jsonl
 from causal_tasks.labels import check_labels
 from causal_tasks.suites import build
-from models.prompts import INSTRUCTION
+from models.prompts import PROMPTS
 
 GOOD = {"premise": "A causes B. B causes C.", "hypothesis": "Does A cause C?", "label": "Yes"}
 
@@ -206,7 +206,7 @@ def test_harness_folder_holds_the_published_prompt_and_every_record(tmp_path):
         records = [json.loads(line) for line in (tmp_path / definition["dataset_kwargs"]["data_files"]["test"]).open()]
         assert len(records) == 12 and {record["label"] for record in records} == {"Yes", "No"}
         prompt = definition["doc_to_text"].replace("{{premise}}", "P.").replace("{{hypothesis}}", "H?")
-        assert prompt == INSTRUCTION.format(premise="P.", hypothesis="H?")
+        assert prompt == PROMPTS["benchmark"].format(premise="P.", hypothesis="H?")
         module, function = definition["metric_list"][1]["aggregation"].split(".")
         mcc = runpy.run_path(str(tmp_path / f"{module}.py"))[function]
         assert mcc([(0, 0), (1, 1)]) == 1.0 and mcc([(0, 1), (1, 1)]) == 0.0

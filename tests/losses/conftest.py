@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from losses import Answers, Sequence
+from losses import Answers, FormattedText
 
 
 def random_answers(seed=0, graphs=3, questions=4, nodes=5, dtype=torch.float64):
@@ -32,22 +32,11 @@ def random_answers(seed=0, graphs=3, questions=4, nodes=5, dtype=torch.float64):
     )
 
 
-def random_sequence(seed=0, rows=3, length=6, vocabulary=11, dtype=torch.float64):
-    """Texts with padding at the end of the second row and a branch in the first."""
+def random_text(seed=0, graphs=3, tokens=11, dtype=torch.float64):
+    """Cross-entropy of eleven tokens of three texts."""
     generator = torch.Generator().manual_seed(seed)
-    parents = torch.arange(-1, length - 1).repeat(rows, 1)
-    parents[0, 4] = 1  # a second branch off position 1, beside position 2
-    valid = torch.ones(rows, length, dtype=torch.bool)
-    if rows > 1:
-        valid[1, -2:] = False
-    return Sequence(
-        logits=torch.randn(rows, length, vocabulary, generator=generator, dtype=torch.float64)
-        .to(dtype)
-        .requires_grad_(),
-        tokens=torch.randint(vocabulary, (rows, length), generator=generator),
-        parents=parents,
-        valid=valid,
-    )
+    nats = 3 * torch.rand(tokens, generator=generator, dtype=torch.float64)
+    return FormattedText(nats.to(dtype).requires_grad_(), torch.randint(graphs, (tokens,), generator=generator))
 
 
 @pytest.fixture
@@ -56,15 +45,10 @@ def make_answers():
 
 
 @pytest.fixture
-def make_sequence():
-    return random_sequence
-
-
-@pytest.fixture
 def answers():
     return random_answers()
 
 
 @pytest.fixture
-def sequence():
-    return random_sequence()
+def text():
+    return random_text()

@@ -2,11 +2,10 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
 
-from losses import Answers, CrossEntropy, Semantic, Sequence
+from losses import Answers, CrossEntropy, FormattedText, Semantic
 from losses.answers import LOG_OF_ZERO
-from losses.cross_entropy import answer_cross_entropy, class_weighted_cross_entropy, sequence_cross_entropy
+from losses.cross_entropy import answer_cross_entropy, class_weighted_cross_entropy
 
 
 def slow_answer(answers, yes=1.0, no=1.0):
@@ -19,14 +18,9 @@ def slow_answer(answers, yes=1.0, no=1.0):
     return sum(terms) / len(terms)
 
 
-def slow_sequence(sequence, rows, shifted=True):
-    """One token at a time with torch's own cross-entropy."""
-    terms = []
-    for b in range(sequence.tokens.shape[0]):
-        for t in range(sequence.tokens.shape[1]):
-            parent = int(sequence.parents[b, t]) if shifted else t
-            if rows[b] and (not shifted or (sequence.valid[b, t] and parent >= 0)):
-                terms.append(cross_entropy(sequence.logits[b, parent].double(), sequence.tokens[b, t]))
+def slow_text(text, labelled):
+    """One token at a time."""
+    terms = [nats for nats, graph in zip(text.nats, text.graph, strict=True) if labelled[graph]]
     return sum(terms) / len(terms)
 
 
@@ -48,62 +42,34 @@ def test_class_weights_equal_the_slow_reference(answers):
     torch.testing.assert_close(gradients(fast, answers.log_yes), gradients(slow, answers.log_yes))
 
 
-@pytest.mark.parametrize("target", ["sequence", "released"])
-def test_text_cross_entropy_and_gradient_equal_the_slow_reference(answers, sequence, target):
-    fast = CrossEntropy(target)(answers, sequence, 0.0)["total"]
-    slow = slow_sequence(sequence, answers.labelled, shifted=target == "sequence")
+@pytest.mark.parametrize("target", ["sequence", "turn", "released"])
+def test_text_cross_entropy_and_gradient_equal_the_slow_reference(answers, text, target):
+    loss = CrossEntropy(target)
+    assert loss.text == target
+    fast, slow = loss(answers, text, 0.0)["total"], slow_text(text, answers.labelled)
     torch.testing.assert_close(fast, slow)
-    torch.testing.assert_close(gradients(fast, sequence.logits), gradients(slow, sequence.logits))
+    torch.testing.assert_close(gradients(fast, text.nats), gradients(slow, text.nats))
 
 
-def test_released_counts_padding_and_sequence_does_not(answers, sequence):
-    answers.labelled[:] = True
-    before = {t: CrossEntropy(t)(answers, sequence, 0.0)["total"].item() for t in ("sequence", "released")}
-    sequence.tokens[1, -1] = (sequence.tokens[1, -1] + 1) % sequence.logits.shape[-1]
-    after = {t: CrossEntropy(t)(answers, sequence, 0.0)["total"].item() for t in ("sequence", "released")}
-    assert before["sequence"] == after["sequence"]
-    assert before["released"] != after["released"]
+def test_the_text_of_an_unlabelled_graph_does_not_count(answers, text):
+    text.nats.retain_grad()
+    CrossEntropy("sequence")(answers, text, 0.0)["total"].backward()
+    assert ((text.nats.grad != 0) == answers.labelled[text.graph]).all()
 
 
-def test_sequence_cross_entropy_by_hand():
-    # one text of two tokens, uniform logits over 4 tokens: -log(1/4)
-    text = Sequence(
-        torch.zeros(1, 2, 4), torch.tensor([[3, 1]]), torch.tensor([[-1, 0]]), torch.ones(1, 2, dtype=torch.bool)
-    )
-    assert sequence_cross_entropy(text, torch.tensor([True])).item() == pytest.approx(math.log(4))
-
-
-def test_sequence_cross_entropy_in_bf16_is_computed_in_float32(make_sequence):
-    sequence = make_sequence(dtype=torch.bfloat16)
-    rows = torch.ones(3, dtype=torch.bool)
-    loss = sequence_cross_entropy(sequence, rows)
-    torch.testing.assert_close(loss.double(), slow_sequence(sequence, rows), rtol=1e-6, atol=1e-6)
-    loss.backward()
-    assert sequence.logits.grad.dtype == torch.bfloat16
-    assert sequence.logits.grad.isfinite().all()
-
-
-def test_one_text_per_question_follows_its_graphs_labelled_flag(answers, make_sequence):
-    sequence = make_sequence(rows=12)  # 3 graphs with 4 questions each
-    loss = CrossEntropy("sequence")(answers, sequence, 0.0)["total"]
-    loss.backward()
-    used = sequence.logits.grad.abs().sum((1, 2)) > 0
-    assert used.tolist() == [True] * 4 + [False] * 4 + [True] * 4
-
-
-@pytest.mark.parametrize("base", ["answer", "sequence", "released"])
-def test_semantic_adds_lambda_times_answer_cross_entropy(answers, sequence, base):
-    result = Semantic(base)(answers, sequence, 0.3)
-    expected = CrossEntropy(base)(answers, sequence, 0.0)["total"] + 0.3 * answer_cross_entropy(answers)
+@pytest.mark.parametrize("base", ["answer", "sequence", "turn", "released"])
+def test_semantic_adds_lambda_times_answer_cross_entropy(answers, text, base):
+    result = Semantic(base)(answers, text, 0.3)
+    expected = CrossEntropy(base)(answers, text, 0.0)["total"] + 0.3 * answer_cross_entropy(answers)
     torch.testing.assert_close(result["total"], expected)
     assert set(result) == {"total", "cross_entropy", "semantic"}
     assert result["total"].requires_grad and not result["semantic"].requires_grad
 
 
-def test_semantic_with_the_published_class_weights(answers, sequence):
-    result = Semantic("sequence", {"yes": 7.5, "no": 1.0})(answers, sequence, 0.05)
+def test_semantic_with_the_published_class_weights(answers, text):
+    result = Semantic("sequence", {"yes": 7.5, "no": 1.0})(answers, text, 0.05)
     expected = (
-        CrossEntropy("sequence")(answers, sequence, 0.0)["total"]
+        CrossEntropy("sequence")(answers, text, 0.0)["total"]
         + slow_answer(answers, 7.5, 1.0)
         + 0.05 * slow_answer(answers)
     )
@@ -111,10 +77,10 @@ def test_semantic_with_the_published_class_weights(answers, sequence):
     assert {"class_weighted_answer", "semantic", "cross_entropy"} < set(result)
 
 
-@pytest.mark.parametrize("target", ["answer", "sequence", "released"])
-def test_no_labelled_question_gives_zero_with_a_graph(answers, sequence, target):
+@pytest.mark.parametrize("target", ["answer", "sequence", "turn", "released"])
+def test_no_labelled_question_gives_zero_with_a_graph(answers, text, target):
     answers.labelled[:] = False
-    total = Semantic(target, {"yes": 2.0, "no": 1.0})(answers, sequence, 0.3)["total"]
+    total = Semantic(target, {"yes": 2.0, "no": 1.0})(answers, text, 0.3)["total"]
     assert total.item() == 0
     (gradient,) = gradients(total, answers.log_yes)
     assert (gradient == 0).all()
@@ -153,7 +119,7 @@ def test_log_p_is_normalised_over_yes_and_no(answers):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: CrossEntropy("answers"), "loss.target must be one of answer, sequence, released"),
+        (lambda: CrossEntropy("answers"), "loss.target must be one of answer, sequence, turn, released"),
         (lambda: Semantic("exact"), "loss.target must be one of"),
         (
             lambda: CrossEntropy("answer", {"yes": -1.0, "no": 1.0}),
@@ -168,12 +134,54 @@ def test_constructors_refuse_bad_values(build, message):
         build()
 
 
-def test_wrong_shapes_are_refused(answers, sequence):
+def test_wrong_shapes_are_refused(answers, text):
     with pytest.raises(ValueError, match=r"Answers.labels: shape must be \[3, 4\]"):
         Answers(**{**vars(answers), "labels": answers.labels[:, :2]})
-    with pytest.raises(ValueError, match="Sequence.tokens"):
-        Sequence(sequence.logits, sequence.tokens[:, :2], sequence.parents, sequence.valid)
-    with pytest.raises(ValueError, match="needs the whole text"):
+    with pytest.raises(ValueError, match="nats and graph must both be"):
+        FormattedText(text.nats, text.graph[:2])
+    with pytest.raises(ValueError, match="needs the text"):
         CrossEntropy("sequence")(answers, None, 0.0)
-    with pytest.raises(ValueError, match="2 texts for 3 graphs"):
-        CrossEntropy("sequence")(answers, Sequence(*(t[:2] for t in vars(sequence).values())), 0.0)
+
+
+def test_the_semantic_term_asks_for_what_is_entailed(answers):
+    """Audit A2: the label, unless another oracle is given."""
+    label = Semantic("answer")(answers, None, 0.3)
+    wrong = Answers(**{**vars(answers), "entailed": ~answers.labels})
+    opposite = Semantic("answer")(wrong, None, 0.3)
+    assert opposite["cross_entropy"] == label["cross_entropy"] and opposite["semantic"] != label["semantic"]
+    other = torch.where(answers.labels, answers.log_no, answers.log_yes)
+    torch.testing.assert_close(opposite["semantic"], -other[answers.supervised].mean().detach())
+
+
+@pytest.mark.parametrize("weight", [0.0627, 0.179, 0.2987])
+def test_the_law_of_lambda_is_the_minimum_of_the_released_loss(weight):
+    """Audit A1: at the newline a fifth of the cross-entropy asks for a newline and lambda for the answer."""
+    logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)  # newline, Yes, No
+    optimizer = torch.optim.LBFGS([logits], max_iter=200, tolerance_grad=1e-12, line_search_fn="strong_wolfe")
+
+    def loss():
+        log_p = logits.log_softmax(0)
+        answers = one_answer(log_p[1], log_p[2])
+        # the other four tokens of the turn are copied without fault
+        text = FormattedText(torch.cat([torch.zeros(4, dtype=torch.float64), -log_p[:1]]), torch.zeros(5, dtype=torch.long))
+        return Semantic("released")(answers, text, weight)
+
+    def closure():
+        optimizer.zero_grad()
+        total = loss()["total"]
+        total.backward()
+        return total
+
+    optimizer.step(closure)
+    parts = loss()
+    assert parts["semantic"].exp().reciprocal().item() == pytest.approx(weight / (weight + 0.2), abs=1e-4)
+    assert parts["cross_entropy"].item() == pytest.approx(0.2 * math.log((weight + 0.2) / 0.2), abs=1e-4)
+
+
+def one_answer(log_yes, log_no):
+    one = torch.ones(1, 1, dtype=torch.bool)
+    return Answers(
+        log_yes=log_yes.view(1, 1), log_no=log_no.view(1, 1), labels=one, valid=one, source=one.long() * 0, target=one.long(),
+        given=torch.zeros(1, 1, 2, dtype=torch.bool), adjacency=torch.zeros(1, 2, 2, dtype=torch.bool),
+        nodes=torch.tensor([2]), labelled=torch.tensor([True]),
+    )  # fmt: skip

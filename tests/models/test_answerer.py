@@ -1,11 +1,9 @@
 """Many questions in one pass give the margins of separate prompts."""
 
 import itertools
-from types import SimpleNamespace
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
@@ -15,21 +13,6 @@ from models.loading import ModelError, choose_precision, load_answerer
 from models.packing import pack
 from models.prompts import PromptFormat
 from models.tiny import tiny_model, tiny_tokenizer
-
-
-def item(premise, *hypotheses):
-    return SimpleNamespace(
-        premise=premise, questions=[SimpleNamespace(hypothesis=h, label=i % 2 == 0) for i, h in enumerate(hypotheses)]
-    )
-
-
-# Longer than the tiny model's sliding window of 64 tokens, so that its two kinds of mask differ.
-LONG_PREMISE = " ".join(f"n{i} causes n{i + 1}." for i in range(14))
-ITEMS = [
-    item("Ab causes c1. c1 causes Q.", "Does Ab cause Q?", "Does Q cause Ab?", "Does c1 cause Q?"),
-    item("Z causes c1.", "Does Z cause c1?"),
-    item(LONG_PREMISE, "Does n0 cause n9?", "Are n1 and n3 d-separated given {n2}?"),
-]
 
 
 def tiny_llama(tokenizer, attention):
@@ -56,46 +39,39 @@ def answerer(request):
     return Answerer(model, PromptFormat(tokenizer)).eval()
 
 
-def margins(answerer, items, **layout):
-    format_ = answerer.prompt_format
-    with torch.inference_mode():
-        reading = answerer(pack(format_.encode(items), format_.pad, **layout))
-    return reading.log_yes - reading.log_no
+def test_packed_margins_equal_separate_prompts(answerer, items):
+    assert answerer.verify(items, tolerance=1e-4) <= 1e-4
 
 
-def test_packed_margins_equal_separate_prompts(answerer):
-    assert answerer.verify(ITEMS, tolerance=1e-4) <= 1e-4
-
-
-def test_the_check_sees_a_wrong_margin(answerer, monkeypatch):
+def test_the_check_sees_a_wrong_margin(answerer, monkeypatch, items):
     monkeypatch.setattr(answerer, "_attention_masks", lambda visible: answerer._as_mask(torch.ones_like(visible())))
     with pytest.raises(RuntimeError, match="not supported"):
-        answerer.verify(ITEMS, tolerance=1e-4)
+        answerer.verify(items, tolerance=1e-4)
 
 
-def test_margins_do_not_depend_on_padding_side_or_shared_prefix(answerer):
-    reference = margins(answerer, ITEMS)
+def test_margins_do_not_depend_on_padding_side_or_shared_prefix(answerer, items, margins):
+    reference = margins(answerer)
     for side, share in itertools.product(("left", "right"), (True, False)):
         torch.testing.assert_close(
-            margins(answerer, ITEMS, padding_side=side, share_prefix=share), reference, atol=1e-4, rtol=0
+            margins(answerer, padding_side=side, share_prefix=share), reference, atol=1e-4, rtol=0
         )
 
 
-def test_margins_do_not_depend_on_the_rest_of_the_batch(answerer):
-    together = margins(answerer, ITEMS)
-    for row, alone in enumerate(ITEMS):
+def test_margins_do_not_depend_on_the_rest_of_the_batch(answerer, items, margins):
+    together = margins(answerer)
+    for row, alone in enumerate(items):
         count = len(alone.questions)
         torch.testing.assert_close(margins(answerer, [alone])[0], together[row, :count], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("endings", [False, True])
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_one_pass_over_the_tree_and_two_over_its_parts_agree(answerer, side, endings):
+def test_one_pass_over_the_tree_and_two_over_its_parts_agree(answerer, side, endings, items):
     format_ = answerer.prompt_format
     layout = {"padding_side": side, "endings": 1 + len(format_.ending) if endings else 0}
-    batch = pack(format_.encode(ITEMS, answered=endings), format_.pad, **layout)
+    batch = pack(format_.encode(items, answered=endings), format_.pad, **layout)
     weight = answerer.language_model.model.layers[0].self_attn.k_proj.weight
-    readings = [answerer(batch, whole_sequence) for whole_sequence in (True, False)]
+    readings = [answerer(batch, text) for text in ("turn" if endings else "sequence", None)]
     found = [reading.log_yes - reading.log_no for reading in readings]
     torch.testing.assert_close(*found, atol=1e-4, rtol=0)
     gradients = [torch.autograd.grad(margin.square().sum(), weight)[0] for margin in found]
@@ -103,40 +79,68 @@ def test_one_pass_over_the_tree_and_two_over_its_parts_agree(answerer, side, end
     torch.testing.assert_close(*gradients, atol=1e-3, rtol=1e-3)
 
 
-def test_margins_differ_between_questions(answerer):
+def test_margins_differ_between_questions(answerer, items, margins):
     """Otherwise the equalities above would hold of a constant."""
-    values = margins(answerer, ITEMS)
+    values = margins(answerer)
     assert (values[0, 0] - values[0, 1]).abs() > 1e-3
 
 
-def test_log_probabilities_are_over_the_full_vocabulary(answerer):
+def test_log_probabilities_are_over_the_full_vocabulary(answerer, items):
     format_ = answerer.prompt_format
     with torch.inference_mode():
-        reading = answerer(pack(format_.encode(ITEMS[:1]), format_.pad))
-        text = format_.text(ITEMS[0].premise, ITEMS[0].questions[1].hypothesis)
+        reading = answerer(pack(format_.encode(items[:1]), format_.pad))
+        text = format_.text(items[0].premise, items[0].questions[1].hypothesis)
         tokens = torch.tensor([format_.tokenizer(text, add_special_tokens=False).input_ids])
         log_p = answerer.language_model(tokens).logits[0, -1].log_softmax(-1)
     torch.testing.assert_close(reading.log_yes[0, 1], log_p[format_.yes], atol=1e-4, rtol=0)
 
 
-def test_whole_sequence_gives_the_same_answers_and_every_logit(answerer):
+@pytest.mark.parametrize("target", ["sequence", "turn", "released"])
+def test_text_targets_equal_plain_logits_of_each_text(answerer, target, items, margins):
+    """Token by token, on every question as a text of its own; and the answers do not change."""
     format_ = answerer.prompt_format
     endings = 1 + len(format_.ending)
-    batch = pack(format_.encode(ITEMS, answered=True), format_.pad, endings=endings, share_prefix=False)
+    batch = pack(format_.encode(items, answered=True), format_.pad, endings=endings, share_prefix=False)
     with torch.inference_mode():
-        reading = answerer(batch, whole_sequence=True)
-    torch.testing.assert_close(reading.log_yes - reading.log_no, margins(answerer, ITEMS), atol=1e-4, rtol=0)
-    assert reading.logits.shape[:2] == batch.tokens.shape
+        reading = answerer(batch, text=target)
+        torch.testing.assert_close(reading.log_yes - reading.log_no, margins(answerer), atol=1e-4, rtol=0)
+        expected = []
+        for row, asked in enumerate(items):
+            for k, question in enumerate(asked.questions):
+                prompt = format_._tokenize([format_.text(asked.premise, question.hypothesis)])[0]
+                text = prompt + [format_.yes if question.label else format_.no, *format_.ending]
+                logits = answerer._causal_model(torch.tensor([text])).logits[0]
+                turn = range(len(prompt) - format_.header_length, len(prompt) + 2)
+                if target == "sequence":
+                    # the premise is one text for all of its questions
+                    shared = len(format_.encode([asked], answered=True)[0].shared)
+                    tokens = range(1 if k == 0 else shared, len(text))
+                    places = [token - 1 for token in tokens]
+                else:
+                    tokens = turn
+                    places = [token - (target == "turn") for token in turn]
+                log_p = logits.log_softmax(-1)
+                expected += [(row, -float(log_p[at, text[token]])) for token, at in zip(tokens, places, strict=True)]
+    found = sorted(zip(reading.text_rows.tolist(), reading.text_nats.tolist(), strict=True))
+    torch.testing.assert_close(torch.tensor(found), torch.tensor(sorted(expected)), atol=1e-4, rtol=1e-4)
 
 
-def test_bf16_margins_do_not_tie():
+def test_the_answer_turn_has_five_tokens_in_gemmas_template(items):
+    format_ = PromptFormat(tiny_tokenizer())
+    (encoded,) = format_.encode([items[1]], answered=True)
+    tokens = format_.tokenizer.convert_ids_to_tokens(list(encoded.shared + encoded.branches[0]))
+    assert format_.turn_length == 5
+    assert tokens[-6:] == ["<start_of_turn>", "model", "\n", "Yes", "<end_of_turn>", "\n"]
+
+
+def test_bf16_margins_do_not_tie(margins, make_item):
     """The head's own bf16 output would leave few distinct values."""
     torch.manual_seed(0)
     tokenizer = tiny_tokenizer()
     model = tiny_llama(tokenizer, "eager").to(torch.bfloat16)
     with torch.no_grad():
         model.lm_head.weight.mul_(40)
-    questions = [item(f"n{i} causes m{i}.", f"Does n{i} cause m{i}?", f"Does m{i} cause n{i}?") for i in range(40)]
+    questions = [make_item(f"n{i} causes m{i}.", f"Does n{i} cause m{i}?", f"Does m{i} cause n{i}?") for i in range(40)]
     answerer = Answerer(model, PromptFormat(tokenizer)).eval()
     values = margins(answerer, questions)
     assert values.dtype == torch.float32 and len(values.unique()) > 70
@@ -144,10 +148,10 @@ def test_bf16_margins_do_not_tie():
     assert len(rounded.unique()) < len(values.unique())
 
 
-def test_parents_predict_their_tokens(answerer):
+def test_parents_predict_their_tokens(answerer, items):
     """Every token but a row's first is predicted from the token before it in its own prompt."""
     format_ = answerer.prompt_format
-    encoded = format_.encode(ITEMS, answered=True)
+    encoded = format_.encode(items, answered=True)
     batch = pack(encoded, format_.pad, endings=1 + len(format_.ending), share_prefix=False)
     for row, tree in enumerate(encoded):
         for k, branch in enumerate(tree.branches):
@@ -160,19 +164,19 @@ def test_parents_predict_their_tokens(answerer):
             assert walked[::-1] == text
 
 
-def test_gradients_flow_through_the_shared_prefix(answerer):
+def test_gradients_flow_through_the_shared_prefix(answerer, items):
     """The prefix is computed once for all rows, but its keys and values are trained as if for each."""
     format_ = answerer.prompt_format
     weight = answerer.language_model.model.layers[0].self_attn.k_proj.weight
     gradients = []
     for share in (True, False):
-        reading = answerer(pack(format_.encode(ITEMS), format_.pad, share_prefix=share))
+        reading = answerer(pack(format_.encode(items), format_.pad, share_prefix=share))
         gradients.append(torch.autograd.grad((reading.log_yes - reading.log_no).sum(), weight)[0])
     assert gradients[0].abs().max() > 1e-4
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-4, rtol=1e-3)
 
 
-def test_adapters_are_fp32_and_compute_in_bf16_while_they_are_trained():
+def test_adapters_are_fp32_and_compute_in_bf16_while_they_are_trained(items):
     torch.manual_seed(0)
     tokenizer = tiny_tokenizer()
     model = tiny_model(tokenizer, "eager")
@@ -187,7 +191,7 @@ def test_adapters_are_fp32_and_compute_in_bf16_while_they_are_trained():
         if name.endswith("lora_A.default"):
             module.register_forward_hook(lambda module, arguments, output: seen.add((arguments[0].dtype, output.dtype)))
     format_ = answerer.prompt_format
-    batch = pack(format_.encode(ITEMS), format_.pad)
+    batch = pack(format_.encode(items), format_.pad)
     gradients = {}
     for mode in (True, False):
         reading = answerer.train(mode)(batch)
@@ -198,19 +202,13 @@ def test_adapters_are_fp32_and_compute_in_bf16_while_they_are_trained():
     assert torch.cosine_similarity(gradients[True], gradients[False], dim=0) > 0.98
 
 
-TINY = {
-    "name": "tiny", "name_or_path": None, "gguf_package": None, "revision": None, "random_architecture": True,
-    "device": "cpu", "precision": "fp32", "attention": "auto", "quantization": "none",
-}  # fmt: skip
-
-
-def test_a_local_folder_loads_by_name_or_path(tmp_path):
-    first, _ = load_answerer(OmegaConf.create(TINY))
+def test_a_local_folder_loads_by_name_or_path(tmp_path, items, margins, tiny):
+    first, _ = load_answerer(tiny())
     first.language_model.save_pretrained(tmp_path)
     first.prompt_format.tokenizer.save_pretrained(tmp_path)
-    again, loaded = load_answerer(OmegaConf.create(TINY | {"name_or_path": str(tmp_path)}))
+    again, loaded = load_answerer(tiny(name_or_path=str(tmp_path)))
     assert loaded["source"] == str(tmp_path)
-    torch.testing.assert_close(margins(again, ITEMS), margins(first, ITEMS))
+    torch.testing.assert_close(margins(again), margins(first))
 
 
 @pytest.mark.parametrize(
@@ -218,21 +216,20 @@ def test_a_local_folder_loads_by_name_or_path(tmp_path):
     [
         ({"name_or_path": "/nowhere/at/all", "random_architecture": False}, "model.name_or_path"),
         ({"random_architecture": False}, "model.name_or_path"),
-        ({"gguf_package": "no_such_package"}, "not installed"),
-        ({"quantization": "4bit"}, "CUDA"),
+        ({"quantization": "4bit"}, "the random model takes nf4 or none"),
     ],
 )
-def test_models_that_cannot_be_had_are_refused_by_key(change, message):
+def test_models_that_cannot_be_had_are_refused_by_key(change, message, tiny):
     with pytest.raises(ModelError, match=message):
-        load_answerer(OmegaConf.create(TINY | change))
+        load_answerer(tiny(**change))
 
 
-def test_missing_adapter_is_refused(tmp_path):
+def test_missing_adapter_is_refused(tmp_path, tiny):
     with pytest.raises(ModelError, match="adapter_model.safetensors"):
-        load_answerer(OmegaConf.create(TINY), adapter=tmp_path)
+        load_answerer(tiny(), adapter=tmp_path)
 
 
-def test_other_architectures_are_checked_when_they_are_loaded(tmp_path, monkeypatch):
+def test_other_architectures_are_checked_when_they_are_loaded(tmp_path, monkeypatch, tiny):
     tokenizer = tiny_tokenizer()
     config = Qwen2Config(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
@@ -241,7 +238,7 @@ def test_other_architectures_are_checked_when_they_are_loaded(tmp_path, monkeypa
     torch.manual_seed(0)
     Qwen2ForCausalLM(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    model = OmegaConf.create(TINY | {"name_or_path": str(tmp_path)})
+    model = tiny(name_or_path=str(tmp_path))
     load_answerer(model)
     # As if the architecture did not heed its mask.
     visible = answerer_module.visible_to

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from scoring.metrics import best_threshold, measure
 
@@ -134,6 +135,25 @@ def write_log(path: Path, variant: str, steps: int, rng) -> None:
             probe = {"yes_rate": share, "majority_share": share, "balanced_accuracy": 0.5 + 0.4 * (1 - share) * 2, "auroc": 1 - share / 2}
             lines.append({"step": step, "progress": progress} | {f"probe/{k}": v for k, v in probe.items()})
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def write_unfinished_run(results: Path, variant: str, seed: int = 0) -> Path:
+    """The folder of a run that has only begun: its config, as train.py saves it, and no record."""
+    config = {
+        "variant": variant, "protocol": "released", "scale": "smoke", "seed": seed, "grid": "five_variants",
+        "model": {"name": "tiny"}, "task": {"name": variant.split("_")[0], "questions_per_graph": 1},
+        "training": {"enabled": True}, "loss": {"_target_": "losses.Semantic", "base": "released"}, "schedule": None,
+    }  # fmt: skip
+    folder = results / f"runs/smoke/tiny/released-k1/{variant}/seed{seed}"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def make_unfinished_run():
+    """The function `write_unfinished_run`."""
+    return write_unfinished_run
 
 
 @pytest.fixture

@@ -1,0 +1,156 @@
+"""Read the files of one run folder; what cannot be read gives one line that names the file."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow
+import yaml
+from pyarrow import parquet
+
+NEEDED = ("status", "variant", "task", "protocol", "model", "scale", "seed")
+MARGINS = ("id", "graph", "task", "protocol", "split", "label", "margin")
+MEASURED = ("task", "split", "protocol", "n", "accuracy", "yes_rate", "label_yes_rate", "majority_share")
+# How a model was scored if its metrics.json does not say so: files older than the choice.
+SCORED_AS = {"weights": "adapter", "verdict": "logits", "prompt": "benchmark"}
+
+
+class ResultsError(ValueError):
+    """A results folder, or a file in it, that cannot be reported; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation/<name>/metrics.json.
+
+    about: evaluation (the name) and suite; weights, verdict, prompt (how it was scored); step, steps (optimisation step of the checkpoint and
+        those the run will have; None if the file does not say); relative_size, surviving_share (in 0..1, None unless
+        an adapter was merged).
+    rows: one dict a split, its intervals flat.
+    """
+
+    name: str
+    about: dict
+    rows: list[dict]
+
+    @property
+    def plain(self) -> bool:
+        """Whether it was scored as every run is: adapter, larger logit, and no prompt or checkpoint of its own, which
+        scoring/ways.py puts behind the suite in the folder's name. Tables that do not say how they were scored show no other."""
+        scored = self.about["weights"], self.about["verdict"]
+        unusual = self.name.startswith(f"{self.about['suite']}-")
+        return scored == (SCORED_AS["weights"], SCORED_AS["verdict"]) and not unusual
+
+
+def read_record(folder: Path) -> dict:
+    """The folder's run.json. Raises ResultsError if it is missing, is not JSON or lacks a key of NEEDED."""
+    info = read_json(folder / "run.json")
+    _require(folder / "run.json", info, NEEDED)
+    return info
+
+
+def read_identity(path: Path) -> dict:
+    """What a run.json would say of a run, from its config.yaml: an unfinished run has no other record.
+
+    Raises:
+        ResultsError: not YAML, or a key is missing.
+    """
+    try:
+        # The saved config is resolved: nothing in it needs more than plain YAML.
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ResultsError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    try:
+        trained = config["training"]["enabled"]
+        identity = {name: config[name] for name in ("variant", "protocol", "scale", "seed")}
+        identity |= {"model": config["model"]["name"], "questions_per_graph": config["task"]["questions_per_graph"]}
+        identity["task"] = config["task"]["name"] if trained else None
+    except (KeyError, TypeError) as error:
+        raise ResultsError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from None
+    return identity | {name: config.get(name) if trained else None for name in ("loss", "schedule")} | {"grid": config.get("grid")}
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """An evaluation's metrics.json. Raises ResultsError if it is not JSON or a row lacks a key of MEASURED."""
+    metrics = read_json(path)
+    rows, merged = metrics.get("rows", []), metrics.get("adapter") or {}
+    if not isinstance(rows, list) or not isinstance(merged, dict):
+        raise ResultsError(f"{path}: expected a list of rows, and an object or null as adapter")
+    for row in rows:
+        _require(path, row, MEASURED, "a row ")
+    about = {"evaluation": path.parent.name, "suite": metrics.get("suite") or path.parent.name}
+    about |= {name: metrics.get(name) or usual for name, usual in SCORED_AS.items()}
+    about |= {name: metrics.get(name) for name in ("step", "steps")}
+    about |= {name: merged.get(name) for name in ("relative_size", "surviving_share")}
+    return Evaluation(path.parent.name, about, [_flat(row) for row in rows])
+
+
+def read_log(path: Path, complete: bool = True) -> pd.DataFrame | None:
+    """training_log.jsonl, one row a line; None if there is none. complete: false where a run may still be writing
+    its last line. Raises ResultsError naming the line that is not JSON."""
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8")
+    written = text.splitlines()
+    if not complete and not text.endswith("\n"):
+        written = written[:-1]
+    lines = []
+    for number, line in enumerate(written, start=1):
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ResultsError(f"{path}:{number}: not JSON ({error.msg})") from None
+    return pd.DataFrame(lines)
+
+
+def check_margins(path: Path) -> None:
+    """Look at the column names only; the margins themselves are read where they are needed."""
+    try:
+        names = parquet.read_schema(path).names
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise ResultsError(f"{path}: not a parquet file ({error})") from None
+    _require(path, names, MARGINS, columns="the columns ")
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A CSV with at least these columns. Raises ResultsError if it is missing, cannot be parsed or lacks one."""
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError:
+        raise ResultsError(f"{path}: missing") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path}: not a CSV ({' '.join(str(error).split())})") from None
+    _require(path, table.columns, columns, columns="the columns ")
+    return table
+
+
+def read_json(path: Path) -> dict:
+    """One JSON object. Raises ResultsError if the file is missing or holds anything else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultsError(f"{path}: missing; a run folder needs it") from None
+    except json.JSONDecodeError as error:
+        raise ResultsError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise ResultsError(f"{path}: holds {type(content).__name__}; expected one JSON object")
+    return content
+
+
+def _require(path: Path, present, names: tuple[str, ...], what: str = "", columns: str = "") -> None:
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise ResultsError(f"{path}: {what}lacks {columns}{', '.join(missing)}")
+
+
+def _flat(row: dict) -> dict:
+    """`<metric>_interval: [low, high]` becomes `<metric>_low` and `<metric>_high`."""
+    flat = {}
+    for name, value in row.items():
+        if name.endswith("_interval"):
+            metric = name.removesuffix("_interval")
+            flat[f"{metric}_low"], flat[f"{metric}_high"] = value if value is not None else (None, None)
+        elif not isinstance(value, dict | list):
+            flat[name] = value
+    return flat

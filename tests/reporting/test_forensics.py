@@ -1,0 +1,169 @@
+"""Forensics: which measurement the published rows are held against, and that no other table sees the extra ones."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from reporting import tables, write_all
+from reporting.results import SUITES, ResultsError, load, load_published
+
+EXTRA = {
+    "published-merged_16bit": {"weights": "merged_16bit", "adapter": {"relative_size": 0.02, "surviving_share": 0.99}},
+    "published-merged_4bit": {"weights": "merged_4bit", "adapter": {"relative_size": 0.02, "surviving_share": 0.018}},
+    "published-empty": {"weights": "empty"},
+    "published-text": {"verdict": "text"},
+    "published-dseparation_released": {"prompt": "dseparation_released"},
+    "published-step20": {"step": 20, "steps": 40},
+}
+GROUP = {"scale": "smoke", "model": "tiny", "trained_on": "released-k1"}
+
+
+def rows(accuracies, label_shares=(1.0, 0.02, 0.02, 0.0, 0.34), n=200):
+    about = {"protocol": "released", "n": n, "yes_rate": 0.5, "majority_share": 0.5}
+    return [
+        about | {"task": task, "split": split, "accuracy": accuracy, "label_yes_rate": share}
+        for (split, task), accuracy, share in zip(SUITES.items(), accuracies, label_shares, strict=True)
+    ]
+
+
+def write_metrics(folder, name, accuracies, **keys):
+    path = folder / "evaluation" / name / "metrics.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"suite": "published", "rows": rows(accuracies)} | keys), encoding="utf-8")
+
+
+@pytest.fixture
+def made(tmp_path, make_run, make_unfinished_run):
+    """A variant scored in six ways, the untuned model, and an unfinished run of another variant."""
+    about = {"protocol": "released", "questions_per_graph": 1, "n": 40}
+    untuned = make_run(tmp_path, "pretrained", **about)
+    folder = make_run(tmp_path, "transitivity_semantic", **about)
+    for run in (untuned, folder):
+        # As older checkouts wrote it: nothing but suite and rows.
+        write_metrics(run, "published", (1.0, 0.5, 0.5, 0.5, 0.5))
+    for name, keys in EXTRA.items():
+        write_metrics(folder, name, (1.0, 0.02, 0.02, 0.0, 0.34), **keys)
+    write_metrics(make_unfinished_run(tmp_path, "dseparation_ce"), "published", (0.2, 0.9, 0.9, 0.9, 0.6), step=2000, steps=18750)
+    return tmp_path
+
+
+def of(frame, variant, **keys):
+    found = frame[(frame[["variant", *keys]] == pd.Series({"variant": variant} | keys)).all(axis=1)]
+    return found
+
+
+def test_distance_hand_worked(made):
+    frame = tables(made)["forensics"]
+    # Published: 6464, 9789, 5688, 6971 and 6275 of 10,000 right; |1 - 0.6464| + |0.5 - 0.9789| + ... over five.
+    expected = (0.3536 + 0.4789 + 0.0688 + 0.1971 + 0.1275) / 5
+    (adapter,) = of(frame, "transitivity_semantic", source="adapter", prompt="benchmark", step=40).to_dict("records")
+    assert adapter["distance"] == pytest.approx(expected) and adapter["n"] == 1000
+    assert adapter["mean"] == pytest.approx(0.6) and adapter["step"] == adapter["of"] == 40
+    published = of(frame, "transitivity_semantic", source="published")
+    assert published["distance"].isna().all() and published["mean"].iloc[0] == pytest.approx(0.704, abs=0.001)
+    assert of(frame, "dseparation_semantic")["distance"].isna().all()
+    assert of(frame, "dseparation_semantic", source="published")["mean"].tolist() == pytest.approx([0.686])
+
+
+def test_rows_of_a_variant_come_in_order_and_the_text_rule_is_read(made):
+    frame = tables(made)["forensics"]
+    block = of(frame, "transitivity_semantic")
+    assert block["source"].tolist() == [
+        "published", "release, adapter, cell 134", "published, untuned model", "always No", "always Yes",
+        "adapter", "adapter", "adapter", "merged_16bit", "merged_4bit", "empty", "adapter, text rule",
+        "untuned model", "always No", "always Yes",
+    ]  # fmt: skip
+    assert block["prompt"].tolist()[5:8] == ["benchmark", "benchmark", "dseparation_released"]
+    assert block["step"].tolist()[5:8] == [20, 40, 40]
+    text, always = (block[(block["source"] == name) & (block["suites"] == "released")] for name in ("adapter, text rule", "always Yes"))
+    assert text[list(SUITES)].to_numpy() == pytest.approx(always[list(SUITES)].to_numpy())
+    merged = of(frame, "transitivity_semantic", source="merged_4bit").iloc[0]
+    assert (merged["relative_size"], merged["surviving_share"]) == (0.02, 0.018)
+
+
+def test_the_releases_own_distances(tmp_path):
+    """AUDIT A10 and A11, from the published files alone."""
+    frame = tables(tmp_path)["forensics"]
+    points = lambda variant, source: 100 * of(frame, variant, source=source)["distance"].iloc[0]  # noqa: E731
+    assert points("transitivity_semantic", "published, untuned model") == pytest.approx(2.7, abs=0.05)
+    assert points("transitivity_semantic", "release, adapter, cell 134") == pytest.approx(34.8, abs=0.05)
+    assert points("transitivity_ce", "always Yes") == 0
+
+
+def test_an_unfinished_run_stands_here_with_its_step_and_nowhere_else(made):
+    made_tables = tables(made)
+    row = of(made_tables["forensics"], "dseparation_ce", source="adapter").iloc[0]
+    assert (row["step"], row["of"], row["seed"]) == (2000, 18750, "0")
+    assert {name: row[name] for name in GROUP} == GROUP
+    for name, frame in made_tables.items():
+        if name != "forensics" and "variant" in frame:
+            measured = frame[frame["source"] == "measured"] if "source" in frame else frame
+            measured = measured[measured["scale"] == "smoke"] if "scale" in measured else measured
+            assert "dseparation_ce" not in set(measured["variant"]), name
+    results = load(made)
+    assert results.problems == [] and [status for _, status in results.unfinished] == ["running or interrupted"]
+
+
+def test_other_tables_do_not_change_with_extra_evaluations(made):
+    with_extra = tables(made)
+    for name in EXTRA:
+        (folder,) = made.glob(f"runs/*/*/*/transitivity_semantic/seed0/evaluation/{name}")
+        shutil.rmtree(folder)
+    shutil.rmtree(made / "runs/smoke/tiny/released-k1/dseparation_ce")
+    for name, frame in tables(made).items():
+        if name != "forensics":
+            pd.testing.assert_frame_equal(with_extra[name], frame, obj=name)
+    assert len(tables(made)["forensics"]) == len(with_extra["forensics"]) - len(EXTRA) - 1
+
+
+def test_a_suite_that_was_not_scored_leaves_distance_and_mean_open(made):
+    (path,) = made.glob("runs/*/*/*/transitivity_semantic/seed0/evaluation/published-text/metrics.json")
+    report = json.loads(path.read_text())
+    path.write_text(json.dumps(report | {"rows": report["rows"][:4]}))
+    row = of(tables(made)["forensics"], "transitivity_semantic", source="adapter, text rule").iloc[0]
+    assert row[["long_names", "mean", "distance"]].isna().all() and row["length"] == 1 and row["n"] == 800
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("evaluation/published/metrics.json", '{"rows": [', "evaluation/published/metrics.json: not JSON"),
+        ("evaluation/published/metrics.json", '{"rows": {}}', "expected a list of rows"),
+        ("config.yaml", "variant: [", "config.yaml: not YAML"),
+        ("config.yaml", "variant: transitivity_ce", "config.yaml: not the config of a run (KeyError: 'training')"),
+    ],
+)
+def test_an_unreadable_unfinished_run_gives_one_line(made, file, text, message):
+    (made / "runs/smoke/tiny/released-k1/dseparation_ce/seed0" / file).write_text(text)
+    (problem,) = load(made).problems
+    assert message in problem and "\n" not in problem
+
+
+def test_a_line_that_is_still_being_written_is_left_out(made):
+    log = made / "runs/smoke/tiny/released-k1/dseparation_ce/seed0/training_log.jsonl"
+    log.write_text('{"step": 1}\n{"step')
+    results = load(made)
+    assert results.problems == [] and len(results.underway[0].log) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("lambda,cross_entropy\n0.1,0.2\n", "lacks the columns consistency"), ("", "not a CSV"), ("a,b\n1,2,3\n4\n5,6,7,8\n", "not a CSV")],
+)
+def test_a_bad_published_file_gives_one_line(tmp_path, text, message):
+    from reporting.results import PUBLISHED
+
+    shutil.copytree(PUBLISHED, tmp_path / "published")
+    (tmp_path / "published/lambda_law.csv").write_text(text)
+    with pytest.raises(ResultsError, match=message) as error:
+        load_published(tmp_path / "published")
+    assert "lambda_law.csv" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_shown_table_has_points_and_steps(made):
+    write_all(made, made / "out")
+    shown = (made / "out/tables/forensics.md").read_text()
+    assert "distance (points)" in shown and "| 2000 " in shown and "| 18750 " in shown
+    assert "## Forensics" in (made / "out/REPORT.md").read_text()
