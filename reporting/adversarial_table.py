@@ -1,5 +1,6 @@
 """Minimal pairs: two items that differ in one edit and have opposite answers, scored one by one and as pairs."""
 
+import numpy as np
 import pandas as pd
 
 from reporting.results import GROUP, TASKS, Results, ResultsError
@@ -13,7 +14,7 @@ def adversarial_table(results: Results) -> Table:
     """Accuracy and pair accuracy of every run by adversarial family, and over all families."""
     rows = []
     for run in results.runs:
-        margins = run.margins("adversarial")
+        margins = run.margins("adversarial", ("task", "label", "margin", FAMILY, PAIR).__contains__)
         if margins is None:
             continue
         about = run.key | {"commit": run.info.get("commit"), "seconds": run.seconds}
@@ -44,25 +45,28 @@ def pair_scores(items: pd.DataFrame) -> dict:
     Raises:
         ResultsError: a pair that does not consist of one Yes and one No item.
     """
-    verdict = items["margin"] >= 0
-    frame = pd.DataFrame({"pair": items[PAIR], "label": items["label"], "verdict": verdict})
-    frame["correct"] = frame["verdict"] == frame["label"]
-    by_pair = frame.groupby("pair")
-    size, yes, said_yes = by_pair.size(), by_pair["label"].sum(), by_pair["verdict"].sum()
-    both = by_pair["correct"].all()
-    broken = size.index[(size != 2) | (yes != 1)]
+    label = items["label"].to_numpy(dtype=bool)
+    verdict = items["margin"].to_numpy() >= 0
+    correct = verdict == label
+    pair, names = pd.factorize(items[PAIR])
+
+    def of_its_two(answers: np.ndarray) -> np.ndarray:
+        return np.bincount(pair[answers], minlength=len(names))
+
+    broken = names[(np.bincount(pair) != 2) | (of_its_two(label) != 1)]
     if len(broken):
-        raise ResultsError(f"adversarial pair {broken[0]}: expected one Yes and one No item ({len(broken)} such pairs)")
-    accuracy = wilson(int(frame["correct"].sum()), len(frame))
+        raise ResultsError(f"adversarial pair {min(broken)}: expected one Yes and one No item ({len(broken)} such pairs)")
+    both = of_its_two(correct) == 2
+    accuracy = wilson(int(correct.sum()), len(correct))
     pair_accuracy = wilson(int(both.sum()), len(both))
     return {
-        "n": len(frame),
+        "n": len(correct),
         "pairs": len(both),
-        "accuracy": frame["correct"].mean(),
+        "accuracy": correct.mean(),
         "accuracy_low": accuracy[0],
         "accuracy_high": accuracy[1],
         "pair_accuracy": both.mean(),
         "pair_accuracy_low": pair_accuracy[0],
         "pair_accuracy_high": pair_accuracy[1],
-        "flipped": (said_yes == 1).mean(),
+        "flipped": (of_its_two(verdict) == 1).mean(),
     }

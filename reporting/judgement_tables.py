@@ -171,7 +171,8 @@ def _paired(answers: pd.DataFrame) -> dict:
     """McNemar on the verdicts, and the difference with an interval that keeps the questions on a graph together."""
     correct = {side: (answers[side] >= 0) == answers["label"] for side in ("ours", "theirs")}
     test = mcnemar_exact(correct["ours"], correct["theirs"])
-    found = paired_differences(answers["label"], [answers["ours"]], [answers["theirs"]], answers["graph"])
+    margins = [answers["ours"]], [answers["theirs"]]
+    found = paired_differences(answers["label"], *margins, answers["graph"], metrics=("balanced_accuracy",))
     low, high = found["balanced_accuracy_difference_interval"]
     return {
         "accuracy": correct["ours"].mean(),

@@ -21,9 +21,14 @@ def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
     """variant -> margins of the corrected suite, one table a seed."""
     margins: dict[str, list[pd.DataFrame]] = {}
     for run in runs:
-        table = run.margins("corrected")
+        # Texts take long to read and to compare. `graph` is needed of the first seed only.
+        unread = ("id", "protocol", "graph") if run.info["variant"] in margins else ("id", "protocol")
+        table = run.margins("corrected", lambda name: name not in unread, categories=lambda name: name != "graph")
         if table is not None:
-            margins.setdefault(run.info["variant"], []).append(table.assign(own_task=run.info["task"] or ""))
+            added = {"own_task": run.info["task"] or "", "correct": (table["margin"] >= 0) == table["label"]}
+            if "graph" in table:
+                added["graph"] = pd.factorize(table["graph"])[0]
+            margins.setdefault(run.info["variant"], []).append(table.assign(**added))
     return margins
 
 
@@ -140,12 +145,12 @@ def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Fig
 
 
 def _accuracy(tables: list[pd.DataFrame], stratum: str, value) -> tuple[float, float, float] | None:
-    parts = [table[table[stratum] == value] for table in tables]
-    correct = [((part["margin"] >= 0) == part["label"]).to_numpy() for part in parts]
-    if len(correct[0]) < FEWEST:
+    inside = [(table[stratum] == value).to_numpy() for table in tables]
+    if inside[0].sum() < FEWEST:
         return None
+    correct = [table["correct"].to_numpy()[rows] for table, rows in zip(tables, inside, strict=True)]
     mean = float(np.mean([outcomes.mean() for outcomes in correct]))
-    effect = design_effect(correct[0], pd.factorize(parts[0]["graph"])[0])
+    effect = design_effect(correct[0], tables[0]["graph"].to_numpy()[inside[0]])
     low, high = wilson(mean * len(correct[0]), len(correct[0]), effect)
     return mean, low, high
 

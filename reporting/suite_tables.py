@@ -47,19 +47,24 @@ def measured_by_suite(measured: pd.DataFrame, value: str) -> pd.DataFrame:
         value: the metric in the cells, e.g. "accuracy" or "yes_rate"; NaN where a suite was not scored.
     """
     keys = [*RUN, "suites", "commit", "seconds"]
-    rows = []
+    rows, pairs = [], _adversarial(measured, value)
     for folder_suite, protocol in (("published", "released"), ("corrected", "corrected")):
         part = measured[(measured["suite"] == folder_suite) & (measured["protocol"] == protocol)]
-        part = part.assign(suites=protocol)
+        part = part.assign(
+            suites=protocol,
+            cell=part["task"] == part["split"].map(SUITES),
+            pool=(part["split"] == "pooled") & (part["task"] == part["own_task"]),
+        )
+        part = part[[*keys, "split", value, "n", "cell", "pool"]]  # the groups are cut out faster without the rest
         for key, run in part.groupby(keys, sort=False, dropna=False):
             row = dict(zip(keys, key, strict=True)) | dict.fromkeys(VALUES)
-            cells = run[run["task"] == run["split"].map(SUITES)]
+            cells = run[run["cell"]]
             row |= dict(zip(cells["split"], cells[value], strict=True)) | {"n": cells["n"].sum()}
             row["mean"] = cells[value].mean() if len(cells) == len(SUITES) else None
-            pooled = run[(run["split"] == "pooled") & (run["task"] == run["own_task"])]
-            row["own_task"] = pooled[value].iloc[0] if len(pooled) else None
+            pooled = run.loc[run["pool"], value]
+            row["own_task"] = pooled.iloc[0] if len(pooled) else None
             if protocol == "corrected":
-                row["adversarial"] = _adversarial(measured, row, value)
+                row["adversarial"] = pairs.get(key[: len(RUN)])
             rows.append(row)
     return pd.DataFrame(rows, columns=[*keys, "n", *VALUES])
 
@@ -183,9 +188,8 @@ def training_shares(runs: list[Run]) -> dict[str, float | None]:
     return {task: sum(values) / len(values) if values else None for task, values in shares.items()}
 
 
-def _adversarial(measured: pd.DataFrame, row: dict, value: str) -> float | None:
-    """The pooled adversarial value of a run: on its own task, or over both for the untrained model."""
-    same_run = (measured[RUN] == pd.Series({name: row[name] for name in RUN})).all(axis=1)
-    found = measured[same_run & (measured["suite"] == "adversarial") & (measured["split"] == "pooled")]
+def _adversarial(measured: pd.DataFrame, value: str) -> dict[tuple, float]:
+    """Key of RUN -> the run's pooled adversarial value: on its own task, or over both for the untrained model."""
+    found = measured[(measured["suite"] == "adversarial") & (measured["split"] == "pooled")]
     own = found[found["own_task"].isna() | (found["task"] == found["own_task"])]
-    return own[value].mean() if len(own) else None
+    return {key: rows[value].mean() for key, rows in own.groupby(RUN, sort=False)}

@@ -1,6 +1,7 @@
 """Intervals and paired tests: Wilson, a bootstrap that resamples whole graphs, exact McNemar, Holm."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from statsmodels.stats.contingency_tables import mcnemar
@@ -8,6 +9,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 Interval = tuple[float, float]
+_REMEMBERED = 50_000_000  # weights of at most 100 MB are kept for the next interval of the same suite
 
 
 def wilson(successes: float, trials: float, design_effect: float = 1.0, confidence: float = 0.95) -> Interval | None:
@@ -61,6 +63,20 @@ def resample_weights(clusters: int, resamples: int, seed: int, chunk_elements: i
 
     Row r says how often each cluster was drawn when `clusters` of them are drawn with replacement.
     """
+    if clusters * resamples <= _REMEMBERED:
+        for counts in _drawn(clusters, resamples, seed, chunk_elements):
+            yield counts.astype(np.float32)
+    else:
+        yield from _draw(clusters, resamples, seed, chunk_elements)
+
+
+@lru_cache(maxsize=2)
+def _drawn(*key: int) -> list[np.ndarray]:
+    """The weights in two bytes each: many runs are compared on the same suite, and drawing takes longer than using them."""
+    return [counts.astype(np.uint16) for counts in _draw(*key)]
+
+
+def _draw(clusters: int, resamples: int, seed: int, chunk_elements: int) -> Iterator[np.ndarray]:
     generator = np.random.default_rng(seed)
     rows = max(1, chunk_elements // clusters)
     for start in range(0, resamples, rows):

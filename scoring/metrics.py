@@ -7,6 +7,7 @@ A metric that is undefined (it divides by the size of an empty class) is None, n
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import average_precision_score
 
 from scoring.intervals import clustered_bootstrap, design_effect, wilson
@@ -110,15 +111,18 @@ def bootstrap_intervals(labels, margins, clusters, resamples: int = 1000, seed: 
     return clustered_bootstrap(_weighted_metrics(labels, margins, clusters), int(clusters.max()) + 1, resamples, seed)
 
 
-def paired_differences(labels, ours, theirs, graphs, resamples: int = 1000, seed: int = 0) -> dict:
+def paired_differences(
+    labels, ours, theirs, graphs, resamples: int = 1000, seed: int = 0, metrics=("balanced_accuracy", "auroc")
+) -> dict:
     """How much better one model answers the same items than another, each trained with the same seeds.
 
     Args:
         labels: [n] bool. graphs: [n] identifiers, as for `measure`.
         ours, theirs: [seeds][n] margins, in the order of the labels.
         resamples: bootstrap resamples, at least 1; a graph is drawn for all seeds of both models together.
+        metrics: of these, those wanted; auroc takes most of the time.
     Returns:
-        For balanced_accuracy and auroc: `<metric>_difference`, ours less theirs, mean over the seeds;
+        For each of the metrics: `<metric>_difference`, ours less theirs, mean over the seeds;
         `<metric>_differences`, one a seed; `<metric>_difference_interval`, 95 %. The interval tells what other test
         items would change, not what other training seeds would.
     Raises:
@@ -129,7 +133,7 @@ def paired_differences(labels, ours, theirs, graphs, resamples: int = 1000, seed
     clusters = _codes(graphs, len(labels))
     count = int(clusters.max()) + 1
     pairs = [
-        tuple(_weighted_metrics(*_checked(labels, margins), clusters) for margins in pair)
+        tuple(_weighted_metrics(*_checked(labels, margins), clusters, "auroc" in metrics) for margins in pair)
         for pair in zip(ours, theirs, strict=True)
     ]
     if np.all(labels) or not np.any(labels):
@@ -137,7 +141,7 @@ def paired_differences(labels, ours, theirs, graphs, resamples: int = 1000, seed
 
     def by_seed(weights: np.ndarray) -> dict[str, list[np.ndarray]]:
         values = [(one(weights), other(weights)) for one, other in pairs]
-        return {name: [a[name] - b[name] for a, b in values] for name in ("balanced_accuracy", "auroc")}
+        return {name: [a[name] - b[name] for a, b in values] for name in metrics}
 
     def mean(weights: np.ndarray) -> dict[str, np.ndarray]:
         return {name: np.mean(differences, axis=0) for name, differences in by_seed(weights).items()}
@@ -171,19 +175,20 @@ def best_threshold(labels, margins) -> float:
     return float(best[np.argmin(np.abs(best))])
 
 
-def _weighted_metrics(labels, margins, clusters) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def _weighted_metrics(labels, margins, clusters, with_auroc: bool = True) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Weights of the clusters [b, C] -> balanced_accuracy, f1, mcc and auroc, each [b]; NaN where undefined."""
     count = int(clusters.max()) + 1
     verdicts = margins >= 0
     cells = (labels & verdicts, ~labels & ~verdicts, ~labels & verdicts, labels & ~verdicts)
     # Confusion counts of every graph [C, 4]: a resample's counts are then one matrix product.
     by_graph = np.stack([np.bincount(clusters[cell], minlength=count) for cell in cells], axis=1).astype(np.float32)
-    auroc = _Auroc(labels, margins, clusters)
+    auroc = _Auroc(labels, margins, clusters) if with_auroc else None
 
     def metrics(weights: np.ndarray) -> dict[str, np.ndarray]:
         tp, tn, fp, fn = (weights @ by_graph).T
         values = from_confusion(tp, tn, fp, fn, constant_mcc=0.0)
-        return {name: values[name] for name in ("balanced_accuracy", "f1", "mcc")} | {"auroc": auroc(weights)}
+        found = {name: values[name] for name in ("balanced_accuracy", "f1", "mcc")}
+        return found if auroc is None else found | {"auroc": auroc(weights)}
 
     return metrics
 
@@ -235,10 +240,14 @@ def _checked(labels, margins) -> tuple[np.ndarray, np.ndarray]:
 def _codes(graphs, n: int) -> np.ndarray:
     if graphs is None:
         return np.arange(n)
-    graphs = np.asarray(graphs)
-    if graphs.shape != (n,):
-        raise ValueError(f"graphs {graphs.shape} must name one graph for each of the {n} items")
-    return np.unique(graphs, return_inverse=True)[1]
+    if np.shape(graphs) != (n,):
+        raise ValueError(f"graphs {np.shape(graphs)} must name one graph for each of the {n} items")
+    # As np.unique numbers them, but only the distinct names are sorted.
+    codes, names = pd.factorize(graphs if isinstance(graphs, pd.Series) else np.asarray(graphs), use_na_sentinel=False)
+    names = np.asarray(names)
+    rank = np.empty(len(names), dtype=np.intp)
+    rank[np.argsort(names)] = np.arange(len(names))
+    return rank[codes]
 
 
 def _confusion(labels: np.ndarray, verdicts: np.ndarray) -> tuple:
