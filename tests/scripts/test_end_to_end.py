@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from transformers import TrainerCallback
-
 from records import run_folder
-from training.trainer import CausalTrainer
 
 QUIET = ["tracking=none", "evaluation.resamples=50"]
 
@@ -64,36 +61,6 @@ def test_the_same_seed_gives_the_same_margins(run_script, trained, tmp_path):
     for suite in ("published", "corrected"):
         first, second = (pd.read_parquet(f / "evaluation" / suite / "margins.parquet") for f in (trained, tmp_path / "run"))
         pd.testing.assert_frame_equal(first, second)
-
-
-def test_an_interrupted_run_goes_on_to_the_same_end(run_script, trained, tmp_path, monkeypatch):
-    """Stopped after the checkpoint of step 3 and resumed: same log, same margins as in one go."""
-
-    class Stop(TrainerCallback):
-        def on_save(self, args, state, control, **kwargs):
-            raise RuntimeError("power cut")
-
-    build = CausalTrainer.__init__
-
-    def build_and_stop(self, *arguments, **settings):
-        build(self, *arguments, **settings)
-        self.add_callback(Stop())
-
-    with monkeypatch.context() as patch:
-        patch.setattr(CausalTrainer, "__init__", build_and_stop)
-        run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=tmp_path, expect=1)
-    run = tmp_path / "run"
-    assert [p.name for p in (run / "checkpoints").iterdir()] == ["checkpoint-3"]
-    run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=tmp_path, expect=1)  # refused without resume
-    run_script("train.py", "scale=smoke", "out=run", "resume=true", *QUIET, cwd=tmp_path)
-
-    def logged(folder):
-        lines = [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
-        return [(line["step"], line.get("lambda"), line.get("probe/auroc")) for line in lines], lines[-2]["loss/total"]
-
-    assert logged(run) == logged(trained)
-    first, second = (pd.read_parquet(f / "evaluation/corrected/margins.parquet") for f in (trained, run))
-    pd.testing.assert_frame_equal(first, second)
 
 
 def test_evaluate_scores_a_saved_run_again_with_the_same_margins(run_script, trained, tmp_path):
