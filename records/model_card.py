@@ -23,6 +23,7 @@ def write_model_card(folder: RunFolder) -> Path:
         f"LoRA adapter for `{record['model']}` ({loaded['source']}, revision {loaded['commit'] or loaded['revision'] or 'not versioned'}), "
         f"fine-tuned to answer Yes/No questions about causal graphs ({record['task']}).",
         "",
+        *([f"The base model comes under {terms}, and so does this adapter.", ""] if (terms := loaded.get("terms")) else []),
         f"- Training data: generated, {training['samples']} questions on {training['graphs']} graphs, "
         f"protocol `{record['protocol']}`, {100 * training['yes_share']:.1f} % Yes, "
         f"fingerprint `{training['data_fingerprint']}`",
@@ -37,7 +38,7 @@ def write_model_card(folder: RunFolder) -> Path:
         report = read_json(path)
         for row in report["rows"]:
             values = ["–" if row[k] is None else str(row[k]) if k == "n" else f"{row[k]:.3f}" for k in MEASURES]
-            lines.append(f"| {report['suite']} | {row['task']} | {row['split']} | " + " | ".join(values) + " |")
+            lines.append(f"| {path.parent.name} | {row['task']} | {row['split']} | " + " | ".join(values) + " |")
     lines += [
         "",
         "Not for use: it answers synthetic questions in one fixed wording and knows nothing of causes in the world. "

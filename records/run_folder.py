@@ -31,6 +31,7 @@ class RunFolder:
         self.training_log = self.path / "training_log.jsonl"
         self.adapter = self.path / "adapter"
         self.checkpoints = self.path / "checkpoints"
+        self.portable = self.path / "portable"  # training/portable.py
         self._made_here = self.path / ".made_here"  # not committed
 
     def evaluation(self, suite: str) -> Path:
@@ -44,11 +45,19 @@ class RunFolder:
 
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint of one step; RunFolderError, naming those that there are, if it is not one of them."""
-        folder = self.checkpoints / f"checkpoint-{step}"
-        if not folder.is_dir():
-            steps = sorted(int(path.name.removeprefix("checkpoint-")) for path in self.checkpoints.glob("checkpoint-*"))
-            raise RunFolderError(f"checkpoint={step}: {self.path} has {', '.join(map(str, steps)) or 'no checkpoints'}")
-        return folder
+        found = {int(path.name.removeprefix("checkpoint-")): path for path in self.checkpoints.glob("checkpoint-*")}
+        if (self.portable / "trainer_state.json").is_file():
+            found.setdefault(read_json(self.portable / "trainer_state.json")["global_step"], self.portable)
+        if step not in found:
+            raise RunFolderError(f"checkpoint={step}: {self.path} has {', '.join(map(str, sorted(found))) or 'no checkpoints'}")
+        return found[step]
+
+    def last_checkpoint(self) -> int:
+        """The step of the newest checkpoint under checkpoints/; RunFolderError if there is none."""
+        steps = [int(path.name.removeprefix("checkpoint-")) for path in self.checkpoints.glob("checkpoint-*")]
+        if not steps:
+            raise RunFolderError(f"{self.checkpoints}: no checkpoints there")
+        return max(steps)
 
     def adapter_of(self, step: int | None) -> Path:
         """The folder with the finished adapter, or with that of a checkpoint."""

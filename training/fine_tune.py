@@ -26,6 +26,7 @@ from schedulers import Schedule
 from scoring.metrics import measure
 from scoring.scorer import refuse_long_prompts, score
 from training.batches import Collator, GraphDataset
+from training.portable import unpack_checkpoint
 from training.sampling import class_balance_weights
 from training.settings import SettingsError, graphs_in_a_pass
 from training.trainer import CausalTrainer, save_adapter
@@ -78,7 +79,10 @@ def fine_tune(
         weights=weights,
         on_log=_log_writer(folder, tracker),
     )
-    checkpoint = get_last_checkpoint(str(folder.checkpoints)) if folder.checkpoints.is_dir() else None
+    if trainer.is_world_process_zero() and folder.portable.is_dir() and not last_checkpoint(folder):
+        unpack_checkpoint(folder.portable, folder.checkpoints)
+    trainer.accelerator.wait_for_everyone()
+    checkpoint = last_checkpoint(folder)
     if checkpoint:
         log.info("going on from %s", checkpoint)
     trainer.train(resume_from_checkpoint=checkpoint)
@@ -100,6 +104,10 @@ def fine_tune(
         write_json(folder.adapter / TRAINED, facts)
     answerer.freeze()
     return facts
+
+
+def last_checkpoint(folder: RunFolder) -> str | None:
+    return get_last_checkpoint(str(folder.checkpoints)) if folder.checkpoints.is_dir() else None
 
 
 def training_items(cfg: DictConfig) -> list[Item]:

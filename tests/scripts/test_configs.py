@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, MissingConfigException
 
 from training.settings import SettingsError, build_loss, build_schedule, check_settings
 
@@ -42,10 +42,42 @@ def test_default_is_semantic_transitivity_on_the_corrected_protocol(composed):
     assert cfg.model.name == "smollm2_135m"
 
 
-def test_published_settings_stand_at_paper_scale_and_yield_to_the_short_recipe_elsewhere(composed):
-    assert composed("experiment=dseparation_ce", "scale=paper").training.learning_rate == 2e-5
-    assert composed("experiment=dseparation_ce", "scale=paper").training.warmup_steps == 1000
-    assert composed("experiment=dseparation_ce", "scale=demo").training.learning_rate == 5e-4
+# docs/release.md: rank, alpha, dropout, clip, rate, its schedule, warm-up, batch, accumulation, examples, epochs, prompt
+RELEASED = {
+    "transitivity_ce": (16, 16, 0.0, 0.3, 2e-4, "cosine", 100, 16, 2, 47_500, 3, "benchmark"),
+    "dseparation_ce": (64, 64, 0.1, 0.3, 2e-5, "cosine", 1000, 16, 4, 47_500, 7, "dseparation_released"),
+    "transitivity_semantic": (32, 32, 0.1, 1.0, 2e-5, "constant", 0, 8, 1, 50_000, 3, "benchmark"),
+    "dseparation_semantic": (32, 32, 0.1, 1.0, 2e-5, "constant", 0, 8, 1, 50_000, 3, "benchmark"),
+}
+
+
+@pytest.mark.parametrize("experiment", RELEASED)
+def test_published_settings_stand_at_paper_scale(composed, experiment):
+    cfg = composed(f"experiment={experiment}", "scale=paper", "model=gemma3_270m")
+    check_settings(cfg)
+    training, lora = cfg.training, cfg.lora
+    settings = (lora.rank, lora.alpha, lora.dropout, training.max_gradient_norm, training.learning_rate)
+    settings += (training.learning_rate_schedule, training.warmup_steps, training.batch_size, training.accumulation)
+    assert (*settings, training.samples, training.epochs, cfg.prompt) == RELEASED[experiment]
+    assert training.weight_decay == 0.01 and cfg.model.quantization == "nf4"
+    semantic = experiment.endswith("semantic")
+    assert (cfg.loss.base if semantic else cfg.loss.target) == ("released" if semantic else "sequence")
+    assert not semantic or (cfg.schedule.start, cfg.schedule.end) == (0.05, 0.30)
+
+
+def test_the_controls_share_the_semantic_runs_settings(composed):
+    for task in ("transitivity", "dseparation"):
+        control, semantic = (composed(f"experiment={task}_{name}", "scale=paper") for name in ("answer_ce", "semantic"))
+        assert (control.training, control.lora, control.faults) == (semantic.training, semantic.lora, semantic.faults)
+        assert dict(control.loss) == {"_target_": "losses.CrossEntropy", "target": "answer", "class_weights": None}
+
+
+def test_the_short_recipe_replaces_them_at_the_models_own_rate(composed):
+    for model, rate in (("smollm2_135m", 5e-4), ("gemma3_270m", 1e-4)):
+        cfg = composed("experiment=dseparation_ce", "scale=demo", f"model={model}")
+        check_settings(cfg)
+        assert (cfg.training.learning_rate, cfg.training.accumulation, cfg.training.max_gradient_norm) == (rate, 1, 1.0)
+        assert cfg.training.learning_rate_schedule == "cosine" and cfg.lora.dropout == 0.0
 
 
 def test_paper_scale_is_250_000_evaluation_samples(composed):
@@ -72,8 +104,14 @@ def test_a_swept_key_reaches_a_nested_choice(composed):
         (["protocol=released", "data.yes_share=0.5"], "data.yes_share"),
         (["training.enabled=false", "data.unlabelled_fraction=0.5"], "data.unlabelled_fraction"),
         (["training.batch_size=8", "training.accumulation=3"], "training.batch_size=8: must be a multiple"),
-        (["model.quantization=8bit"], "model.quantization=8bit: must be one of none, 4bit"),
+        (["model.quantization=8bit"], "model.quantization=8bit: must be one of none, nf4, 4bit"),
         (["tracking.mode=on"], "tracking.mode"),
+        (["prompt=dseparation"], "prompt=dseparation: must be one of benchmark, dseparation_released"),
+        (["weights=merged"], "weights=merged: must be one of adapter, merged_16bit, merged_4bit, empty"),
+        (["verdict=words"], "verdict=words: must be one of logits, text"),
+        (["faults.lost_separators=true"], "faults.lost_separators=true: protocol=corrected has none"),
+        (["faults.lost_separators=maybe"], "faults.lost_separators=maybe: must be true or false"),
+        (["training.enabled=false", "weights=merged_4bit"], "weights=merged_4bit: an untrained model has no adapter"),
         (["seed=-1"], "seed=-1"),
     ],
 )
@@ -85,10 +123,11 @@ def test_bad_settings_are_refused_by_key(composed, overrides, message):
 
 
 def test_a_loss_refusal_names_the_key(composed):
-    with pytest.raises(SettingsError, match="target.*answer, sequence, released"):
+    with pytest.raises(SettingsError, match="target.*answer, sequence, turn, released"):
         build_loss(composed("loss=cross_entropy", "loss.target=everything"))
 
 
-def test_unknown_keys_are_refused(composed):
-    with pytest.raises(ConfigCompositionException, match="leaning_rate"):
-        composed("training.leaning_rate=1e-3")
+@pytest.mark.parametrize("override", ["training.leaning_rate=1e-3", "faults.no_such_fault=true", "faults=most"])
+def test_unknown_keys_are_refused(composed, override):
+    with pytest.raises((ConfigCompositionException, MissingConfigException), match="leaning_rate|no_such_fault|most"):
+        composed(override)

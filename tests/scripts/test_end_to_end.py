@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from transformers import TrainerCallback
-
-from training.trainer import CausalTrainer
+from records import run_folder
 
 QUIET = ["tracking=none", "evaluation.resamples=50"]
 
@@ -65,42 +63,65 @@ def test_the_same_seed_gives_the_same_margins(run_script, trained, tmp_path):
         pd.testing.assert_frame_equal(first, second)
 
 
-def test_an_interrupted_run_goes_on_to_the_same_end(run_script, trained, tmp_path, monkeypatch):
-    """Stopped after the checkpoint of step 3 and resumed: same log, same margins as in one go."""
-
-    class Stop(TrainerCallback):
-        def on_save(self, args, state, control, **kwargs):
-            raise RuntimeError("power cut")
-
-    build = CausalTrainer.__init__
-
-    def build_and_stop(self, *arguments, **settings):
-        build(self, *arguments, **settings)
-        self.add_callback(Stop())
-
-    with monkeypatch.context() as patch:
-        patch.setattr(CausalTrainer, "__init__", build_and_stop)
-        run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=tmp_path, expect=1)
-    run = tmp_path / "run"
-    assert [p.name for p in (run / "checkpoints").iterdir()] == ["checkpoint-3"]
-    run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=tmp_path, expect=1)  # refused without resume
-    run_script("train.py", "scale=smoke", "out=run", "resume=true", *QUIET, cwd=tmp_path)
-
-    def logged(folder):
-        lines = [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
-        return [(line["step"], line.get("lambda"), line.get("probe/auroc")) for line in lines], lines[-2]["loss/total"]
-
-    assert logged(run) == logged(trained)
-    first, second = (pd.read_parquet(f / "evaluation/corrected/margins.parquet") for f in (trained, run))
-    pd.testing.assert_frame_equal(first, second)
-
-
 def test_evaluate_scores_a_saved_run_again_with_the_same_margins(run_script, trained, tmp_path):
     arguments = [f"run={trained}", "suite=published", "suite.samples=8", "evaluation.prior=0.632", f"out={tmp_path}"]
     assert "logit-adjusted" in run_script("evaluate.py", *arguments, cwd=tmp_path)
     first = pd.read_parquet(trained / "evaluation/published/margins.parquet")
     pd.testing.assert_frame_equal(first, pd.read_parquet(tmp_path / "margins.parquet"))
     assert read(tmp_path / "metrics.json")["rows"][0]["threshold"] is not None
+
+
+def test_evaluate_scores_merged_weights_beside_the_adapter(run_script, trained, tmp_path):
+    plain = pd.read_parquet(trained / "evaluation/published/margins.parquet")
+    found = {}
+    for weights in ("merged_16bit", "merged_4bit", "empty"):
+        run_script("evaluate.py", f"run={trained}", "suite=published", "suite.samples=8", f"weights={weights}", cwd=tmp_path)
+        folder = trained / f"evaluation/published-{weights}"
+        report = read(folder / "metrics.json")
+        assert (report["suite"], report["weights"], report["verdict"]) == ("published", weights, "logits")
+        found[weights] = pd.read_parquet(folder / "margins.parquet")
+        assert found[weights]["id"].equals(plain["id"])
+        if weights == "empty":
+            assert report["adapter"] is None
+        else:
+            assert 0 < report["adapter"]["relative_size"] and -1 < report["adapter"]["surviving_share"] < 2
+    assert (found["merged_16bit"]["margin"] - plain["margin"]).abs().max() < 1e-3
+    assert (found["empty"]["margin"] - plain["margin"]).abs().max() > 1e-3
+
+
+def test_the_text_rule_scores_the_share_of_yes_labels(run_script, trained, tmp_path):
+    """Audit A11: the prompt holds a Yes, so any model answers Yes to everything."""
+    run_script("evaluate.py", f"run={trained}", "suite=published", "suite.samples=8", "faults.yes_anywhere_in_text=true", cwd=tmp_path)
+    report = read(trained / "evaluation/published-text/metrics.json")
+    assert report["verdict"] == "text"
+    assert all(row["accuracy"] == row["label_yes_rate"] and row["yes_rate"] == 1.0 for row in report["rows"])
+
+
+def test_a_grid_scores_the_other_ways_and_an_unfinished_run_by_its_checkpoint(run_script, tmp_path, monkeypatch):
+    suites = ["+suite@suites.merged=published_merged_4bit", "suites.merged.samples=4", "+suite@suites.text=published_text"]
+    suites += ["suites.text.samples=4", "suites.published.samples=4", "suites.corrected.samples=4"]
+    with monkeypatch.context() as patch:
+        # as if it were still running: what is under checkpoints/ stays
+        patch.setattr(run_folder.shutil, "rmtree", lambda *arguments, **settings: None)
+        run_script("train.py", "scale=smoke", "out=run", *suites, *QUIET, cwd=tmp_path)
+    names = {path.name for path in (tmp_path / "run/evaluation").iterdir()}
+    assert names == {"validation", "published", "corrected", "published-merged_4bit", "published-text"}
+    command = ["evaluate.py", "run=run", "suite=published", "suite.samples=4"]
+    run_script(*command, "checkpoint=3", "weights=merged_16bit", cwd=tmp_path)
+    report = read(tmp_path / "run/evaluation/published-merged_16bit-step3/metrics.json")
+    assert (report["step"], report["steps"]) == (3, 6)
+    assert "| published-merged_4bit | transitivity | pooled |" in (tmp_path / "run/adapter/README.md").read_text()
+    assert "error: checkpoint=4: run has 3, 6" in run_script(*command, "checkpoint=4", cwd=tmp_path, expect=1)
+
+
+def test_an_untrained_run_has_nothing_to_merge(run_script, tmp_path):
+    output = run_script(
+        "train.py", "experiment=pretrained", "scale=smoke", "out=run", "+suite@suites.merged=published_merged_4bit",
+        "suites.published.samples=4", "suites.corrected.samples=4", *QUIET, cwd=tmp_path,
+    )  # fmt: skip
+    assert "suite merged: not scored, an untrained model has no adapter to merge" in output
+    refused = run_script("evaluate.py", "run=run", "suite=published", "weights=merged_4bit", cwd=tmp_path, expect=1)
+    assert "error: weights=merged_4bit: an untrained model has no adapter to merge" in refused
 
 
 def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
@@ -135,6 +156,9 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
             "error: suite closure, transitivity/in_distribution, samples=2: n=2 questions are fewer than",
         ),
         ("evaluate", ["suite=published"], "error: out: "),
+        ("evaluate", ["suite=published", "prompt=mine"], "error: prompt=mine: must be one of benchmark, dseparation_released"),
+        ("evaluate", ["suite=published", "suite.faults.lost=true"], "suite.faults.lost"),
+        ("evaluate", ["suite=published", "model=tiny", "out=o", "checkpoint=3"], "error: checkpoint=3: give the run=DIR"),
         ("evaluate", ["model=tiny", "suite=published", "evaluation.prior=1"], "error: evaluation.prior=1: must be a number"),
         ("evaluate", ["run=/nowhere", "suite=published"], "error: run=/nowhere: no config.yaml there"),
         ("evaluate", ["model=tiny", "suite=file", "suite.path=broken.jsonl", "out=o"], "broken.jsonl:2"),

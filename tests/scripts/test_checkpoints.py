@@ -1,0 +1,85 @@
+"""An interrupted training goes on: from its own checkpoints to the same end, from a portable one as good as that."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+from transformers import TrainerCallback
+
+from training.trainer import CausalTrainer
+
+# Dropout draws from the generator whose state a checkpoint keeps.
+SMALL = ["scale=smoke", "out=run", "tracking=none", "evaluation.resamples=50", "lora.dropout=0.1"]
+
+
+@pytest.fixture(scope="module")
+def whole(run_script, tmp_path_factory):
+    """The folder of a run in one go."""
+    folder = tmp_path_factory.mktemp("whole")
+    run_script("train.py", *SMALL, cwd=folder)
+    return folder / "run"
+
+
+@pytest.fixture
+def interrupted(run_script, tmp_path, monkeypatch):
+    """The folder of the same run, stopped after its checkpoint of step 3."""
+
+    class Stop(TrainerCallback):
+        def on_save(self, args, state, control, **kwargs):
+            raise RuntimeError("power cut")
+
+    build = CausalTrainer.__init__
+
+    def build_and_stop(self, *arguments, **settings):
+        build(self, *arguments, **settings)
+        self.add_callback(Stop())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CausalTrainer, "__init__", build_and_stop)
+        run_script("train.py", *SMALL, cwd=tmp_path, expect=1)
+    run = tmp_path / "run"
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["checkpoint-3"]
+    return run
+
+
+def logged(folder):
+    lines = [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
+    return [(line["step"], line.get("lambda"), line.get("probe/auroc")) for line in lines], lines[-2]["loss/total"]
+
+
+def margins(folder):
+    return pd.read_parquet(folder / "evaluation/corrected/margins.parquet")
+
+
+def test_a_resumed_run_ends_as_one_in_one_go(run_script, interrupted, whole):
+    run_script("train.py", *SMALL, cwd=interrupted.parent, expect=1)  # refused without resume
+    run_script("train.py", *SMALL, "resume=true", cwd=interrupted.parent)
+    assert logged(interrupted) == logged(whole)
+    pd.testing.assert_frame_equal(margins(interrupted), margins(whole))
+
+
+def test_a_portable_checkpoint_goes_on_in_another_clone(run_script, interrupted, whole, tmp_path):
+    assert "step 3" in run_script("training.portable", "run=run", cwd=tmp_path)
+    exact = load_file(interrupted / "checkpoints/checkpoint-3/adapter_model.safetensors")
+    shutil.rmtree(interrupted / "checkpoints")
+    files = {path.suffix for path in (interrupted / "portable").iterdir()}
+    assert files == {".safetensors", ".json"}, "no pickle"
+    small = load_file(interrupted / "portable/adapter_model.safetensors")
+    assert small.keys() == exact.keys() and all((small[k].float() - exact[k]).abs().max() < 1e-2 for k in exact)
+    run_script("evaluate.py", "run=run", "suite=published", "suite.samples=4", "checkpoint=3", cwd=tmp_path)
+    output = run_script("train.py", *SMALL, "resume=true", cwd=tmp_path)
+    assert "checkpoint-3" in output
+    (steps, loss), (steps_whole, loss_whole) = logged(interrupted), logged(whole)
+    assert [step[:2] for step in steps] == [step[:2] for step in steps_whole]
+    assert loss == pytest.approx(loss_whole, rel=1e-3)
+    assert np.abs(margins(interrupted)["margin"] - margins(whole)["margin"]).max() < 0.02
+
+
+def test_packing_what_is_not_there_is_one_line(run_script, interrupted, tmp_path):
+    assert "checkpoint=5: run has 3" in run_script("training.portable", "run=run", "step=5", cwd=tmp_path, expect=2)
+    assert "no config.yaml there" in run_script("training.portable", "run=nowhere", cwd=tmp_path, expect=2)
+    shutil.rmtree(interrupted / "checkpoints")
+    assert "no checkpoints there" in run_script("training.portable", "run=run", cwd=tmp_path, expect=2)

@@ -1,0 +1,102 @@
+"""A checkpoint small enough for git: a long training goes on from it in another clone.
+
+    python -m training.portable run=results/runs/paper/... [step=2000]     RUN/checkpoints/ → RUN/portable/
+
+Adapter and AdamW's moments are rounded to bf16, a quarter of what the checkpoint takes; the state of the random
+generator, of lambda and of the learning rate is kept exactly. No pickle: safetensors and JSON. `train.py resume=true` goes
+on from RUN/portable where RUN/checkpoints is empty, and `evaluate.py run=RUN checkpoint=STEP` scores its adapter. On the
+machine that trains, the checkpoints themselves are better: they are exact.
+"""
+
+import json
+import random
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from transformers.trainer_pt_utils import safe_globals
+
+from causal_tasks.command_line import read_settings, whole
+from records.files import read_json, write_json
+from records.run_folder import RunFolder, RunFolderError
+from training.trainer import LOSS_WEIGHTS, SCHEDULE_STATE
+
+ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+MOMENTS, STATE = "moments.safetensors", "state.json"
+TRAINER_STATE = "trainer_state.json"
+_GENERATOR = "torch_generator"
+
+
+def pack_checkpoint(checkpoint: Path, target: Path) -> Path:
+    """Write the portable form of one of the Trainer's checkpoints to ``target``, in place of what was there."""
+    optimizer = torch.load(checkpoint / "optimizer.pt", weights_only=True)
+    moments = {
+        f"{number}/{name}": value.to(torch.bfloat16)
+        for number, state in optimizer["state"].items()
+        for name, value in state.items()
+        if name != "step"
+    }
+    with safe_globals():
+        moments[_GENERATOR] = torch.load(checkpoint / "rng_state.pth", weights_only=True)["cpu"]
+    aside = target.with_name(f".{target.name}-unfinished")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    adapter = {name: value.to(torch.bfloat16) for name, value in load_file(checkpoint / ADAPTER).items()}
+    save_file(adapter, aside / ADAPTER, metadata={"format": "pt"})
+    save_file(moments, aside / MOMENTS)
+    for name in (ADAPTER_CONFIG, SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
+        shutil.copy(checkpoint / name, aside / name)
+    scheduler = torch.load(checkpoint / "scheduler.pt", weights_only=True)
+    write_json(aside / STATE, {"groups": optimizer["param_groups"], "scheduler": scheduler})
+    shutil.rmtree(target, ignore_errors=True)
+    aside.rename(target)
+    return target
+
+
+def unpack_checkpoint(portable: Path, checkpoints: Path) -> Path:
+    """Make the Trainer's checkpoint of a portable one, in fp32 again; return its folder."""
+    step = step_of(portable)
+    target = checkpoints / f"checkpoint-{step}"
+    aside = checkpoints / f".unfinished-{step}"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    save_file({name: value.float() for name, value in load_file(portable / ADAPTER).items()}, aside / ADAPTER, metadata={"format": "pt"})
+    moments, state = load_file(portable / MOMENTS), read_json(portable / STATE)
+    generators = {"python": random.getstate(), "numpy": np.random.get_state(), "cpu": moments.pop(_GENERATOR)}
+    torch.save(generators, aside / "rng_state.pth")
+    by_parameter: dict[int, dict] = {}
+    for name, value in moments.items():
+        number, kind = name.split("/")
+        by_parameter.setdefault(int(number), {"step": torch.tensor(float(step))})[kind] = value.float()
+    torch.save({"state": by_parameter, "param_groups": state["groups"]}, aside / "optimizer.pt")
+    torch.save(state["scheduler"], aside / "scheduler.pt")
+    for name in (ADAPTER_CONFIG, SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
+        shutil.copy(portable / name, aside / name)
+    aside.rename(target)
+    return target
+
+
+def step_of(portable: Path) -> int:
+    """The optimisation step that a checkpoint, portable or not, was written after."""
+    return json.loads((portable / TRAINER_STATE).read_text(encoding="utf-8"))["global_step"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    try:
+        settings = read_settings(arguments, {"step": "-1"}, required=("run",), usage=__doc__)
+        run, step = RunFolder(settings["run"]), whole(settings, "step")
+        run.trained_with()
+        checkpoint = run.checkpoint(run.last_checkpoint() if step < 0 else step)
+    except (ValueError, RunFolderError) as error:
+        print(f"portable: {error}", file=sys.stderr)
+        return 2
+    print(f"step {step_of(checkpoint)}: {pack_checkpoint(checkpoint, run.portable)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
