@@ -53,8 +53,8 @@ def pair_scores(items: pd.DataFrame) -> dict:
     def of_its_two(answers: np.ndarray) -> np.ndarray:
         return np.bincount(pair[answers], minlength=len(names))
 
-    broken = names[(np.bincount(pair) != 2) | (of_its_two(label) != 1)]
-    if len(broken):
+    broken = list(names[(np.bincount(pair) != 2) | (of_its_two(label) != 1)])
+    if broken:
         raise ResultsError(f"adversarial pair {min(broken)}: expected one Yes and one No item ({len(broken)} such pairs)")
     both = of_its_two(correct) == 2
     accuracy = wilson(int(correct.sum()), len(correct))

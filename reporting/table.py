@@ -6,6 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 import pandas as pd
 
 MISSING = "–"
+# What LaTeX would take for a command.
+_LATEX = str.maketrans({mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde ", "^": r"\textasciicircum "})
+_LATEX[ord("\\")] = r"\textbackslash "
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,25 @@ class Table:
 
     def latex(self) -> str:
         display = self.display()
-        text = display.to_latex(
-            index=False,
-            escape=True,
-            caption=self.title,
-            label=f"tab:{self.name}",
-            column_format="l" * len(display.columns),
+        head, *rows = (
+            " & ".join(text.translate(_LATEX) for text in row) + " \\\\"
+            for row in (tuple(display.columns), *display.itertuples(index=False, name=None))
         )
-        # The tables are wider than a page: scale them to it (package graphicx).
-        text = text.replace("\\begin{tabular}", "\\resizebox{\\textwidth}{!}{\\begin{tabular}")
-        return text.replace("\\end{tabular}", "\\end{tabular}}")
+        lines = [
+            "\\begin{table}",
+            f"\\caption{{{self.title}}}",
+            f"\\label{{tab:{self.name}}}",
+            # The tables are wider than a page: scale them to it (package graphicx).
+            f"\\resizebox{{\\textwidth}}{{!}}{{\\begin{{tabular}}{{{'l' * len(display.columns)}}}",
+            "\\toprule",
+            head,
+            "\\midrule",
+            *rows,
+            "\\bottomrule",
+            "\\end{tabular}}",
+            "\\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
 
     def _text(self, name: str, value) -> str:
         if value is None or (not isinstance(value, str) and pd.isna(value)):
