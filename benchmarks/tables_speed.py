@@ -1,0 +1,150 @@
+"""How long `python tables.py` takes on many large runs.
+
+    python -m benchmarks.tables_speed                     20 seeds of the five variants, 250,000 margins each
+    python -m benchmarks.tables_speed seeds=2 margins=20000 repetitions=1
+    python -m benchmarks.tables_speed profile=30          also the functions that take longest
+
+The results folder is made up, in a temporary place, from a committed run: its record, log and metrics as they are, its
+margins repeated under new ids until there are enough, with noise of each run's own. Then all tables and figures are
+written, `repetitions` times. Writes tables_speed.json and .md into out=, by default results/benchmarks.
+"""
+
+import cProfile
+import io
+import json
+import pstats
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+
+from causal_tasks.command_line import read_settings, whole, write_report
+from records.files import write_json
+from records.provenance import provenance
+from reporting import write_all
+from reporting.results import VARIANTS
+from reporting.suite_tables import OWN_TASK
+
+NAME = "tables_speed"
+DEFAULTS = {"seeds": "20", "margins": "250000", "repetitions": "5", "profile": "0", "out": "results/benchmarks"}
+RESULTS = Path(__file__).parents[1] / "results"
+SUITE_SHARES = {"published": 0.20, "corrected": 0.48, "validation": 0.02, "adversarial": 0.30}
+
+
+def make_results(folder: Path, seeds: int, margins: int) -> int:
+    """Write runs/paper/MODEL/released-k1/VARIANT/seedK for all variants and seeds; return the margins of one run."""
+    shutil.copy(RESULTS / "shortcuts.json", folder)
+    template = _template()
+    record = json.loads((template / "run.json").read_text(encoding="utf-8")) | {"scale": "paper", "grid": "five_variants"}
+    scored = {suite: template / "evaluation" / suite for suite in SUITE_SHARES}
+    tables = {suite: _repeated(path / "margins.parquet", margins * SUITE_SHARES[suite]) for suite, path in scored.items()}
+    for number, variant in enumerate(VARIANTS):
+        for seed in range(seeds):
+            run = folder / f"runs/paper/made_up/released-k1/{variant}/seed{seed}"
+            noise = np.random.default_rng((seed, number))
+            for suite, table in tables.items():
+                target = run / "evaluation" / suite
+                target.mkdir(parents=True)
+                shutil.copy(scored[suite] / "metrics.json", target)
+                noisy = pa.array(table["margin"].to_numpy() + noise.normal(size=len(table)).astype(np.float32))
+                table = table.set_column(table.schema.get_field_index("margin"), "margin", noisy)
+                parquet.write_table(table, target / "margins.parquet", compression="zstd")
+            shutil.copy(template / "training_log.jsonl", run)
+            of_the_variant = {"variant": variant, "task": OWN_TASK[variant], "seed": seed, "protocol": "released"}
+            write_json(run / "run.json", record | of_the_variant)
+    return sum(map(len, tables.values()))
+
+
+def _template() -> Path:
+    """A committed run on one question a graph that was scored on every suite of SUITE_SHARES."""
+    for log in sorted(RESULTS.glob("runs/*/*/*-k1/*/seed*/training_log.jsonl")):
+        if all((log.parent / "evaluation" / suite / "margins.parquet").is_file() for suite in SUITE_SHARES):
+            return log.parent
+    raise FileNotFoundError(f"{RESULTS}/runs: no run was scored on {', '.join(SUITE_SHARES)}")
+
+
+def _repeated(path: Path, rows: float) -> pa.Table:
+    """The margins of one suite, again and again under new ids and graphs, to about `rows` rows."""
+    table = pd.read_parquet(path)
+    copies = max(1, round(rows / len(table)))
+    many = pd.concat([table] * copies, ignore_index=True)
+    copy = pd.Series(np.repeat(np.arange(copies), len(table)), dtype=str)
+    names = [name for name in ("id", "graph", "stratum/pair") if name in many]
+    return pa.Table.from_pandas(many.assign(**{name: many[name] + "-" + copy for name in names}), preserve_index=False)
+
+
+def benchmark(seeds: int, margins: int, repetitions: int, profile: int) -> dict:
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        size = make_results(folder, seeds, margins)
+        seconds, wall_seconds = [], []
+        for _ in range(repetitions):
+            started, processor = time.perf_counter(), time.process_time()
+            summary = write_all(folder, folder / "out")
+            seconds.append(time.process_time() - processor)
+            wall_seconds.append(time.perf_counter() - started)
+        longest = _profile(folder, profile) if profile else None
+    return {
+        "runs": summary.finished,
+        "margins_of_a_run": size,
+        "tables": len(summary.tables),
+        "figures": len(summary.figures),
+        "problems": len(summary.problems),
+        "seconds": seconds,
+        "wall_seconds": wall_seconds,
+        "profile": longest,
+        "provenance": provenance(),
+    }
+
+
+def _profile(folder: Path, functions: int) -> str:
+    profiler, text = cProfile.Profile(), io.StringIO()
+    profiler.runcall(write_all, folder, folder / "out")
+    pstats.Stats(profiler, stream=text).strip_dirs().sort_stats("cumulative").print_stats(functions)
+    return text.getvalue()
+
+
+def markdown(result: dict) -> str:
+    seconds = result["seconds"]
+    lines = [
+        "# How long the tables and figures of many large runs take",
+        "",
+        "| runs | margins of a run | tables | figures | processor seconds, median | fastest | slowest | on the clock, median | repetitions |",
+        "|---|---|---|---|---|---|---|---|---|",
+        f"| {result['runs']} | {result['margins_of_a_run']} | {result['tables']} | {result['figures']} "
+        f"| {statistics.median(seconds):.1f} | {min(seconds):.1f} | {max(seconds):.1f} | {statistics.median(result['wall_seconds']):.1f} | {len(seconds)} |",
+        "",
+        f"`python -m benchmarks.{NAME}` on {result['provenance']['machine']['processor']}, one process; processor "
+        "seconds, because other work on the machine lengthens those on the clock.",
+        "",
+    ]
+    if result["profile"]:
+        lines += ["```", result["profile"].strip(), "```", ""]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    try:
+        settings = read_settings(arguments, DEFAULTS)
+        numbers = [whole(settings, key) for key in ("seeds", "margins", "repetitions", "profile")]
+        if min(numbers[:3]) < 1:
+            raise ValueError("seeds=, margins= and repetitions= must be whole numbers from 1")
+    except ValueError as error:
+        print(f"{NAME}: {error}", file=sys.stderr)
+        return 2
+    result = benchmark(*numbers)
+    write_report(Path(settings["out"]) / NAME, result, markdown(result))
+    print(markdown(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
