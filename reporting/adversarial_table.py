@@ -1,5 +1,7 @@
 """Minimal pairs: two items that differ in one edit and have opposite answers, scored one by one and as pairs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -17,11 +19,13 @@ def adversarial_table(results: Results) -> Table:
         margins = run.margins("adversarial", ("task", "label", "margin", FAMILY, PAIR).__contains__)
         if margins is None:
             continue
+        pair, names = pd.factorize(margins[PAIR])
+        margins = margins.assign(**{PAIR: pair})  # numbers are told apart faster
         about = run.key | {"commit": run.info.get("commit"), "seconds": run.seconds}
         for task, items in margins.groupby("task", sort=False):
             parts = [("all", items), *items.groupby(FAMILY, sort=True)]
             try:
-                rows += [about | {"task": task, "family": family} | pair_scores(part) for family, part in parts]
+                rows += [about | {"task": task, "family": family} | pair_scores(part, names) for family, part in parts]
             except ResultsError as error:
                 results.problems.append(f"{run.folder}: {error}")
     scores = ["accuracy", "pair_accuracy"]
@@ -39,23 +43,26 @@ def adversarial_table(results: Results) -> Table:
     return Table("adversarial", "Adversarial minimal pairs by family", note, frame, decimal=decimal)
 
 
-def pair_scores(items: pd.DataFrame) -> dict:
+def pair_scores(items: pd.DataFrame, names: Sequence[str] | None = None) -> dict:
     """Accuracy, pair accuracy (Wilson intervals) and flips of items with columns label, margin and the pair.
 
+    Args:
+        names: the names of the pairs, where the column holds their numbers.
     Raises:
         ResultsError: a pair that does not consist of one Yes and one No item.
     """
     label = items["label"].to_numpy(dtype=bool)
     verdict = items["margin"].to_numpy() >= 0
     correct = verdict == label
-    pair, names = pd.factorize(items[PAIR])
+    pair, pairs = pd.factorize(items[PAIR])
 
     def of_its_two(answers: np.ndarray) -> np.ndarray:
-        return np.bincount(pair[answers], minlength=len(names))
+        return np.bincount(pair[answers], minlength=len(pairs))
 
-    broken = list(names[(np.bincount(pair) != 2) | (of_its_two(label) != 1)])
-    if broken:
-        raise ResultsError(f"adversarial pair {min(broken)}: expected one Yes and one No item ({len(broken)} such pairs)")
+    broken = pairs[(np.bincount(pair) != 2) | (of_its_two(label) != 1)]
+    if len(broken):
+        name = min(broken if names is None else (names[number] for number in broken))
+        raise ResultsError(f"adversarial pair {name}: expected one Yes and one No item ({len(broken)} such pairs)")
     both = of_its_two(correct) == 2
     accuracy = wilson(int(correct.sum()), len(correct))
     pair_accuracy = wilson(int(both.sum()), len(both))

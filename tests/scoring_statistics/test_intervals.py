@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import binom, norm
+from statsmodels.stats.proportion import proportion_confint
 
 from scoring.intervals import clustered_bootstrap, design_effect, holm, mcnemar_exact, resample_weights, wilson
 from scoring.metrics import bootstrap_intervals, measure
@@ -14,6 +15,12 @@ def test_wilson_hand_worked():
     centre, scale = (0.8 + z**2 / 20), 1 + z**2 / 10
     half = z * np.sqrt(0.8 * 0.2 / 10 + z**2 / 400)
     assert wilson(8, 10) == pytest.approx(((centre - half) / scale, (centre + half) / scale))
+
+
+def test_wilson_is_that_of_statsmodels_to_the_last_digit():
+    for successes, trials, effect in ((3, 7, 1.0), (0, 12, 1.3), (128, 128, 1.0), (411, 768, 2.7), (59_999, 120_000, 1.05)):
+        low, high = proportion_confint(successes / effect, trials / effect, alpha=1 - 0.95, method="wilson")
+        assert wilson(successes, trials, effect) == (max(0.0, low), min(1.0, high))
 
 
 def test_wilson_at_the_ends():
