@@ -100,12 +100,13 @@ def command(
     arguments: Sequence[str],
     defaults: Mapping[str, str],
     numbers: Sequence[str],
-    measure: Callable[[dict], dict],
+    measure: Callable[[dict], dict | None],
     markdown: Callable[[dict], str],
 ) -> int:
     """What `python -m benchmarks.NAME` does: measure, write OUT/NAME_MODEL.json and .md, print; the exit status.
 
-    numbers: settings that are whole numbers from 1. measure: settings → result; it has to have `loaded` and `rows`.
+    numbers: settings that are whole numbers from 1. measure: settings → result, which has `loaded` and `rows`;
+    None if it was skipped: nothing is written then.
     """
     try:
         settings = read_settings(arguments, defaults)
@@ -117,6 +118,8 @@ def command(
     except (ValueError, ModelError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
+    if result is None:
+        return 0
     shown = {key: value for key, value in settings.items() if key not in PLACES}
     asked = " ".join(f"{key}={value}" for key, value in shown.items() if key == "model" or str(value) != defaults[key])
     found = provenance() | {"command": f"python -m benchmarks.{name} {asked}"}
