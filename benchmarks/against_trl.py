@@ -97,12 +97,12 @@ def measure(settings: dict) -> dict | None:
         weights_for_peers(base, cfg.model, folder / WEIGHTS)
         del base
         ours = [settings["batch"] / seconds for seconds in our_steps(cfg, answerer, folder / "ours")]
-        rows = []
+        case, rows = f"training, answer cross-entropy in the whole Trainer, batch {settings['batch']}", []
         for attention in ATTENTIONS:
             found = ask_trl(program, cfg, answerer.prompt_format.instruction, loaded["precision"], attention, folder)
             theirs = [settings["batch"] / seconds for seconds in found["seconds"]]
             peer = f"SFTTrainer, trl {found['trl']}, {attention}, {loaded['precision']}"
-            rows.append(comparison(f"answer cross-entropy, batch {settings['batch']}", "questions/s", ours, peer, theirs))
+            rows.append(comparison(case, "questions/s", ours, peer, theirs))
     return {"loaded": loaded, "rows": rows, "peer_transformers": found["transformers"]}
 
 

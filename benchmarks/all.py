@@ -9,6 +9,7 @@ is left out. Last, the tables are put together between the markers of benchmarks
 
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ DEFAULTS = {"model": "gemma3_270m,smollm2_135m", "lm_eval": "", "trl": "", "out"
 SIZES = {
     "released_way": ("n=8", "batch=2"),
     "training_speed": (),
-    "scoring_speed": ("n=192", "harness=96", "plain=12"),
+    "scoring_speed": ("n=160", "plain=10", "harness=64", "graphs=4"),
     "against_trl": (),
 }
 TABLES = ("training_speed", "scoring_speed", "against_trl")
@@ -36,7 +37,10 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 def run(name: str, settings: Sequence[str]) -> int:
     """One benchmark in a process of its own; its exit status."""
     print(f"== {name} {' '.join(settings)}", flush=True)
-    return subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *settings], cwd=CONF.parent).returncode
+    started = time.monotonic()
+    status = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *settings], cwd=CONF.parent).returncode
+    print(f"== {time.monotonic() - started:.0f} s", flush=True)
+    return status
 
 
 def run_all(models: Sequence[str], settings: dict[str, str]) -> list[str]:
@@ -77,7 +81,8 @@ def _notes(found: Sequence[dict]) -> str:
         peaks = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {precision}" for precision, value in result.get("peaks", {}).items())
         if memory := result.get("memory"):
             step, head = (f"{memory[part] / 2**30:.2f} GiB" for part in ("step", "head"))
-            notes.append(f"Peak in training's run: {peaks}. A step on {memory['rows']} whole texts of {memory['width']} tokens: {step}, head and loss {head} of it.")
+            texts = f"{memory['rows']} whole texts of {memory['width']} tokens"
+            notes.append(f"Peak in training's run: {peaks}. A step on {texts} takes {step}; head and loss alone take {head}.")
         if verdicts := result.get("verdicts"):
             told = "; ".join(f"{one['flips']} of {one['questions']}, {VERDICTS[name]}" for name, one in verdicts.items())
             notes.append(f"Peak in scoring's run: {peaks}. Verdicts that differ: {told}.")

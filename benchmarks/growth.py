@@ -130,6 +130,8 @@ def main(arguments: Sequence[str]) -> int:
         models = settings["model"].split(",")
         if most < 2 * FEWEST_PROMPTS or longest < 2 * SHORTEST or repetitions < 1:
             raise ValueError(f"most= is from {2 * FEWEST_PROMPTS}, longest= from {2 * SHORTEST}, repetitions= from 1")
+        for model in models:
+            configuration(model)  # an unknown one is refused before any work
         grown = [grow(model, most, longest, repetitions) for model in models]
     except (ValueError, ModelError) as error:
         print(f"{NAME}: {error}", file=sys.stderr)

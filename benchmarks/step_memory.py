@@ -6,14 +6,15 @@
 what the process held before it; head, the same for the vocabulary head and the loss alone, forwards and backwards, on as
 many positions; plain_logits, what the logits of all positions take in fp32; parameters, of the model.
 
-A process's high-water mark includes what loading took, so it is set back first: /proc/self/clear_refs does that, for
-ru_maxrss too. Memory that the allocator keeps for later is given back before, or a second measurement would find it there.
+A process's high-water mark includes what loading took, so it is set back first, by /proc/self/clear_refs. It is read from
+/proc/self/status: getrusage's ru_maxrss also remembers the process that started this one. Memory that the allocator keeps
+for later is given back before, or a second measurement would find it there.
 """
 
 import ctypes
 import gc
 import json
-import resource
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -31,8 +32,8 @@ from training.batches import TrainingExample
 
 NAME = "step_memory"
 DEFAULTS = {"model": "gemma3_270m", "rows": "64", "width": "128"}
-_RESET = Path("/proc/self/clear_refs")
-_PAGES_RESIDENT = Path("/proc/self/statm")
+_RESET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+_RESIDENT, _HIGH_WATER = (re.compile(rf"^{name}:\s+(\d+) kB", re.MULTILINE) for name in ("VmRSS", "VmHWM"))
 _FORGET_HIGH_WATER = "5"
 
 
@@ -49,9 +50,13 @@ def bytes_beyond(work: Callable[[], object]) -> int:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     _RESET.write_text(_FORGET_HIGH_WATER)
-    before = int(_PAGES_RESIDENT.read_text().split()[1]) * resource.getpagesize()
+    before = _kibibytes(_RESIDENT)
     work()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    return 1024 * (_kibibytes(_HIGH_WATER) - before)
+
+
+def _kibibytes(pattern: re.Pattern) -> int:
+    return int(pattern.search(_STATUS.read_text())[1])
 
 
 def measure(model: str, rows: int, width: int) -> dict:

@@ -70,13 +70,15 @@ def compare(model: str, case: str, pairs: int, examples: int, peaks: dict[str, f
     reached = [
         count * rate / _questions(batch) for count, rate, batch in zip(operations, rates["ours"], batches, strict=True)
     ]
-    row = comparison(case, "questions/s", rates["ours"], PEER, rates["released"], statistics.median(reached) / peaks[precision])
+    done = statistics.median(reached)
+    row = comparison(f"training, {case}", "questions/s", rates["ours"], PEER, rates["released"], done / peaks[precision])
     tokens = round(statistics.median(map(tokens_in, collated)))
     return row | {
         "batch": len(warm_up),
         "precision": precision,
+        "questions_a_batch": statistics.median(map(_questions, batches)),
         "tokens_a_batch": tokens,
-        "operations_a_second": statistics.median(reached),
+        "operations_a_second": done,
         "peak_of_the_layers": layers_peak(product.answerer, tokens, precision),
         "loaded": product.loaded,
     }
@@ -105,16 +107,21 @@ def markdown(result: dict) -> str:
     memory, gib = result["memory"], 2**30
     peaks = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {precision}" for precision, value in result["peaks"].items())
     lines = [f"# Training: {result['model']}", "", comparison_table(result["rows"]), ""]
-    lines.append(f"Peak of {result['settings']['size']}-wide square products: {peaks}. The layers' own products reach, at each case's batch:")
-    lines += ["", "| case | batch | precision | tokens | done, GFLOP/s | layers alone, GFLOP/s | share of that |", "|---|---|---|---|---|---|---|"]
+    size = result["settings"]["size"]
+    lines += [f"Peak, of products of {size} x {size} matrices: {peaks}. The decoder's own products, nothing in between:", ""]
+    lines.append("| case | graphs | questions | precision | tokens | done, GFLOP/s | layers alone, GFLOP/s | share of that |")
+    lines.append("|---|---|---|---|---|---|---|---|")
     for row in result["rows"]:
         done, layers = row["operations_a_second"], row["peak_of_the_layers"]
+        case = row["case"].removeprefix("training, ")
+        batch = f"{row['batch']} | {row['questions_a_batch']:g} | {row['precision']}"
         shown = f"{row['tokens_a_batch']} | {done / 1e9:.0f} | {layers / 1e9:.0f} | {done / layers:.0%}"
-        lines.append(f"| {row['case']} | {row['batch']} | {row['precision']} | {shown} |")
+        lines.append(f"| {case} | {batch} | {shown} |")
     lines += [
         "",
-        f"A step on {memory['rows']} whole texts of {memory['width']} tokens holds {memory['step'] / gib:.2f} GiB beyond the model at its peak; "
-        f"head and loss alone hold {memory['head'] / gib:.2f} GiB, where the logits in fp32 would take {memory['plain_logits'] / gib:.1f}.",
+        f"A step on {memory['rows']} whole texts of {memory['width']} tokens holds {memory['step'] / gib:.2f} GiB beyond the model at "
+        f"its peak; head and loss alone hold {memory['head'] / gib:.2f} GiB, where the logits in fp32 would take "
+        f"{memory['plain_logits'] / gib:.1f}.",
         "",
         measured_on(result),
         "",
