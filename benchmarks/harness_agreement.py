@@ -8,46 +8,26 @@ here. Writes harness_agreement.json and .md: verdicts that agree, and the larges
 environment of its own, whose bin/ comes last in PATH, is enough.
 """
 
-import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-
+from benchmarks.measuring import configuration
+from benchmarks.peers import ask_harness, harness_margins, weights_for_peers
 from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.files import read_jsonl
-from causal_tasks.harness import GROUP, task_name, write_harness_tasks
+from causal_tasks.harness import task_name, write_harness_tasks
 from causal_tasks.questions import TASKS
 from causal_tasks.suites import build
 from models.loading import load_answerer
-from models.wheels import dense_copy_of_wheel
 from records.provenance import provenance
 from scoring.scorer import score
 
-CONF = Path(__file__).parents[1] / "conf"
+COMMAND = "lm_eval"
 NAME = "harness_agreement"
 DEFAULTS = {"model": "smollm2_135m", "n": "250", "out": "results/benchmarks"}
-
-
-def ask_harness(model: Path, folder: Path) -> str:
-    """Run every task in `folder` on a local model, with one log of samples a task; return the harness's version."""
-    command = ["lm_eval", "--include_path", ".", "--tasks", GROUP, "--model", "hf", "--apply_chat_template"]
-    command += ["--model_args", f"pretrained={model.absolute()},dtype=float32", "--device", "cpu", "--batch_size", "8"]
-    subprocess.run([*command, "--log_samples", "--output_path", "answers"], cwd=folder, check=True)
-    (results,) = folder.glob("answers/**/results_*.json")
-    return json.loads(results.read_text(encoding="utf-8"))["lm_eval_version"]
-
-
-def harness_margins(folder: Path, name: str) -> dict[str, float]:
-    """Question id -> log-likelihood of Yes minus that of No, from the newest log of a task's samples."""
-    log = max(folder.glob(f"answers/**/samples_{name}_*.jsonl"), key=lambda path: path.stat().st_mtime)
-    samples = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    choices = {sample["doc"]["id"]: [float(answer[0]) for answer in sample["filtered_resps"]] for sample in samples}
-    return {question: yes - no for question, (yes, no) in choices.items()}
 
 
 def agreement(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict:
@@ -67,15 +47,14 @@ def agreement(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict:
 
 def compare(model: str, n: int) -> dict:
     """One row a task, with what was compared."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("evaluate", overrides=[f"model={model}", "model.precision=fp32"])
-    source = cfg.model.name_or_path or dense_copy_of_wheel(cfg.model.name, cfg.model.wheel)
+    cfg = configuration(model, "model.precision=fp32", script="evaluate")
     answerer, loaded = load_answerer(cfg.model)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         parts = {(task, "corrected", "adversarial"): build(task, "corrected", "adversarial", n, 0) for task in TASKS}
         write_harness_tasks(parts, folder)
-        version = ask_harness(Path(source), folder)
+        weights = weights_for_peers(answerer, cfg.model, folder / "weights")
+        version, _ = ask_harness(Path(shutil.which(COMMAND)), weights, folder)
         rows = []
         for part in parts:
             items = read_jsonl(folder / f"{task_name(*part)}.jsonl")
@@ -99,8 +78,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = read_settings(arguments, DEFAULTS)
         n = whole(settings, "n")
-        if shutil.which("lm_eval") is None:
-            raise ValueError("the command lm_eval is not on the PATH")
+        if shutil.which(COMMAND) is None:
+            raise ValueError(f"the command {COMMAND} is not on the PATH")
     except ValueError as error:
         print(f"{NAME}: {error}", file=sys.stderr)
         return 2

@@ -112,7 +112,7 @@ class Answerer(nn.Module):
         """
         rows, slots = batch.asked.nonzero(as_tuple=True)
         answers = torch.tensor([self.prompt_format.yes, self.prompt_format.no], device=rows.device)
-        yes, no = token_logits(self._head, self._at_answers(batch, rows, slots), answers, self._logit_cap).unbind(1)
+        yes, no = token_logits(self.head, self._at_answers(batch, rows, slots), answers, self._logit_cap).unbind(1)
         return yes.new_zeros(batch.asked.shape).index_put((rows, slots), yes - no)
 
     def _at_answers(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
@@ -123,10 +123,11 @@ class Answerer(nn.Module):
             return self._read_tree(batch)[rows, batch.answers[rows, slots]]
 
     def _log_probabilities(self, hidden: Tensor, tokens: Tensor) -> Tensor:
-        return log_probabilities(self._head, hidden, tokens, self._logit_cap)
+        return log_probabilities(self.head, hidden, tokens, self._logit_cap)
 
     @property
-    def _head(self) -> nn.Module:
+    def head(self) -> nn.Module:
+        """The vocabulary head."""
         return self._causal_model.get_output_embeddings()
 
     @property

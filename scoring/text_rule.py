@@ -1,9 +1,11 @@
 """The verdict of one evaluation function of the release (audit A11), as found: "Yes" anywhere in the text."""
 
 from collections.abc import Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm.auto import tqdm
 
 from causal_tasks.items import Item
@@ -26,7 +28,7 @@ def texts(answerer: Answerer, items: Sequence[Item], token_budget: int, descript
     prompts = [item.shared + branch for item in encoded for branch in item.branches]
     found = [""] * len(prompts)
     bar = tqdm(total=len(prompts), desc=description, unit="question", disable=not description, smoothing=0.05)
-    with torch.inference_mode(), bar:
+    with torch.inference_mode(), contiguous_inputs(answerer.head), bar:
         for indices in length_sorted_batches([len(prompt) + NEW_TOKENS for prompt in prompts], token_budget):
             width = max(len(prompts[i]) for i in indices)
             padded = [[format_.pad] * (width - len(prompts[i])) + list(prompts[i]) for i in indices]
@@ -42,6 +44,16 @@ def texts(answerer: Answerer, items: Sequence[Item], token_budget: int, descript
                 found[i] = text
             bar.update(len(indices))
     return found
+
+
+@contextmanager
+def contiguous_inputs(layer: nn.Module):
+    """generate() hands the head a strided [rows, 1, hidden], for which torch would copy the head's weight once a row."""
+    hook = layer.register_forward_pre_hook(lambda _, arguments: (arguments[0].contiguous(),))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def says_yes(text: str) -> bool:

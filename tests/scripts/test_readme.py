@@ -18,9 +18,10 @@ SUITES = ["suites.published.samples=2", "suites.corrected.samples=4", "suites.va
 
 def small(command):
     """The same command on random weights and a handful of samples."""
-    words = shlex.split(command.replace("demo/smollm2_135m", "smoke/tiny").replace("smollm2_135m", "tiny"))
+    command = command.replace("demo/smollm2_135m", "smoke/tiny").replace("smollm2_135m", "tiny").replace("gemma3_270m", "tiny")
+    words = shlex.split(command)
     if words[1] == "train.py":
-        words = [w for w in words if not w.startswith("training.samples=")] + ["scale=smoke", *SMALL, *SUITES]
+        words = [w for w in words if not w.startswith(("training.samples=", "scale="))] + ["scale=smoke", *SMALL, *SUITES]
     if words[1] == "sweep.py":
         # The cluster's launcher is Slurm, and its model is on a hub; here two columns of the grid run locally.
         words = [w for w in words if not w.startswith(("hydra/launcher=", "model=", "scale=", "seed="))]

@@ -1,0 +1,253 @@
+"""Questions a second of scoring, against the released way, EleutherAI's lm-evaluation-harness, and prompts that share nothing.
+
+    python -m benchmarks.scoring_speed model=gemma3_270m lm_eval=PROGRAM           256 prompts of 85 to 95 tokens
+    python -m benchmarks.scoring_speed model=tiny n=8 pairs=2 plain=2 graphs=2 harness=8 size=64 out=DIR
+
+n prompts of `shortest` to `longest` tokens (corrected protocol, both tasks), scored as evaluate.py does, in bf16, and half of
+them in fp32.
+The released way (benchmarks/released_way.py) takes `plain` of them a pair, one at a time in fp32. The harness takes `harness`
+of them in bf16 at the best of four batch sizes, found on the same prompts, and only its request loop is timed: without
+starting, loading and tokenising, which ours has in its time. Packed: 1, 4 and 12 questions on each of `graphs` graphs that
+allow twelve, in one pass, against a row of its own for every question, nothing shared. Verdicts: fp32 against the released
+way's, bf16 against fp32. Writes scoring_speed_MODEL.json and .md into out=, by default results/benchmarks.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.measuring import command, comparison, comparison_table, configuration, measured_on, paired
+from benchmarks.peers import ask_harness, find, harness_margins, weights_for_peers
+from benchmarks.questions_per_graph import separate
+from benchmarks.released_way import ReleasedWay
+from benchmarks.work import peak, scoring_operations, tokens_in
+from causal_tasks.harness import task_name, write_harness_tasks
+from causal_tasks.items import Item
+from causal_tasks.suites import sample
+from models.answerer import Answerer
+from models.loading import load_answerer
+from models.packing import pack
+from models.prompts import PromptFormat
+from scoring.scorer import length_sorted_batches, score
+
+NAME = "scoring_speed"
+DEFAULTS = {
+    "model": "gemma3_270m",
+    "n": "256",
+    "shortest": "85",
+    "longest": "95",
+    "pairs": "5",
+    "plain": "16",
+    "harness": "128",
+    "graphs": "8",
+    "size": "4096",
+    "lm_eval": "",
+    "out": "results/benchmarks",
+}
+SOURCES = (
+    ("transitivity", "in_distribution"),
+    ("transitivity", "length"),
+    ("dseparation", "in_distribution"),
+    ("dseparation", "branching"),
+)
+QUESTIONS = (1, 4, 12)
+BATCH_SIZES = (8, 16, 32, 64)
+PRECISIONS = ("bf16", "fp32")
+_MOST_TRIED = 50  # questions looked at for each that is wanted
+_PART = ("mixed", "corrected", "same_length")
+
+
+def prompts_of_length(format_: PromptFormat, n: int, shortest: int, longest: int) -> list[Item]:
+    """The first n questions of all SOURCES whose prompts have that many tokens.
+
+    Raises:
+        ValueError: too few have.
+    """
+    found: list[Item] = []
+    for index in range(_MOST_TRIED * n):
+        items = [sample(task, "corrected", split, 0, index) for task, split in SOURCES]
+        found += [i for i, e in zip(items, format_.encode(items), strict=True) if shortest <= e.longest_prompt <= longest]
+        if len(found) >= n:
+            return found[:n]
+    raise ValueError(f"shortest={shortest} longest={longest}: only {len(found)} of {n} prompts have so many tokens")
+
+
+def graphs_with(task: str, questions: int, graphs: int) -> list[Item]:
+    """The first graphs of the corrected test split that allow as many questions, half Yes and half No."""
+    drawn = (sample(task, "corrected", "in_distribution", 0, index, questions) for index in count())
+    return list(islice((item for item in drawn if len(item.questions) == questions), graphs))
+
+
+def rate(asked: Sequence[Item], margins: Callable[[Sequence[Item]], np.ndarray]) -> float:
+    """Questions a second."""
+    started = time.perf_counter()
+    return len(margins(asked)) / (time.perf_counter() - started)
+
+
+def sharing_nothing(answerer: Answerer, items: Sequence[Item], token_budget: int) -> np.ndarray:
+    """Margins as the scorer's, one question a row, without the common prefix; in no particular order."""
+    encoded = answerer.prompt_format.encode(separate(items))
+    margins = []
+    with torch.inference_mode():
+        for indices in length_sorted_batches([one.length for one in encoded], token_budget):
+            batch = pack([encoded[i] for i in indices], answerer.prompt_format.pad, share_prefix=False)
+            margins.append(answerer.margins(batch.to(answerer.device)).flatten())
+    return torch.cat(margins).cpu().numpy()
+
+
+def share_of_peak(answerer: Answerer, items: Sequence[Item], token_budget: int, rates: Sequence[float], most: float) -> float:
+    """Work that the scorer's batches need, done at the median rate, over the peak."""
+    encoded = answerer.prompt_format.encode(items)
+    batches = length_sorted_batches([one.length for one in encoded], token_budget)
+    tokens = sum(tokens_in(pack([encoded[i] for i in indices], answerer.prompt_format.pad)) for indices in batches)
+    questions = sum(len(item.questions) for item in items)
+    return scoring_operations(answerer, tokens) * statistics.median(rates) / questions / most
+
+
+class Scoring:
+    """One model in both precisions, and what is measured of it."""
+
+    def __init__(self, settings: dict):
+        self.settings = settings
+        self.pairs = settings["pairs"]
+        self.answerers, self.loaded = {}, {}
+        for precision in PRECISIONS:
+            cfg = configuration(settings["model"], f"model.precision={precision}", script="evaluate")
+            self.answerers[precision], self.loaded[precision] = load_answerer(cfg.model)
+        self.cfg = cfg
+        self.budget = cfg.evaluation.token_budget
+        self.released = ReleasedWay(self.answerers["fp32"].language_model, self.answerers["fp32"].prompt_format)
+        lengths = settings["shortest"], settings["longest"]
+        self.items = prompts_of_length(self.released.prompt_format, settings["n"], *lengths)
+        self.peaks = {precision: peak(precision, settings["size"]) for precision in PRECISIONS}
+
+    def margins(self, precision: str, items: Sequence[Item]) -> np.ndarray:
+        return score(self.answerers[precision], items, self.budget)
+
+    def against_released_way(self) -> tuple[list[dict], dict]:
+        """A row for either precision, and what became of the verdicts."""
+        plain = self.settings["plain"]
+        few = [[self.items[i % len(self.items)] for i in range(pair * plain, (pair + 1) * plain)] for pair in range(self.pairs)]
+        margins = {precision: self.margins(precision, self.items) for precision in PRECISIONS}  # warms up, too
+        self.released.margins(few[0][:1])
+        found: list[np.ndarray] = []
+
+        def released(asked: Sequence[Item]) -> np.ndarray:
+            found.append(self.released.margins(asked))
+            return found[-1]
+
+        timed = {"bf16": self.items, "fp32": self.items[: -(-len(self.items) // 2)]}  # fp32 takes twice as long
+        ways = {p: lambda pair, p=p: rate(timed[p], lambda asked: self.margins(p, asked)) for p in PRECISIONS}
+        rates = paired(ways | {"released": lambda pair: rate(few[pair], released)}, self.pairs)
+        rows = [
+            comparison(
+                f"scoring, {precision}, {self.settings['shortest']} to {self.settings['longest']} tokens",
+                "questions/s",
+                rates[precision],
+                "released way, fp32",
+                rates["released"],
+                share_of_peak(self.answerers[precision], timed[precision], self.budget, rates[precision], self.peaks[precision]),
+            )
+            for precision in PRECISIONS
+        ]
+        own = dict(zip([item.id for item in self.items], margins["fp32"], strict=True))
+        asked = [item.id for part in few for item in part]
+        return rows, {
+            "released": agreement([own[name] for name in asked], np.concatenate(found)),
+            "bf16": agreement(margins["bf16"], margins["fp32"]),
+        }
+
+    def against_harness(self, program: Path) -> tuple[dict, dict]:
+        """The row, and how far the harness's bf16 verdicts are ours; both answer the first `harness` prompts."""
+        items = self.items[: self.settings["harness"]]
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            weights = weights_for_peers(self.answerers["fp32"], self.cfg.model, folder / "weights")
+            write_harness_tasks({_PART: items}, folder)
+            speeds = {size: ask_harness(program, weights, folder, "bf16", size)[1] for size in BATCH_SIZES if size <= len(items)}
+            best = max(speeds, key=speeds.get)
+            ways = {
+                "ours": lambda pair: rate(items, lambda asked: self.margins("bf16", asked)),
+                "harness": lambda pair: ask_harness(program, weights, folder, "bf16", best)[1],
+            }
+            rates = paired(ways, self.pairs)
+            version, _ = ask_harness(program, weights, folder, "fp32", best)
+            theirs = harness_margins(folder, task_name(*_PART))
+        case, peer = f"scoring, bf16, the first {len(items)} of them", f"lm_eval {version}, bf16, batches of {best}"
+        row = comparison(case, "questions/s", rates["ours"], peer, rates["harness"])
+        asked = [question.id for item in items for question in item.questions]
+        return row | {"batch_sizes": speeds}, agreement(self.margins("fp32", items), [theirs[name] for name in asked])
+
+    def packed(self, task: str, questions: int) -> dict:
+        """K questions on a graph in one pass, against prompts that share nothing."""
+        graphs = graphs_with(task, max(QUESTIONS), self.settings["graphs"])
+        items = [replace(item, questions=item.questions[:questions]) for item in graphs]
+        answerer = self.answerers["bf16"]
+        ways = {
+            "packed": lambda pair: rate(items, lambda asked: self.margins("bf16", asked)),
+            "nothing": lambda pair: rate(items, lambda asked: sharing_nothing(answerer, asked, self.budget)),
+        }
+        paired(ways, 1)
+        rates = paired(ways, self.pairs)
+        share = share_of_peak(answerer, items, self.budget, rates["packed"], self.peaks["bf16"])
+        name = f"scoring, {task}, K = {questions} on each of {len(items)} graphs"
+        return comparison(name, "questions/s", rates["packed"], "prompts that share nothing, bf16", rates["nothing"], share)
+
+
+def agreement(ours: Sequence[float], theirs: Sequence[float]) -> dict:
+    """Questions, flips (verdicts that differ), the margins `theirs` at which they do, and the largest margin difference."""
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    flips = (ours >= 0) != (theirs >= 0)
+    return {
+        "questions": len(ours),
+        "flips": int(flips.sum()),
+        "margins_of_flips": [round(float(margin), 3) for margin in theirs[flips]],
+        "largest_margin_difference": float(np.abs(ours - theirs).max()),
+    }
+
+
+def measure(settings: dict) -> dict:
+    program = find("lm_eval", settings["lm_eval"], "lm_eval")
+    scoring = Scoring(settings)
+    rows, verdicts = scoring.against_released_way()
+    if program is not None:
+        row, verdicts["harness"] = scoring.against_harness(program)
+        rows.append(row)
+    rows += [scoring.packed(task, questions) for task in ("transitivity", "dseparation") for questions in QUESTIONS]
+    return {"loaded": scoring.loaded["bf16"], "rows": rows, "verdicts": verdicts, "peaks": scoring.peaks}
+
+
+VERDICTS = {
+    "released": "fp32 against the released way",
+    "bf16": "bf16 against fp32",
+    "harness": "fp32 against the harness in fp32",
+}
+
+
+def markdown(result: dict) -> str:
+    lines = [f"# Scoring: {result['model']}", "", comparison_table(result["rows"]), ""]
+    if "harness" not in result["verdicts"]:
+        lines += ["The lm-evaluation-harness was not there: skipped.", ""]
+    lines += ["| verdicts | questions | flips | margins of the flips | largest margin difference |", "|---|---|---|---|---|"]
+    for name, found in result["verdicts"].items():
+        margins = ", ".join(f"{margin:+.3f}" for margin in found["margins_of_flips"]) or "–"
+        counts = f"{found['questions']} | {found['flips']}"
+        lines.append(f"| {VERDICTS[name]} | {counts} | {margins} | {found['largest_margin_difference']:.1e} |")
+    return "\n".join([*lines, "", measured_on(result), ""])
+
+
+def main(arguments: Sequence[str]) -> int:
+    numbers = ("n", "shortest", "longest", "pairs", "plain", "harness", "graphs", "size")
+    return command(NAME, arguments, DEFAULTS, numbers, measure, markdown)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
