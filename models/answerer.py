@@ -1,12 +1,9 @@
 """A language model that answers Yes/No questions on graphs, many at a time."""
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from peft import PeftModel
-from peft.helpers import disable_input_dtype_casting
 from torch import Tensor, nn
 from transformers import DynamicCache
 
@@ -92,8 +89,7 @@ class Answerer(nn.Module):
             nats = where = None
         else:
             where, columns, targets = text_targets(batch, text, self.prompt_format.header_length)
-            with self._adapters_compute_in_base_precision():
-                hidden = self._read_tree(batch)
+            hidden = self._read_tree(batch)
             # Two dimensions: a [B, 1, H] product would copy the head's weight B times in the backward pass.
             at_answers = hidden[rows, batch.answers[rows, slots]]
             tokens, which = torch.cat([answers, targets]).unique(return_inverse=True)
@@ -117,10 +113,9 @@ class Answerer(nn.Module):
 
     def _at_answers(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
         """[N, H] last hidden states where the answers to the N questions ``slots`` of ``rows`` begin."""
-        with self._adapters_compute_in_base_precision():
-            if batch.asked.shape[1] > 1:
-                return self._read_branches(batch, rows, slots)
-            return self._read_tree(batch)[rows, batch.answers[rows, slots]]
+        if batch.asked.shape[1] > 1:
+            return self._read_branches(batch, rows, slots)
+        return self._read_tree(batch)[rows, batch.answers[rows, slots]]
 
     def _log_probabilities(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         return log_probabilities(self.head, hidden, tokens, self._logit_cap)
@@ -133,20 +128,6 @@ class Answerer(nn.Module):
     @property
     def _logit_cap(self) -> float | None:
         return getattr(self._text_config, "final_logit_softcapping", None)
-
-    @contextmanager
-    def _adapters_compute_in_base_precision(self):
-        """Adapters are trained in fp32, since bf16 would round small updates away, but need not compute in it.
-
-        Without this, their products in fp32 take a third of a training step on a CPU that computes in bf16.
-        """
-        half = self.dtype in (torch.bfloat16, torch.float16)
-        if not (half and self.training and isinstance(self.language_model, PeftModel)):
-            yield
-            return
-        # peft would copy every layer's input to fp32 first, only for autocast to turn it back
-        with torch.autocast(self.device.type, self.dtype), disable_input_dtype_casting(self.language_model):
-            yield
 
     def _read_tree(self, batch: PackedBatch) -> Tensor:
         """[B, T, H] last hidden states of the columns after the common prefix, in one pass."""

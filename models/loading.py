@@ -8,12 +8,11 @@ import os
 from pathlib import Path
 
 import torch
-from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from causal_tasks.suites import build
-from models.adapters import add_adapters, put_weights
+from models.adapters import add_adapters, load_adapters, put_weights
 from models.answerer import Answerer
 from models.errors import ModelError
 from models.prompts import GEMMA_CHAT_TEMPLATE, PromptFormat
@@ -90,7 +89,7 @@ def load_answerer(
     if adapter is not None:
         if not (Path(adapter) / ADAPTER_WEIGHTS).is_file():
             raise ModelError(f"{adapter}: no {ADAPTER_WEIGHTS} there; train the run first")
-        language_model, left = put_weights(PeftModel.from_pretrained(language_model, str(adapter)), weights)
+        language_model, left = put_weights(load_adapters(language_model, Path(adapter)), weights)
     elif lora is not None:
         language_model = add_adapters(language_model, lora)
     answerer = Answerer(language_model, PromptFormat(tokenizer, prompt)).eval()

@@ -6,37 +6,54 @@ import pytest
 import torch
 from torch import nn
 
+from models import adapters
 from models.adapters import Dropout, add_adapters, lora_layers
 from models.errors import ModelError
 from models.loading import load_answerer
 from training.trainer import save_adapter
 
+WITHOUT_DROPOUT = SimpleNamespace(rank=4, alpha=8, dropout=0.0, target_modules=["q_proj", "down_proj"])
 LORA = SimpleNamespace(rank=4, alpha=4, dropout=0.1, target_modules=["q_proj", "down_proj"])
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean():
     torch.manual_seed(0)
-    dropout, values = Dropout(0.1), torch.ones(1000, 999)
-    dropped = dropout(values)
-    assert (dropped == 0).float().mean().item() == pytest.approx(0.1, abs=0.002)
-    assert dropped.max().item() == pytest.approx(1 / 0.9, rel=1e-4)
-    assert dropped.mean().item() == pytest.approx(1, abs=0.002)
+    dropout = Dropout(0.1)
+    dropped = (~dropout(torch.empty(1000, 999))).float().flatten()
+    assert dropped.mean().item() == pytest.approx(0.1, abs=0.002)
+    assert dropout.scale == pytest.approx(1 / 0.9, rel=1e-4)
     # neither neighbours nor the places that share 64 random bits hang together
-    mask = (dropped == 0).float().flatten()
     for lag in (1, 2, 3, 4, 999):
-        assert torch.corrcoef(torch.stack([mask[:-lag], mask[lag:]]))[0, 1].abs() < 0.01
+        assert torch.corrcoef(torch.stack([dropped[:-lag], dropped[lag:]]))[0, 1].abs() < 0.01
 
 
-def test_dropout_is_off_in_evaluation_and_follows_the_seed():
-    dropout, values = Dropout(0.5), torch.randn(7, 5, requires_grad=True)
-    torch.manual_seed(1)
-    first = dropout(values)
-    torch.manual_seed(1)
-    torch.testing.assert_close(dropout(values), first)
-    (gradient,) = torch.autograd.grad(first.sum(), values)
-    torch.testing.assert_close(gradient, torch.where(first == 0, 0.0, 2.0), rtol=1e-4, atol=0)
-    assert dropout.eval()(values) is values
-    assert Dropout(0.0)(values) is values
+def test_dropout_follows_the_seed_and_is_off_in_evaluation(tiny, margins):
+    lora = SimpleNamespace(**vars(WITHOUT_DROPOUT) | {"dropout": 0.5})
+    answerer, _ = load_answerer(tiny(), lora=lora, seed=0)
+    for name, parameter in answerer.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+
+    def read(training, seed):
+        torch.manual_seed(seed)
+        return margins(answerer.train(training))
+
+    torch.testing.assert_close(read(True, 1), read(True, 1), rtol=0, atol=0)
+    assert (read(True, 1) - read(True, 2)).abs().max() > 1e-4
+    torch.testing.assert_close(read(False, 1), read(False, 2), rtol=0, atol=0)
+
+
+def test_dropout_and_its_gradients_are_those_of_plain_products():
+    """One layer by hand: base + scale · scaling · ((x ⊙ kept) Aᵀ) Bᵀ."""
+    torch.manual_seed(0)
+    x, a, b = (torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((2, 3, 6), (4, 6), (5, 4)))
+    weight, kept = torch.randn(5, 6, dtype=torch.float64), torch.rand(2, 3, 6) < 0.7
+    ours = adapters._LowRankUpdate.apply(x @ weight.T, x, kept, a, b, 1.5)
+    plain = x @ weight.T + 1.5 * (x * kept) @ a.T @ b.T
+    torch.testing.assert_close(ours, plain)
+    upstream = torch.randn_like(plain)
+    for found, expected in zip(*(torch.autograd.grad((upstream * y).sum(), (x, a, b)) for y in (ours, plain)), strict=True):
+        torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_every_adapter_gets_it(tiny):
@@ -44,6 +61,47 @@ def test_every_adapter_gets_it(tiny):
     adapted = add_adapters(answerer.language_model, LORA)
     kinds = {type(dropout) for _, layer in lora_layers(adapted) for dropout in layer.lora_dropout.values()}
     assert kinds == {Dropout} and not any(type(module) is nn.Dropout for module in adapted.modules())
+
+
+def adapted(tiny, dtype, fuse, monkeypatch):
+    """The tiny model in a precision with adapters of some size, and a function text → gradients of the adapters."""
+    with monkeypatch.context() as patch:
+        if not fuse:
+            patch.setattr(adapters, "_fuse", lambda model: model)
+        answerer, _ = load_answerer(tiny(), lora=WITHOUT_DROPOUT, seed=0)
+    torch.manual_seed(5)
+    for name, parameter in answerer.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(std=0.5)
+        elif not parameter.requires_grad:
+            parameter.data = parameter.data.to(dtype)
+    return answerer.train()
+
+
+def gradients(answerer, margins):
+    """[all adapter weights] of the sum of squared margins; they stay in fp32."""
+    answerer.zero_grad()
+    margins(answerer, grad=True).square().sum().backward()
+    found = [parameter.grad for parameter in answerer.parameters() if parameter.requires_grad]
+    assert {gradient.dtype for gradient in found} == {torch.float32}
+    return torch.cat([gradient.flatten() for gradient in found])
+
+
+def test_one_function_for_both_products_has_pefts_gradients(tiny, margins, monkeypatch):
+    ours, theirs = (gradients(adapted(tiny, torch.float32, fuse, monkeypatch), margins) for fuse in (True, False))
+    assert theirs.norm() > 1e-3
+    assert (ours - theirs).norm() / theirs.norm() < 1e-5
+
+
+def test_adapters_in_fp32_compute_in_the_bases_bf16(tiny, margins, monkeypatch):
+    half = adapted(tiny, torch.bfloat16, True, monkeypatch)
+    seen = set()
+    update = adapters._LowRankUpdate.apply
+    monkeypatch.setattr(adapters._LowRankUpdate, "apply", lambda *args: seen.add((args[1].dtype, args[3].dtype)) or update(*args))
+    found = gradients(half, margins)
+    assert seen == {(torch.bfloat16, torch.float32)}
+    exact = gradients(adapted(tiny, torch.float32, True, monkeypatch), margins)
+    assert torch.cosine_similarity(found, exact, dim=0) > 0.98
 
 
 @pytest.fixture(scope="module")
