@@ -53,8 +53,7 @@ def forensics_table(results: Results, published: Published, accuracy: pd.DataFra
         rows += [row | {"variant": variant, "distance": _distance(row, origin)} for row in block]
     frame = pd.DataFrame(rows).reindex(columns=COLUMNS)
     title = "Forensics: where each published number comes from"
-    decimal = ("relative_size", "surviving_share")
-    return Table("forensics", title, NOTE, frame, percent=(*CELLS, "mean"), points=("distance",), decimal=decimal)
+    return Table("forensics", title, NOTE, frame, percent=(*CELLS, "mean"), points=("distance",), fine=("relative_size", "surviving_share"))
 
 
 def _paper_row(paper: pd.DataFrame, name: str, source: str) -> dict:
