@@ -48,8 +48,12 @@ def pack_checkpoint(checkpoint: Path, target: Path) -> Path:
     adapter = {name: value.to(torch.bfloat16) for name, value in load_file(checkpoint / ADAPTER).items()}
     save_file(adapter, aside / ADAPTER, metadata={"format": "pt"})
     save_file(moments, aside / MOMENTS)
-    for name in (ADAPTER_CONFIG, SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
+    for name in (SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
         shutil.copy(checkpoint / name, aside / name)
+    config = read_json(checkpoint / ADAPTER_CONFIG)
+    # Where the base model lay on this machine is nobody else's business.
+    config["base_model_name_or_path"] = Path(config["base_model_name_or_path"] or "").name
+    write_json(aside / ADAPTER_CONFIG, config)
     scheduler = torch.load(checkpoint / "scheduler.pt", weights_only=True)
     write_json(aside / STATE, {"groups": optimizer["param_groups"], "scheduler": scheduler})
     shutil.rmtree(target, ignore_errors=True)

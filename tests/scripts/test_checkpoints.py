@@ -67,6 +67,8 @@ def test_a_portable_checkpoint_goes_on_in_another_clone(run_script, interrupted,
     shutil.rmtree(interrupted / "checkpoints")
     files = {path.suffix for path in (interrupted / "portable").iterdir()}
     assert files == {".safetensors", ".json"}, "no pickle"
+    config = json.loads((interrupted / "portable/adapter_config.json").read_text())
+    assert "/" not in config["base_model_name_or_path"]
     small = load_file(interrupted / "portable/adapter_model.safetensors")
     assert small.keys() == exact.keys() and all((small[k].float() - exact[k]).abs().max() < 1e-2 for k in exact)
     run_script("evaluate.py", "run=run", "suite=published", "suite.samples=4", "checkpoint=3", cwd=tmp_path)
