@@ -14,7 +14,8 @@ from records.provenance import provenance
 log = logging.getLogger(__name__)
 
 # Settings that say where and how, not what: a run may be resumed with others.
-NOT_SCIENCE = ("out", "resume", "tracking", "grid", "model.device", "evaluation.token_budget")
+# (The short rate is in training.learning_rate where it is used.)
+NOT_SCIENCE = ("out", "resume", "tracking", "grid", "model.device", "model.short_learning_rate", "evaluation.token_budget")
 
 
 class RunFolderError(UserError, RuntimeError):

@@ -73,7 +73,7 @@ def test_the_controls_share_the_semantic_runs_settings(composed):
 
 
 def test_the_short_recipe_replaces_them_at_the_models_own_rate(composed):
-    for model, rate in (("smollm2_135m", 5e-4), ("gemma3_270m", 1e-4)):
+    for model, rate in (("smollm2_135m", 5e-4), ("gemma3_270m", 2e-4)):
         cfg = composed("experiment=dseparation_ce", "scale=demo", f"model={model}")
         check_settings(cfg)
         assert (cfg.training.learning_rate, cfg.training.accumulation, cfg.training.max_gradient_norm) == (rate, 1, 1.0)
