@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.measuring import configuration
 from benchmarks.scoring_speed import graphs_with
@@ -105,6 +106,13 @@ def draw(rows: Sequence[dict], models: Sequence[str], path: Path) -> None:
             colour = PALETTE[models.index(row["model"])]
             axis.plot(row["sizes"], row["seconds"], "o-", color=colour, label=f"{row['model']}: exponent {row['exponent']:.2f}")
         axis.set(xscale="log", yscale="log", xlabel=label, ylabel="seconds")
+        axis.set_xticks([size for row in rows if row["grows"] == name for size in row["sizes"]])
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        # a range of less than a power of ten has only minor ticks, and is told by them
+        low, high = axis.get_ylim()
+        axis.yaxis.set_minor_formatter("{x:.3g}" if high < 10 * low else NullFormatter())
         axis.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
