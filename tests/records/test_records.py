@@ -7,6 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from records.files import read_json, write_json, write_parquet, write_text
+from records.model_card import write_model_card
 from records.provenance import provenance
 from records.run_folder import RunFolder, RunFolderError, differing_keys
 from records.tracking import Tracker
@@ -114,3 +115,14 @@ def test_tracking_disabled_does_nothing(tmp_path):
         tracker.report({"suite": "s", "rows": []})
         tracker.tables({})
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("terms", [None, "the Gemma Terms of Use, https://ai.google.dev/gemma/terms"])
+def test_a_model_card_names_the_terms_of_its_base(tmp_path, terms):
+    folder = RunFolder(tmp_path)
+    training = {"samples": 8, "graphs": 8, "yes_share": 0.5, "data_fingerprint": "f", "steps": 1, "seconds": 1.0}
+    loaded = {"source": "gemma", "commit": None, "revision": None, "precision": "fp32", "terms": terms}
+    record = {"variant": "v", "seed": 0, "model": "m", "task": "t", "protocol": "released", "loss": {}, "schedule": {}}
+    folder.record.write_text(json.dumps(record | {"commit": "c", "training": training, "loaded": loaded}))
+    card = write_model_card(folder).read_text()
+    assert ("Terms of Use" in card) == (terms is not None)
