@@ -46,7 +46,7 @@ class RunFolder:
 
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint of one step; RunFolderError, naming those that there are, if it is not one of them."""
-        found = {int(path.name.removeprefix("checkpoint-")): path for path in self.checkpoints.glob("checkpoint-*")}
+        found = self._checkpoints()
         if (self.portable / "trainer_state.json").is_file():
             found.setdefault(read_json(self.portable / "trainer_state.json")["global_step"], self.portable)
         if step not in found:
@@ -55,10 +55,14 @@ class RunFolder:
 
     def last_checkpoint(self) -> int:
         """The step of the newest checkpoint under checkpoints/; RunFolderError if there is none."""
-        steps = [int(path.name.removeprefix("checkpoint-")) for path in self.checkpoints.glob("checkpoint-*")]
-        if not steps:
+        found = self._checkpoints()
+        if not found:
             raise RunFolderError(f"{self.checkpoints}: no checkpoints there")
-        return max(steps)
+        return max(found)
+
+    def _checkpoints(self) -> dict[int, Path]:
+        """Step → folder under checkpoints/."""
+        return {int(path.name.removeprefix("checkpoint-")): path for path in self.checkpoints.glob("checkpoint-*")}
 
     def adapter_of(self, step: int | None) -> Path:
         """The folder with the finished adapter, or with that of a checkpoint."""

@@ -5,9 +5,9 @@ import pandas as pd
 from reporting.results import GROUP, RUN, SUITES, VARIANTS, Published, Results
 from reporting.suite_tables import PAPER, constant_answer
 from reporting.table import Table
+from scoring.ways import WEIGHTS
 
 UNTUNED = "pretrained"
-WEIGHTS = ("adapter", "merged_16bit", "merged_4bit", "empty")
 CONSTANT = {"always No": False, "always Yes": True}
 CELLS = list(SUITES)
 COLUMNS = ["variant", "source", "suites", "prompt", *CELLS, "mean", "distance", "n", "relative_size", "surviving_share"]

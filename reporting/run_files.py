@@ -9,11 +9,13 @@ import pyarrow
 import yaml
 from pyarrow import parquet
 
+from scoring.ways import Way
+
 NEEDED = ("status", "variant", "task", "protocol", "model", "scale", "seed")
 MARGINS = ("id", "graph", "task", "protocol", "split", "label", "margin")
 MEASURED = ("task", "split", "protocol", "n", "accuracy", "yes_rate", "label_yes_rate", "majority_share")
 # How a model was scored if its metrics.json does not say so: files older than the choice.
-SCORED_AS = {"weights": "adapter", "verdict": "logits", "prompt": "benchmark"}
+SCORED_AS = vars(Way())
 
 
 class ResultsError(ValueError):

@@ -8,7 +8,6 @@ on from RUN/portable where RUN/checkpoints is empty, and `evaluate.py run=RUN ch
 machine that trains, the checkpoints themselves are better: they are exact.
 """
 
-import json
 import random
 import shutil
 import sys
@@ -21,11 +20,12 @@ from safetensors.torch import load_file, save_file
 from transformers.trainer_pt_utils import safe_globals
 
 from causal_tasks.command_line import read_settings, whole
+from models.loading import ADAPTER_WEIGHTS
 from records.files import read_json, write_json
 from records.run_folder import RunFolder, RunFolderError
 from training.trainer import LOSS_WEIGHTS, SCHEDULE_STATE
 
-ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+ADAPTER_CONFIG = "adapter_config.json"
 MOMENTS, STATE = "moments.safetensors", "state.json"
 TRAINER_STATE = "trainer_state.json"
 _GENERATOR = "torch_generator"
@@ -45,8 +45,8 @@ def pack_checkpoint(checkpoint: Path, target: Path) -> Path:
     aside = target.with_name(f".{target.name}-unfinished")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    adapter = {name: value.to(torch.bfloat16) for name, value in load_file(checkpoint / ADAPTER).items()}
-    save_file(adapter, aside / ADAPTER, metadata={"format": "pt"})
+    adapter = {name: value.to(torch.bfloat16) for name, value in load_file(checkpoint / ADAPTER_WEIGHTS).items()}
+    save_file(adapter, aside / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     save_file(moments, aside / MOMENTS)
     for name in (SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
         shutil.copy(checkpoint / name, aside / name)
@@ -68,7 +68,7 @@ def unpack_checkpoint(portable: Path, checkpoints: Path) -> Path:
     aside = checkpoints / f".unfinished-{step}"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    save_file({name: value.float() for name, value in load_file(portable / ADAPTER).items()}, aside / ADAPTER, metadata={"format": "pt"})
+    save_file({name: value.float() for name, value in load_file(portable / ADAPTER_WEIGHTS).items()}, aside / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     moments, state = load_file(portable / MOMENTS), read_json(portable / STATE)
     generators = {"python": random.getstate(), "numpy": np.random.get_state(), "cpu": moments.pop(_GENERATOR)}
     torch.save(generators, aside / "rng_state.pth")
@@ -86,7 +86,7 @@ def unpack_checkpoint(portable: Path, checkpoints: Path) -> Path:
 
 def step_of(portable: Path) -> int:
     """The optimisation step that a checkpoint, portable or not, was written after."""
-    return json.loads((portable / TRAINER_STATE).read_text(encoding="utf-8"))["global_step"]
+    return read_json(portable / TRAINER_STATE)["global_step"]
 
 
 def main(arguments: Sequence[str]) -> int:
