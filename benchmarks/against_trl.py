@@ -67,7 +67,9 @@ def ask_trl(program: Path, cfg: DictConfig, instruction: str, precision: str, at
     questions = folder / "questions.jsonl"
     turns = [
         {
-            "prompt": [{"role": "user", "content": instruction.format(premise=item.premise, hypothesis=question.hypothesis)}],
+            "prompt": [
+                {"role": "user", "content": instruction.format(premise=item.premise, hypothesis=question.hypothesis)}
+            ],
             "completion": [{"role": "assistant", "content": "Yes" if question.label else "No"}],
         }
         for item in training_items(cfg)
@@ -76,7 +78,12 @@ def ask_trl(program: Path, cfg: DictConfig, instruction: str, precision: str, at
     questions.write_text("".join(json.dumps(one) + "\n" for one in turns), encoding="utf-8")
     training = OmegaConf.to_container(cfg.training, resolve=True)
     asked = {key: training[key] for key in ("batch_size", "learning_rate", "weight_decay", "max_gradient_norm")}
-    asked |= {"model": str(folder / WEIGHTS), "questions": str(questions), "folder": str(folder / "trl"), "seed": cfg.seed}
+    asked |= {
+        "model": str(folder / WEIGHTS),
+        "questions": str(questions),
+        "folder": str(folder / "trl"),
+        "seed": cfg.seed,
+    }
     asked |= {"precision": precision, "attention": attention, "lora": OmegaConf.to_container(cfg.lora, resolve=True)}
     request = folder / "asked.json"
     request.write_text(json.dumps(asked), encoding="utf-8")
@@ -88,7 +95,10 @@ def measure(settings: dict) -> dict | None:
     program = find("trl", settings["trl"])
     if program is None:
         return None
-    sizes = f"training.batch_size={settings['batch']}", f"training.samples={settings['batch'] * (settings['steps'] + _LEFT_OUT)}"
+    sizes = (
+        f"training.batch_size={settings['batch']}",
+        f"training.samples={settings['batch'] * (settings['steps'] + _LEFT_OUT)}",
+    )
     cfg = configuration(settings["model"], *CASES["answer cross-entropy"], *sizes, *_LOGGED)
     answerer, loaded = load_answerer(cfg.model, cfg.lora, seed=cfg.seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +117,14 @@ def measure(settings: dict) -> dict | None:
 
 
 def markdown(result: dict) -> str:
-    lines = [f"# Training against TRL: {result['model']}", "", comparison_table(result["rows"]), "", measured_on(result), ""]
+    lines = [
+        f"# Training against TRL: {result['model']}",
+        "",
+        comparison_table(result["rows"]),
+        "",
+        measured_on(result),
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -78,13 +78,19 @@ def _notes(found: Sequence[dict]) -> str:
     """Peaks, memory and verdicts, as far as they were measured, and the machine."""
     notes = []
     for result in found:
-        peaks = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {precision}" for precision, value in result.get("peaks", {}).items())
+        peaks = ", ".join(
+            f"{value / 1e9:.0f} GFLOP/s in {precision}" for precision, value in result.get("peaks", {}).items()
+        )
         if memory := result.get("memory"):
             step, head = (f"{memory[part] / 2**30:.2f} GiB" for part in ("step", "head"))
             texts = f"{memory['rows']} whole texts of {memory['width']} tokens"
-            notes.append(f"Peak in training's run: {peaks}. A step on {texts} takes {step}; head and loss alone take {head}.")
+            notes.append(
+                f"Peak in training's run: {peaks}. A step on {texts} takes {step}; head and loss alone take {head}."
+            )
         if verdicts := result.get("verdicts"):
-            told = "; ".join(f"{one['flips']} of {one['questions']}, {VERDICTS[name]}" for name, one in verdicts.items())
+            told = "; ".join(
+                f"{one['flips']} of {one['questions']}, {VERDICTS[name]}" for name, one in verdicts.items()
+            )
             notes.append(f"Peak in scoring's run: {peaks}. Verdicts that differ: {told}.")
     machines = {
         f"{r['threads']} threads of {r['provenance']['machine']['processor']}, {r['provenance']['machine']['cores']} cores, "

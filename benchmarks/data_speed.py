@@ -60,7 +60,10 @@ def _random_numbers(task: str, protocol: str, count: int, questions: int) -> flo
     profiler = cProfile.Profile()
     profiler.runcall(build, task, protocol, "train", questions, 0, count)
     calls = {name: numbers[1] for (_, _, name), numbers in pstats.Stats(profiler).stats.items()}
-    return sum(n for name, n in calls.items() if any(f"'{draw}' of '_random.Random'" in name for draw in DRAWS)) / questions
+    return (
+        sum(n for name, n in calls.items() if any(f"'{draw}' of '_random.Random'" in name for draw in DRAWS))
+        / questions
+    )
 
 
 def _seconds_a_number(draws: int = 1_000_000) -> float:

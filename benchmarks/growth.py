@@ -34,7 +34,13 @@ from scoring.scorer import score
 from training.batches import GraphDataset
 
 NAME = "growth"
-DEFAULTS = {"model": "gemma3_270m,smollm2_135m", "most": "64", "longest": "512", "repetitions": "2", "out": "results/benchmarks"}
+DEFAULTS = {
+    "model": "gemma3_270m,smollm2_135m",
+    "most": "64",
+    "longest": "512",
+    "repetitions": "2",
+    "out": "results/benchmarks",
+}
 FEWEST_PROMPTS, SHORTEST, FEWEST_TOKENS = 8, 32, 256
 TEXTS, GRAPHS, MOST_QUESTIONS = 8, 8, 16
 # What grows → its axis.
@@ -94,7 +100,15 @@ def grow(model: str, most: int, longest: int, repetitions: int) -> tuple[list[di
     for name, sizes in works(answerer, cfg.evaluation.token_budget, most, longest).items():
         sizes[min(sizes)]()  # the first pass of a process is slower
         times = [seconds(work, repetitions) for work in sizes.values()]
-        rows.append({"model": model, "grows": name, "sizes": list(sizes), "seconds": times, "exponent": exponent(list(sizes), times)})
+        rows.append(
+            {
+                "model": model,
+                "grows": name,
+                "sizes": list(sizes),
+                "seconds": times,
+                "exponent": exponent(list(sizes), times),
+            }
+        )
     return rows, loaded
 
 
@@ -104,7 +118,13 @@ def draw(rows: Sequence[dict], models: Sequence[str], path: Path) -> None:
     for axis, (name, label) in zip(axes, AXES.items(), strict=True):
         for row in (row for row in rows if row["grows"] == name):
             colour = PALETTE[models.index(row["model"])]
-            axis.plot(row["sizes"], row["seconds"], "o-", color=colour, label=f"{row['model']}: exponent {row['exponent']:.2f}")
+            axis.plot(
+                row["sizes"],
+                row["seconds"],
+                "o-",
+                color=colour,
+                label=f"{row['model']}: exponent {row['exponent']:.2f}",
+            )
         axis.set(xscale="log", yscale="log", xlabel=label, ylabel="seconds")
         axis.set_xticks([size for row in rows if row["grows"] == name for size in row["sizes"]])
         for side in (axis.xaxis, axis.yaxis):
@@ -147,7 +167,12 @@ def main(arguments: Sequence[str]) -> int:
     rows = [row for own, _ in grown for row in own]
     loaded = {model: one for model, (_, one) in zip(models, grown, strict=True)}
     command = f"python -m benchmarks.{NAME} model={settings['model']} most={most} longest={longest}"
-    result = {"rows": rows, "loaded": loaded, "threads": torch.get_num_threads(), "provenance": provenance() | {"command": command}}
+    result = {
+        "rows": rows,
+        "loaded": loaded,
+        "threads": torch.get_num_threads(),
+        "provenance": provenance() | {"command": command},
+    }
     out = Path(settings["out"])
     draw(rows, models, out / f"{NAME}.png")
     write_report(out / NAME, result, markdown(result))

@@ -123,7 +123,13 @@ def command(
     shown = {key: value for key, value in settings.items() if key not in PLACES}
     asked = " ".join(f"{key}={value}" for key, value in shown.items() if key == "model" or str(value) != defaults[key])
     found = provenance() | {"command": f"python -m benchmarks.{name} {asked}"}
-    result = {"model": settings["model"], "settings": shown, **result, "threads": torch.get_num_threads(), "provenance": found}
+    result = {
+        "model": settings["model"],
+        "settings": shown,
+        **result,
+        "threads": torch.get_num_threads(),
+        "provenance": found,
+    }
     text = markdown(result)
     write_report(Path(settings["out"]) / f"{name}_{settings['model']}", result, text)
     print(text)

@@ -65,7 +65,11 @@ def weights_for_peers(answerer: Answerer, model: DictConfig, folder: Path) -> Pa
 
 def environment() -> dict[str, str]:
     """Offline, and with as many threads as this process."""
-    return os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(torch.get_num_threads()), "TOKENIZERS_PARALLELISM": "false"}
+    return os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+        "TOKENIZERS_PARALLELISM": "false",
+    }
 
 
 def run_peer(asked: list[str], folder: Path) -> subprocess.CompletedProcess:
@@ -77,7 +81,9 @@ def run_peer(asked: list[str], folder: Path) -> subprocess.CompletedProcess:
     return done
 
 
-def ask_harness(program: Path, model: Path, folder: Path, precision: str = "fp32", batch_size: int = 8) -> tuple[str, float]:
+def ask_harness(
+    program: Path, model: Path, folder: Path, precision: str = "fp32", batch_size: int = 8
+) -> tuple[str, float]:
     """Run every task in `folder` on a local model, with one log of samples a task.
 
     Returns the harness's version, and the questions a second of its request loop: without starting, loading and
@@ -85,7 +91,12 @@ def ask_harness(program: Path, model: Path, folder: Path, precision: str = "fp32
     """
     shutil.rmtree(folder / "answers", ignore_errors=True)
     command = [str(program), "--include_path", ".", "--tasks", GROUP, "--model", "hf", "--apply_chat_template"]
-    command += ["--model_args", f"pretrained={model.absolute()},dtype={HARNESS_PRECISIONS[precision]}", "--device", "cpu"]
+    command += [
+        "--model_args",
+        f"pretrained={model.absolute()},dtype={HARNESS_PRECISIONS[precision]}",
+        "--device",
+        "cpu",
+    ]
     command += ["--batch_size", str(batch_size), "--log_samples", "--output_path", "answers"]
     done = run_peer(command, folder)
     (results,) = folder.glob("answers/**/results_*.json")

@@ -152,7 +152,9 @@ def _gradients(language_model: nn.Module) -> dict[str, Tensor]:
 def verdicts(model: str, n: int) -> dict:
     """Both ways on n questions of either task in fp32: questions, those answered alike, the largest margin difference."""
     cfg = configuration(model, "model.precision=fp32", script="evaluate")
-    items = [item for task in ("transitivity", "dseparation") for item in build(task, "corrected", "in_distribution", n, 0)]
+    items = [
+        item for task in ("transitivity", "dseparation") for item in build(task, "corrected", "in_distribution", n, 0)
+    ]
     answerer, loaded = load_answerer(cfg.model)
     ours = score(answerer, items, cfg.evaluation.token_budget)
     theirs = ReleasedWay(answerer.language_model, answerer.prompt_format).margins(items)
@@ -176,7 +178,9 @@ def markdown(result: dict) -> str:
         f"{result['largest_margin_difference']:.1e}."
     )
     lines += ["", "| gradients | loss | largest difference of a matrix | all together |", "|---|---|---|---|"]
-    lines += [f"| {r['case']} | {r['loss_difference']:.1e} | {r['largest']:.1e} | {r['whole']:.1e} |" for r in result["rows"]]
+    lines += [
+        f"| {r['case']} | {r['loss_difference']:.1e} | {r['largest']:.1e} | {r['whole']:.1e} |" for r in result["rows"]
+    ]
     lines += ["", "Differences are relative; lambda as half-way through training."]
     return "\n".join([*lines, "", measured_on(result), ""])
 

@@ -74,7 +74,9 @@ def prompts_of_length(format_: PromptFormat, n: int, shortest: int, longest: int
     found: list[Item] = []
     for index in range(_MOST_TRIED * n):
         items = [sample(task, "corrected", split, 0, index) for task, split in SOURCES]
-        found += [i for i, e in zip(items, format_.encode(items), strict=True) if shortest <= e.longest_prompt <= longest]
+        found += [
+            i for i, e in zip(items, format_.encode(items), strict=True) if shortest <= e.longest_prompt <= longest
+        ]
         if len(found) >= n:
             return found[:n]
     raise ValueError(f"shortest={shortest} longest={longest}: only {len(found)} of {n} prompts have so many tokens")
@@ -103,7 +105,9 @@ def sharing_nothing(answerer: Answerer, items: Sequence[Item], token_budget: int
     return torch.cat(margins).cpu().numpy()
 
 
-def share_of_peak(answerer: Answerer, items: Sequence[Item], token_budget: int, rates: Sequence[float], most: float) -> float:
+def share_of_peak(
+    answerer: Answerer, items: Sequence[Item], token_budget: int, rates: Sequence[float], most: float
+) -> float:
     """Work that the scorer's batches need, done at the median rate, over the peak."""
     encoded = answerer.prompt_format.encode(items)
     batches = length_sorted_batches([one.length for one in encoded], token_budget)
@@ -135,7 +139,10 @@ class Scoring:
     def against_released_way(self) -> tuple[list[dict], dict]:
         """A row for either precision, and what became of the verdicts."""
         plain = self.settings["plain"]
-        few = [[self.items[i % len(self.items)] for i in range(pair * plain, (pair + 1) * plain)] for pair in range(self.pairs)]
+        few = [
+            [self.items[i % len(self.items)] for i in range(pair * plain, (pair + 1) * plain)]
+            for pair in range(self.pairs)
+        ]
         margins = {precision: self.margins(precision, self.items) for precision in PRECISIONS}  # warms up, too
         self.released.margins(few[0][:1])
         found: list[np.ndarray] = []
@@ -154,7 +161,9 @@ class Scoring:
                 rates[precision],
                 "released way, fp32",
                 rates["released"],
-                share_of_peak(self.answerers[precision], timed[precision], self.budget, rates[precision], self.peaks[precision]),
+                share_of_peak(
+                    self.answerers[precision], timed[precision], self.budget, rates[precision], self.peaks[precision]
+                ),
             )
             for precision in PRECISIONS
         ]
@@ -172,7 +181,11 @@ class Scoring:
             folder = Path(folder)
             weights = weights_for_peers(self.answerers["fp32"], self.cfg.model, folder / "weights")
             write_harness_tasks({_PART: items}, folder)
-            speeds = {size: ask_harness(program, weights, folder, "bf16", size)[1] for size in BATCH_SIZES if size <= len(items)}
+            speeds = {
+                size: ask_harness(program, weights, folder, "bf16", size)[1]
+                for size in BATCH_SIZES
+                if size <= len(items)
+            }
             best = max(speeds, key=speeds.get)
             ways = {
                 "ours": lambda pair: rate(items, lambda asked: self.margins("bf16", asked)),
@@ -199,7 +212,9 @@ class Scoring:
         rates = paired(ways, self.pairs)
         share = share_of_peak(answerer, items, self.budget, rates["packed"], self.peaks["bf16"])
         name = f"scoring, {task}, K = {questions} on each of {len(items)} graphs"
-        return comparison(name, "questions/s", rates["packed"], "prompts that share nothing, bf16", rates["nothing"], share)
+        return comparison(
+            name, "questions/s", rates["packed"], "prompts that share nothing, bf16", rates["nothing"], share
+        )
 
 
 def agreement(ours: Sequence[float], theirs: Sequence[float]) -> dict:
@@ -236,7 +251,10 @@ def markdown(result: dict) -> str:
     lines = [f"# Scoring: {result['model']}", "", comparison_table(result["rows"]), ""]
     if "harness" not in result["verdicts"]:
         lines += ["The lm-evaluation-harness was not there: skipped.", ""]
-    lines += ["| verdicts | questions | flips | margins of the flips | largest margin difference |", "|---|---|---|---|---|"]
+    lines += [
+        "| verdicts | questions | flips | margins of the flips | largest margin difference |",
+        "|---|---|---|---|---|",
+    ]
     for name, found in result["verdicts"].items():
         margins = ", ".join(f"{margin:+.3f}" for margin in found["margins_of_flips"]) or "–"
         counts = f"{found['questions']} | {found['flips']}"

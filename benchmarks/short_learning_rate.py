@@ -31,7 +31,12 @@ MEASURES = ("balanced_accuracy", "auroc", "yes_rate")
 def measure(model: str, samples: int, rate: float, folder: Path) -> dict:
     """One training; returns learning_rate, seconds and MEASURES on the validation questions of transitivity."""
     overrides = [f"model={model}", "loss=cross_entropy", f"training.samples={samples}", "tracking=none"]
-    overrides += [f"training.learning_rate={rate}", f"out={folder}", "suites.published.splits=null", "suites.corrected.splits=null"]
+    overrides += [
+        f"training.learning_rate={rate}",
+        f"out={folder}",
+        "suites.published.splits=null",
+        "suites.corrected.splits=null",
+    ]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", overrides=overrides, return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)

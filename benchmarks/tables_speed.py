@@ -43,9 +43,14 @@ def make_results(folder: Path, seeds: int, margins: int) -> int:
     """Write runs/paper/MODEL/released-k1/VARIANT/seedK for all variants and seeds; return the margins of one run."""
     shutil.copy(RESULTS / "shortcuts.json", folder)
     template = _template()
-    record = json.loads((template / "run.json").read_text(encoding="utf-8")) | {"scale": "paper", "grid": "five_variants"}
+    record = json.loads((template / "run.json").read_text(encoding="utf-8")) | {
+        "scale": "paper",
+        "grid": "five_variants",
+    }
     scored = {suite: template / "evaluation" / suite for suite in SUITE_SHARES}
-    tables = {suite: _repeated(path / "margins.parquet", margins * SUITE_SHARES[suite]) for suite, path in scored.items()}
+    tables = {
+        suite: _repeated(path / "margins.parquet", margins * SUITE_SHARES[suite]) for suite, path in scored.items()
+    }
     for number, variant in enumerate(VARIANTS):
         for seed in range(seeds):
             run = folder / f"runs/paper/made_up/released-k1/{variant}/seed{seed}"

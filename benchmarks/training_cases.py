@@ -67,7 +67,9 @@ class ProductStep:
         self.collator = Collator(self.answerer.prompt_format, self.loss.text is not None)
         dataset = GraphDataset(items, self.answerer.prompt_format, self.loss.text is not None)
         order = list(LengthGroupedSampler(dataset.lengths, graphs, cfg.seed))
-        self.batches = [[dataset[i] for i in order[start : start + graphs]] for start in range(0, batches * graphs, graphs)]
+        self.batches = [
+            [dataset[i] for i in order[start : start + graphs]] for start in range(0, batches * graphs, graphs)
+        ]
         self.optimisation = Optimisation(self.answerer, cfg.training)
 
     def collate(self, examples: Sequence[TrainingExample]) -> tuple[dict[str, torch.Tensor], PackedBatch]:

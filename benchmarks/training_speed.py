@@ -71,7 +71,9 @@ def compare(model: str, case: str, pairs: int, examples: int, peaks: dict[str, f
         count * rate / _questions(batch) for count, rate, batch in zip(operations, rates["ours"], batches, strict=True)
     ]
     done = statistics.median(reached)
-    row = comparison(f"training, {case}", "questions/s", rates["ours"], PEER, rates["released"], done / peaks[precision])
+    row = comparison(
+        f"training, {case}", "questions/s", rates["ours"], PEER, rates["released"], done / peaks[precision]
+    )
     tokens = round(statistics.median(map(tokens_in, collated)))
     return row | {
         "batch": len(warm_up),
@@ -108,8 +110,13 @@ def markdown(result: dict) -> str:
     peaks = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {precision}" for precision, value in result["peaks"].items())
     lines = [f"# Training: {result['model']}", "", comparison_table(result["rows"]), ""]
     size = result["settings"]["size"]
-    lines += [f"Peak, of products of {size} x {size} matrices: {peaks}. The decoder's own products, nothing in between:", ""]
-    lines.append("| case | graphs | questions | precision | tokens | done, GFLOP/s | layers alone, GFLOP/s | share of that |")
+    lines += [
+        f"Peak, of products of {size} x {size} matrices: {peaks}. The decoder's own products, nothing in between:",
+        "",
+    ]
+    lines.append(
+        "| case | graphs | questions | precision | tokens | done, GFLOP/s | layers alone, GFLOP/s | share of that |"
+    )
     lines.append("|---|---|---|---|---|---|---|---|")
     for row in result["rows"]:
         done, layers = row["operations_a_second"], row["peak_of_the_layers"]

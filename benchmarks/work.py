@@ -32,7 +32,9 @@ def decoder_shapes(answerer: Answerer) -> Counter:
     base = getattr(answerer.language_model, "get_base_model", lambda: answerer.language_model)()
     head = base.get_output_embeddings()
     layers = (
-        module for name, module in base.named_modules() if isinstance(module, nn.Linear) and module is not head and "lora_" not in name
+        module
+        for name, module in base.named_modules()
+        if isinstance(module, nn.Linear) and module is not head and "lora_" not in name
     )
     return Counter(tuple(layer.weight.shape) for layer in layers)
 

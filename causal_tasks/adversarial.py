@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from causal_tasks.adversarial_families import FAMILIES, Edges, Side, Twins, graph_of
-from causal_tasks.drafts import ALPHABET, Draft, DraftQuestion, distinct_names, dress, family, generator, named_graph
+from causal_tasks.drafts import ALPHABET, Draft, DraftQuestion, distinct_names, dress, family, named_graph
 from causal_tasks.items import Item
+from causal_tasks.randomness import generator
 from causal_tasks.transitivity import fitting_ends
 
 

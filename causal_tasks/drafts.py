@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import Question, say_premise, say_question
-from causal_tasks.randomness import generator
 
 ALPHABET = string.ascii_letters + string.digits
 _LETTERS = len(ALPHABET)

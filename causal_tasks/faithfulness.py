@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from causal_tasks.command_line import report_command
-from causal_tasks.drafts import generator
+from causal_tasks.faults import ALL_FAULTS
 from causal_tasks.items import Item
 from causal_tasks.oracles import released_answer
 from causal_tasks.questions import TASKS
-from causal_tasks.faults import ALL_FAULTS
+from causal_tasks.randomness import generator
 from causal_tasks.released import CONSTRUCTIONS, LARGEST_GIVEN_OF_BRANCHING, draw
 from causal_tasks.structure import shared_structures
 from causal_tasks.suites import EVALUATION_SPLITS, PUBLISHED_SUITE, build
@@ -162,9 +162,7 @@ def markdown(report: dict) -> str:
         "|---|---|---|---|---|",
     ]
     for row in report["structural_overlap"]:
-        lines.append(
-            f"| {row['task']} | {row['split']} | {row['n']} | {row['training']} | {100 * row['shared']:.1f} |"
-        )
+        lines.append(f"| {row['task']} | {row['split']} | {row['n']} | {row['training']} | {100 * row['shared']:.1f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -19,9 +19,10 @@ from math import comb
 
 from causal_tasks import suites
 from causal_tasks.bitgraph import BitGraph
-from causal_tasks.drafts import Draft, DraftQuestion, dress, generator
+from causal_tasks.drafts import Draft, DraftQuestion, dress
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
+from causal_tasks.randomness import generator
 from causal_tasks.released import LARGEST_GIVEN
 
 Node = Hashable
@@ -62,9 +63,7 @@ def constraint_queries(task: str, nodes: Sequence[Node], context: Iterable[Node]
         if context:
             raise ValueError("transitivity questions have no conditioning set, so context must be empty")
         return [(i, j, context) for i, j in permutations(nodes, 2)]
-    return [
-        (i, j, context | inner) for i, j in combinations(nodes, 2) for inner in subsets(set(nodes) - {i, j}, nodes)
-    ]
+    return [(i, j, context | inner) for i, j in combinations(nodes, 2) for inner in subsets(set(nodes) - {i, j}, nodes)]
 
 
 def subsets(members: set, order: Sequence) -> list[frozenset]:

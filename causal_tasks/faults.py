@@ -66,5 +66,7 @@ def read_faults(text: str) -> Faults:
         return ALL_FAULTS
     names = [] if text == "none" else text.split(",")
     if unknown := [name for name in names if name not in NAMES]:
-        raise ValueError(f"faults={text}: {unknown[0]!r} is no fault; allowed: released, none, or of {', '.join(NAMES)}")
+        raise ValueError(
+            f"faults={text}: {unknown[0]!r} is no fault; allowed: released, none, or of {', '.join(NAMES)}"
+        )
     return Faults(**{name: name in names for name in NAMES})

@@ -10,6 +10,7 @@ from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import Question
 from causal_tasks.suites import build
 
+
 def features(graph: CausalGraph, question: Question) -> list[float]:
     """21 numbers: sizes of graph and conditioning set, order of mention, whether a sentence joins source and target;
     for each of the two its place of mention, its causes, effects and hidden causes, and how many of its causes and

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from causal_tasks import dseparation, transitivity
 from causal_tasks.bitgraph import BitGraph
-from causal_tasks.drafts import Draft, dress, generator, named_graph
+from causal_tasks.drafts import Draft, dress, named_graph
 from causal_tasks.items import Item
+from causal_tasks.randomness import generator
 
 _FILE = Path(__file__).with_name("real_graphs.json")
 

@@ -3,6 +3,7 @@
 Everything here follows what the paper's public artefacts do; nothing is corrected unless a switch says so.
 """
 
+import itertools
 import random
 from dataclasses import dataclass
 from functools import lru_cache
@@ -78,7 +79,7 @@ def _draw_chain(chains: Chains, faults: Faults, rng: random.Random, item_id: str
         length = rng.randint(chains.shortest, chains.longest)
         names = _names(length, chains.name_lengths, faults, rng)
         flip = rng.choice(chains.flips)
-        edges = [(b, a) if rng.random() < flip else (a, b) for a, b in zip(names, names[1:])]
+        edges = [(b, a) if rng.random() < flip else (a, b) for a, b in itertools.pairwise(names)]
         asked = rng.sample(range(length), 2)
         if faults.ordered_queries:
             asked.sort()

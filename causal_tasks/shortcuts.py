@@ -71,7 +71,9 @@ def measure(task: str, n: int, training: int, seed: int) -> list[dict]:
     for split in available_splits(task, "corrected"):
         if split in TRAINING_SPLITS:
             continue
-        asked = asked_in(build(task, "corrected", split, n, seed, 1 if split == "adversarial" else _QUESTIONS_PER_GRAPH))
+        asked = asked_in(
+            build(task, "corrected", split, n, seed, 1 if split == "adversarial" else _QUESTIONS_PER_GRAPH)
+        )
         verdicts = {s.__name__: [s(graph, q.question) for graph, q in asked] for s in SHORTCUTS[task]}
         verdicts[LEARNED] = classifier.predict(table(asked)).tolist()
         shares = {
@@ -94,7 +96,9 @@ def markdown(rows: list[dict]) -> str:
         names = [shortcut.__name__ for shortcut in SHORTCUTS[task]] + [LEARNED]
         lines += ["", f"## {task}", ""]
         lines += [f"- `{shortcut.__name__}`: {shortcut.__doc__}" for shortcut in SHORTCUTS[task]]
-        lines += [f"- `{LEARNED}`: gradient-boosted trees on counts around the two nodes (causal_tasks/local_features.py)"]
+        lines += [
+            f"- `{LEARNED}`: gradient-boosted trees on counts around the two nodes (causal_tasks/local_features.py)"
+        ]
         lines += ["", f"| split | n | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
         for row in (row for row in rows if row["task"] == task):
             lines.append(

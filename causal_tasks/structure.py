@@ -15,8 +15,8 @@ def canonical_form(item: Item, question: LabelledQuestion) -> tuple:
     if item.graph is None or question.question is None:
         raise ValueError(f"{question.id} has no parsed graph and question")
     asked = question.question
-    roles = {name: 0 for name in (*item.graph.nodes, *asked.given)}
-    roles |= {name: 3 for name in asked.given}
+    roles = dict.fromkeys((*item.graph.nodes, *asked.given), 0)
+    roles |= dict.fromkeys(asked.given, 3)
     roles |= {asked.source: 1, asked.target: 2 if asked.task == "transitivity" else 1}
     return asked.task, *_smallest_code(_Relations(item.graph.edges, item.graph.hidden, roles), roles)
 

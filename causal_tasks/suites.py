@@ -11,10 +11,11 @@ from functools import lru_cache
 from itertools import count
 
 from causal_tasks import adversarial, dseparation, real_graphs, released, transitivity
-from causal_tasks.drafts import Draft, distinct_names, dress, family, generator, named_graph
+from causal_tasks.drafts import Draft, distinct_names, dress, family, named_graph
 from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
+from causal_tasks.randomness import generator
 
 PROTOCOLS = ("released", "corrected")
 TRAINING_SPLITS = ("train", "validation")

@@ -190,7 +190,7 @@ def mentioned_first(edges: Iterable[tuple[int, int]], one: int, other: int) -> b
     """Is `one` named before `other`? One of them is named."""
     for edge in edges:
         for node in edge:
-            if node == one or node == other:
+            if node in (one, other):
                 return node == one
     raise ValueError(f"neither {one} nor {other} is named in {edges}")
 

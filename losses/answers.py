@@ -54,7 +54,9 @@ class Answers:
             self.entailed = self.labels
         graphs, questions = self.log_yes.shape
         nodes = self.given.shape[2]
-        shapes = dict.fromkeys(("log_yes", "log_no", "labels", "valid", "source", "target", "entailed"), (graphs, questions))
+        shapes = dict.fromkeys(
+            ("log_yes", "log_no", "labels", "valid", "source", "target", "entailed"), (graphs, questions)
+        )
         shapes |= dict.fromkeys(("nodes", "labelled"), (graphs,))
         shapes |= {"given": (graphs, questions, nodes), "adjacency": (graphs, nodes, nodes)}
         for name, shape in shapes.items():

@@ -68,7 +68,9 @@ def _forward(layer: LoraLayer, x: Tensor) -> Tensor:
     kept, scaling, dropout = None, layer.scaling[name], layer.lora_dropout[name]
     if layer.training and isinstance(dropout, Dropout):
         kept, scaling = dropout(x), scaling * dropout.scale
-    return _LowRankUpdate.apply(layer.base_layer(x), x, kept, layer.lora_A[name].weight, layer.lora_B[name].weight, scaling)
+    return _LowRankUpdate.apply(
+        layer.base_layer(x), x, kept, layer.lora_A[name].weight, layer.lora_B[name].weight, scaling
+    )
 
 
 def _fuse(adapted: PeftModel) -> PeftModel:

@@ -40,7 +40,9 @@ class _LogSumExp(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, hidden: Tensor, weight: Tensor, bias: Tensor | None, left_out: Tensor, cap: float | None) -> Tensor:
+    def forward(
+        ctx, hidden: Tensor, weight: Tensor, bias: Tensor | None, left_out: Tensor, cap: float | None
+    ) -> Tensor:
         positions, width = hidden.shape
         hidden = hidden.to(weight.dtype)
         exact = torch.promote_types(weight.dtype, torch.float32)
@@ -60,7 +62,9 @@ class _LogSumExp(torch.autograd.Function):
                 logits = torch.tanh(logits / cap)
                 slope = 1 - logits.square()
                 logits = logits * cap
-            low, high = torch.searchsorted(left_out, torch.tensor([start, start + words], device=left_out.device)).tolist()
+            low, high = torch.searchsorted(
+                left_out, torch.tensor([start, start + words], device=left_out.device)
+            ).tolist()
             logits.index_fill_(1, left_out[low:high] - start, -torch.inf)
             before, largest = largest, torch.maximum(largest, logits.amax(1, keepdim=True))
             rescale = torch.exp(before - largest)

@@ -28,7 +28,12 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def load_answerer(
-    model, lora=None, adapter: str | Path | None = None, seed: int = 0, weights: str = "adapter", prompt: str = "benchmark"
+    model,
+    lora=None,
+    adapter: str | Path | None = None,
+    seed: int = 0,
+    weights: str = "adapter",
+    prompt: str = "benchmark",
 ) -> tuple[Answerer, dict]:
     """Load what ``model`` (the config group) describes.
 
@@ -61,11 +66,17 @@ def load_answerer(
     if source is None:
         tokenizer = tiny_tokenizer()
         if quantization == "4bit":
-            raise ModelError("model.quantization=4bit: bitsandbytes' layers are made from a checkpoint; the random model takes nf4 or none")
+            raise ModelError(
+                "model.quantization=4bit: bitsandbytes' layers are made from a checkpoint; the random model takes nf4 or none"
+            )
         language_model = tiny_model(tokenizer, attention).to(dtype)
     else:
         arguments = {"revision": revision} if revision else {}
-        layers = {"quantization_config": four_bit_layers(dtype), "device_map": {"": device}} if quantization == "4bit" else {}
+        layers = (
+            {"quantization_config": four_bit_layers(dtype), "device_map": {"": device}}
+            if quantization == "4bit"
+            else {}
+        )
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, **arguments)
             language_model = AutoModelForCausalLM.from_pretrained(
@@ -98,7 +109,9 @@ def load_answerer(
     if language_model.config.model_type not in TESTED_ARCHITECTURES:
         # Adapters start at nothing, so this is the base model. A bf16 margin is off by rounding alone.
         try:
-            answerer.verify(build("transitivity", "corrected", "validation", 8, 0, 4), 1e-3 if precision == "fp32" else 0.5)
+            answerer.verify(
+                build("transitivity", "corrected", "validation", 8, 0, 4), 1e-3 if precision == "fp32" else 0.5
+            )
         except RuntimeError as error:
             raise ModelError(f"model.name_or_path={source}: {error}") from error
     return answerer, {

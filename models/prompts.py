@@ -123,8 +123,7 @@ class PromptFormat:
             tails = [p[cut:] for p in own]
             if answered:
                 tails = [
-                    tail + [self.yes if q.label else self.no, *self.ending]
-                    for tail, q in zip(tails, item.questions)
+                    tail + [self.yes if q.label else self.no, *self.ending] for tail, q in zip(tails, item.questions)
                 ]
             encoded.append(EncodedItem(tuple(own[0][:cut]), tuple(map(tuple, tails))))
         return encoded

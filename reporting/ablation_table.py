@@ -41,7 +41,20 @@ def ablation_table(results: Results) -> Table:
         row |= {"runs": len(runs), "seeds": ", ".join(runs["seed"]), "seconds_a_run": runs["seconds"].mean()}
         rows.append(row | {"verdicts": "; ".join(dict.fromkeys(runs["verdict"]))})
     bounds = [f"{name}{side}" for name in [*SHOWN, "collapse_rate"] for side in ("", "_low", "_high")]
-    columns = [*SETTING, "questions", "training_yes_share", *bounds, ADJUSTED, PASSED, "collapsed", "runs", "verdicts", "seconds_a_run", *GROUP, "seeds"]
+    columns = [
+        *SETTING,
+        "questions",
+        "training_yes_share",
+        *bounds,
+        ADJUSTED,
+        PASSED,
+        "collapsed",
+        "runs",
+        "verdicts",
+        "seconds_a_run",
+        *GROUP,
+        "seeds",
+    ]
     note = (
         "On the pooled corrected suite of the task; metrics are means over seeds, with a 95 % interval where there is "
         "one seed. *questions* and *training yes share* are those of the training set. An MCC of – is undefined: a seed gave a "
@@ -58,7 +71,9 @@ def judged_runs(results: Results) -> pd.DataFrame:
     judged = judged_rows(results.measured)
     # A model that was not trained has no loss to compare.
     judged = judged[judged["own_task"].notna()]
-    facts = pd.DataFrame([run.key | setting(run) for run in results.runs], columns=[*RUN, *SETTING[2:], "yes_share", "questions"])
+    facts = pd.DataFrame(
+        [run.key | setting(run) for run in results.runs], columns=[*RUN, *SETTING[2:], "yes_share", "questions"]
+    )
     return judged.merge(facts, on=RUN, how="left")
 
 
@@ -80,7 +95,9 @@ def _logit_adjusted(run: Run) -> float | None:
     """Balanced accuracy on the pooled corrected suite of its task, post hoc; None if the margins carry no prior."""
     training, loss = run.info.get("training") or {}, run.info.get("loss")
     loss = loss if isinstance(loss, dict) else {}
-    rebalanced = loss.get("_target_") in REBALANCING or loss.get("class_weights") or training.get("sampler") == "balanced"
+    rebalanced = (
+        loss.get("_target_") in REBALANCING or loss.get("class_weights") or training.get("sampler") == "balanced"
+    )
     own = run.own_margins()
     if rebalanced or own is None or not training.get("yes_share"):
         return None

@@ -77,7 +77,9 @@ def _failed_pairs(margins: pd.DataFrame, count: int):
     facts = facts[facts["wrong"] > 0].sort_values(["wrong", "size"], ascending=False, kind="stable")
     for name, fact in facts.head(count).iterrows():
         rows = [row for _, row in pairs.get_group(name).iterrows()]
-        what = "flips the verdict the wrong way" if fact["wrong"] == len(rows) else "should flip the verdict, and does not"
+        what = (
+            "flips the verdict the wrong way" if fact["wrong"] == len(rows) else "should flip the verdict, and does not"
+        )
         family = f" ({str(rows[0][FAMILY]).replace('_', ' ')})" if FAMILY in rows[0] else ""
         yield "pair", f"Minimal pair {name}{family}:\nthe edit {what}", rows
 

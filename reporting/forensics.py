@@ -17,7 +17,7 @@ NOTE = (
     "own* suites: the other evaluations of that model which the release keeps (100 or 200 questions a suite, with "
     "their notebook cell), the published row of the untuned model, and the constant answers. On the *released* "
     "construction, rebuilt here, group by group: our runs of the variant as adapter, merged into the base in 16 bit "
-    "and in 4 bit, and by the *text rule* (Yes if \"Yes\" occurs anywhere in the decoded text, prompt included; audit "
+    'and in 4 bit, and by the *text rule* (Yes if "Yes" occurs anywhere in the decoded text, prompt included; audit '
     "A11), all of them measured; our untuned model; and the constant answers on the labels of these suites. *distance*: mean absolute difference to the published row "
     "over the five suites, in percentage points (shares in the CSV, like all others); – where a suite is missing, "
     "as in the published row of dseparation_semantic. *relative size*: standard "
@@ -53,7 +53,15 @@ def forensics_table(results: Results, published: Published, accuracy: pd.DataFra
         rows += [row | {"variant": variant, "distance": _distance(row, origin)} for row in block]
     frame = pd.DataFrame(rows).reindex(columns=COLUMNS)
     title = "Forensics: where each published number comes from"
-    return Table("forensics", title, NOTE, frame, percent=(*CELLS, "mean"), points=("distance",), fine=("relative_size", "surviving_share"))
+    return Table(
+        "forensics",
+        title,
+        NOTE,
+        frame,
+        percent=(*CELLS, "mean"),
+        points=("distance",),
+        fine=("relative_size", "surviving_share"),
+    )
 
 
 def _paper_row(paper: pd.DataFrame, name: str, source: str) -> dict:
@@ -84,13 +92,20 @@ def _evaluations(results: Results) -> pd.DataFrame:
     rows = []
     for (*key, _), part in scored.groupby([*RUN, "evaluation"], sort=False):
         first = part.iloc[0]
-        row = dict(zip(RUN, key, strict=True)) | {"source": _source(first), "prompt": first["prompt"], "suites": "released"}
+        row = dict(zip(RUN, key, strict=True)) | {
+            "source": _source(first),
+            "prompt": first["prompt"],
+            "suites": "released",
+        }
         row |= dict.fromkeys(CELLS) | dict(zip(part["split"], part["accuracy"], strict=True))
         row |= {f"labels/{suite}": share for suite, share in zip(part["split"], part["label_yes_rate"], strict=True)}
         row |= {"mean": part["accuracy"].mean() if len(part) == len(CELLS) else None, "n": part["n"].sum()}
         row |= {name: first[name] for name in ("relative_size", "surviving_share")}
         # A finished run was scored at its end where its file does not say otherwise.
-        row |= {"step": _first(first["step"], trained.get(tuple(key))), "of": _first(first["steps"], trained.get(tuple(key)))}
+        row |= {
+            "step": _first(first["step"], trained.get(tuple(key))),
+            "of": _first(first["steps"], trained.get(tuple(key))),
+        }
         place = WEIGHTS.index(first["weights"]) if first["weights"] in WEIGHTS else len(WEIGHTS)
         order = (first["verdict"] != "logits", place, row["source"], first["prompt"], row["seed"], row["step"] or 0)
         rows.append(row | {"place": order})
@@ -117,7 +132,9 @@ def _constant_rows(evaluations: pd.DataFrame) -> list[dict]:
 
 def _distance(row: dict, origin: dict) -> float | None:
     """Mean absolute difference over the five suites, a share in 0..1; None where either lacks a suite."""
-    differences = [abs(row[suite] - origin[suite]) for suite in CELLS if pd.notna(row[suite]) and pd.notna(origin[suite])]
+    differences = [
+        abs(row[suite] - origin[suite]) for suite in CELLS if pd.notna(row[suite]) and pd.notna(origin[suite])
+    ]
     return sum(differences) / len(CELLS) if len(differences) == len(CELLS) else None
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, RUN, Results, Run
+from reporting.results import GROUP, Results
 from reporting.suite_tables import COUNTS, OWN_TASK, PAPER, SUITES
 from reporting.table import Table, with_seed_means
 from scoring.collapse import collapse_rate, is_collapsed, is_uninformative, verdict
@@ -44,7 +44,16 @@ def collapse_table(results: Results) -> Table:
     """Table 4: did the run collapse on the pooled corrected suite of its task, and what does its margin still know?"""
     judged = judged_rows(results.measured)
     judged = judged.assign(above_shortcut=[_above_shortcut(results, row) for row in judged.to_dict("records")])
-    columns = ["variant", "task", "collapsed", "uninformative", "verdict", "above_shortcut", "majority_share", "yes_rate"]
+    columns = [
+        "variant",
+        "task",
+        "collapsed",
+        "uninformative",
+        "verdict",
+        "above_shortcut",
+        "majority_share",
+        "yes_rate",
+    ]
     columns += _with_bounds(["balanced_accuracy", "mcc", "auroc", "calibrated_accuracy"])
     frame = with_seed_means(
         judged,
@@ -189,9 +198,7 @@ def _paired(answers: pd.DataFrame) -> dict:
 
 def _with_bounds(names: list[str]) -> list[str]:
     return [
-        column
-        for name in names
-        for column in ([name, f"{name}_low", f"{name}_high"] if name in BOUNDED else [name])
+        column for name in names for column in ([name, f"{name}_low", f"{name}_high"] if name in BOUNDED else [name])
     ]
 
 

@@ -58,7 +58,10 @@ def answer_weights(run: Run) -> dict[str, float]:
 def lambda_law_table(results: Results, published: Published) -> Table:
     """One row the release, and one a run: how far the last quarter of the logged points lies from the law."""
     release = published.lambda_law.rename(columns={"cross_entropy": LOGGED[1], "consistency": LOGGED[2]})
-    rows = [{"variant": "release (T-V4)", "points": len(release), "turn_tokens": TURN_TOKENS} | _deviations(release, TURN_TOKENS)]
+    rows = [
+        {"variant": "release (T-V4)", "points": len(release), "turn_tokens": TURN_TOKENS}
+        | _deviations(release, TURN_TOKENS)
+    ]
     for run in runs_under_the_law(results):
         points, tokens = logged_points(run), turn_tokens(run)
         last = points.tail(-(-len(points) // 4))
@@ -66,7 +69,9 @@ def lambda_law_table(results: Results, published: Published) -> Table:
         # With class weights the law is another for each label, and a logged point is a mean over both.
         rows.append(row | (_deviations(last, tokens) if answer_weights(run) == PLAIN else {}))
     deviations = ["answer_probability_deviation", "cross_entropy_deviation"]
-    frame = pd.DataFrame(rows).reindex(columns=["variant", *deviations, "points", "turn_tokens", "logged_to_step", *GROUP, "seed"])
+    frame = pd.DataFrame(rows).reindex(
+        columns=["variant", *deviations, "points", "turn_tokens", "logged_to_step", *GROUP, "seed"]
+    )
     note = (
         "Mean absolute deviation of the last quarter of a run's logged points from the law of audit A1, p(answer) = λ/(λ + "
         "1/T) and cross-entropy = 1/T · ln((λ + 1/T)/(1/T)) nats, with T tokens in the answer turn. The first row: the "

@@ -30,14 +30,18 @@ def lambda_law(runs: list[Run], group: dict, published: Published) -> Figure | N
             right.plot(weights, cross_entropy, color="black", ls=line, lw=1.4, label=f"law{label}, T = {tokens}")
             highest = max(highest, cross_entropy.max())
         for axis, ours, theirs in ((left, LOGGED[2], "consistency"), (right, LOGGED[1], "cross_entropy")):
-            dots = axis.scatter(points["lambda"], points[ours], c=points["step"], cmap="viridis", s=16, lw=0, label="our log")
+            dots = axis.scatter(
+                points["lambda"], points[ours], c=points["step"], cmap="viridis", s=16, lw=0, label="our log"
+            )
             # The release's points are of a run without class weights: on another law they would mislead.
             known = release.dropna(subset=theirs) if answer_weights(run) == PLAIN else release[:0]
             marker = {"color": "#D55E00", "marker": "D", "s": 48, "facecolors": "none", "linewidths": 1.6, "zorder": 4}
             if len(known):
                 axis.scatter(known["lambda"], known[theirs], **marker, label="the release's log (T-V4)")
             axis.set(xlabel="λ, weight of the semantic term", xlim=(0, weights[-1]))
-        left.set(title=f"{readable(run.info['variant'])} (seed {run.info['seed']})", ylabel="p(answer)", ylim=(-0.02, 1.02))
+        left.set(
+            title=f"{readable(run.info['variant'])} (seed {run.info['seed']})", ylabel="p(answer)", ylim=(-0.02, 1.02)
+        )
         # The first steps lie far above: a linear axis that held them would show nothing of the law.
         right.set(ylabel="cross-entropy (nats a token of the turn)", ylim=(0, 2 * highest))
         above = int((points[LOGGED[1]] > 2 * highest).sum())

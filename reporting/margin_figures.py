@@ -23,7 +23,9 @@ def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
     for run in runs:
         # Texts take long to read and to compare. `graph` is needed of the first seed only.
         unread = ("id", "protocol", "graph") if run.info["variant"] in margins else ("id", "protocol")
-        table = run.margins("corrected", lambda name: name not in unread, categories=lambda name: name != "graph")
+        table = run.margins(
+            "corrected", lambda name, unread=unread: name not in unread, categories=lambda name: name != "graph"
+        )
         if table is not None:
             added = {"own_task": run.info["task"] or "", "correct": (table["margin"] >= 0) == table["label"]}
             if "graph" in table:

@@ -6,7 +6,17 @@ from reporting.results import Results
 from reporting.table import Table
 
 # Tables that stand in the report itself; the others are linked.
-SHOWN = ("summary", "claims", "forensics", "lambda_law", "table4_collapse", "transfer", "adversarial", "paired_tests", "ablation_contrasts")
+SHOWN = (
+    "summary",
+    "claims",
+    "forensics",
+    "lambda_law",
+    "table4_collapse",
+    "transfer",
+    "adversarial",
+    "paired_tests",
+    "ablation_contrasts",
+)
 
 
 def overview(results: Results, tables: dict[str, Table], figures: list[Path], folder: Path) -> str:

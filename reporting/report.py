@@ -47,11 +47,18 @@ class ReportSummary:
 
     def __str__(self) -> str:
         table = self.main.display().to_markdown(index=False, tablefmt="simple", disable_numparse=True)
-        lines = [self.main.title, table, "", f"{self.finished} finished runs, {len(self.unfinished)} unfinished, {len(self.problems)} problems"]
+        lines = [
+            self.main.title,
+            table,
+            "",
+            f"{self.finished} finished runs, {len(self.unfinished)} unfinished, {len(self.problems)} problems",
+        ]
         lines += [f"  not finished: {run} ({status})" for run, status in self.unfinished]
         lines += [f"  problem: {problem}" for problem in self.problems]
         lines.append(f"{len(self.tables)} tables in {self.folder / 'tables'}, each as CSV, Markdown and LaTeX")
-        lines.append(f"{len(self.figures)} figures in {self.folder / 'figures'}; on one page: {self.folder / 'REPORT.md'}")
+        lines.append(
+            f"{len(self.figures)} figures in {self.folder / 'figures'}; on one page: {self.folder / 'REPORT.md'}"
+        )
         lines.append(f"written in {self.seconds:.1f} s")
         return "\n".join(lines)
 
@@ -109,7 +116,9 @@ def build_tables(results: Results) -> dict[str, Table]:
     summary = summary_table(results, named["table1_accuracy"].frame, named["table4_collapse"].frame)
     forensics = forensics_table(results, published, named["table1_accuracy"].frame)
     law = lambda_law_table(everything, published)
-    return {summary.name: summary} | named | {table.name: table for table in (claims, forensics, law, ablation, contrasts)}
+    return (
+        {summary.name: summary} | named | {table.name: table for table in (claims, forensics, law, ablation, contrasts)}
+    )
 
 
 def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
@@ -147,7 +156,9 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
         write(group, "reliability", margin_figures.reliability(margins, group))
         write(group, "margin_densities", margin_figures.margin_densities(margins, group))
         for task in TASKS:
-            shortcut = {split: results.local_features(asked, split) for asked, split in results.shortcuts if asked == task}
+            shortcut = {
+                split: results.local_features(asked, split) for asked, split in results.shortcuts if asked == task
+            }
             difficulty = margin_figures.accuracy_by_difficulty(margins, group, task, shortcut)
             write(group, f"difficulty_{task}", difficulty)
     return paths

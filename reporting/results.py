@@ -95,7 +95,9 @@ class Run:
         if not path.is_file():
             return None
         names = [name for name in parquet.read_schema(path).names if columns is None or columns(name)]
-        return pd.read_parquet(path, columns=names, read_dictionary=[name for name in names if categories and categories(name)])
+        return pd.read_parquet(
+            path, columns=names, read_dictionary=[name for name in names if categories and categories(name)]
+        )
 
     def own_margins(self) -> pd.DataFrame | None:
         """id, graph, task, label, margin of the corrected suite on the task of the run's training; None if not scored."""
@@ -220,7 +222,9 @@ class Published:
     accuracy: pd.DataFrame  # variant, the five suites, mean, adversarial; in percent
     claims: pd.DataFrame  # id, claim, published
     training_sets: pd.DataFrame  # task, samples, yes_percent
-    release_evaluations: pd.DataFrame  # model, variant, weights, method, prompt, n, the five suites, mean (percent), cell
+    release_evaluations: (
+        pd.DataFrame
+    )  # model, variant, weights, method, prompt, n, the five suites, mean (percent), cell
     lambda_law: pd.DataFrame  # lambda, cross_entropy (nats), consistency (probability)
 
 

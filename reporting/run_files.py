@@ -70,7 +70,11 @@ def read_identity(path: Path) -> dict:
         identity["task"] = config["task"]["name"] if trained else None
     except (KeyError, TypeError) as error:
         raise ResultsError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from None
-    return identity | {name: config.get(name) if trained else None for name in ("loss", "schedule")} | {"grid": config.get("grid")}
+    return (
+        identity
+        | {name: config.get(name) if trained else None for name in ("loss", "schedule")}
+        | {"grid": config.get("grid")}
+    )
 
 
 def read_evaluation(path: Path) -> Evaluation:

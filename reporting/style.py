@@ -74,7 +74,9 @@ def legend_below(figure: Figure, axes, width: float = 2.7) -> None:
     for axis in axes:
         handles, labels = axis.get_legend_handles_labels()
         entries |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in entries}
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=int(figure.get_figwidth() // width))
+    figure.legend(
+        entries.values(), entries.keys(), loc="outside lower center", ncols=int(figure.get_figwidth() // width)
+    )
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -21,7 +21,9 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
 
     accuracy: the frame of table 1. collapse: the frame of table 4.
     """
-    paper = accuracy[accuracy["source"] == "published"].drop_duplicates("variant").set_index("variant")["mean"].to_dict()
+    paper = (
+        accuracy[accuracy["source"] == "published"].drop_duplicates("variant").set_index("variant")["mean"].to_dict()
+    )
     released = accuracy[accuracy["suites"] == "released"]
     measured = released[released["source"] == "measured"]
     constant = released[(released["source"] == "baseline") & released["variant"].isin(["always Yes", "always No"])]
@@ -47,7 +49,9 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
     means = measured.set_index(RUN)["mean"]
     for _, row in collapse.iterrows():
         key = tuple(row[name] for name in RUN)
-        intervals = [f"{name}{side}" for name in ("balanced_accuracy", "mcc", "auroc") for side in ("", "_low", "_high")]
+        intervals = [
+            f"{name}{side}" for name in ("balanced_accuracy", "mcc", "auroc") for side in ("", "_low", "_high")
+        ]
         rows.append(
             {name: row[name] for name in [*RUN, "task", "yes_rate", "verdict", "above_shortcut", "n", *intervals]}
             | {"paper": paper.get(row["variant"]), "released": means.get(key)}
@@ -57,7 +61,9 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
     order = ["variant", "task", "paper", "released", "balanced_accuracy", "mcc", "auroc", "yes_rate", "verdict"]
     order += ["above_shortcut"]
     frame = pd.DataFrame(rows)
-    frame = frame.reindex(columns=[*order, *sorted(c for c in frame if c.endswith(("_low", "_high"))), *GROUP, "seed", "n"])
+    frame = frame.reindex(
+        columns=[*order, *sorted(c for c in frame if c.endswith(("_low", "_high"))), *GROUP, "seed", "n"]
+    )
     return Table(
         "summary",
         "Summary: the paper's accuracy beside what the corrected suites show",

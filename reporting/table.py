@@ -7,7 +7,9 @@ import pandas as pd
 
 MISSING = "–"
 # What LaTeX would take for a command.
-_LATEX = str.maketrans({mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde ", "^": r"\textasciicircum "})
+_LATEX = str.maketrans(
+    {mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde ", "^": r"\textasciicircum "}
+)
 _LATEX[ord("\\")] = r"\textbackslash "
 
 

@@ -90,7 +90,15 @@ def constancy_and_knowledge(runs: list[Run], group: dict) -> Figure | None:
         axis.plot(table["probe/auroc"], table["probe/majority_share"], color="black", lw=0.6, alpha=0.12)
     every = pd.concat(probes)
     points = axis.scatter(
-        every["probe/auroc"], every["probe/majority_share"], c=every["progress"], cmap="viridis", vmin=0, vmax=1, s=26, alpha=0.75, lw=0
+        every["probe/auroc"],
+        every["probe/majority_share"],
+        c=every["progress"],
+        cmap="viridis",
+        vmin=0,
+        vmax=1,
+        s=26,
+        alpha=0.75,
+        lw=0,
     )
     axis.axhline(COLLAPSED_SHARE, color="black", ls="dashed", lw=1, label=f"collapsed: {COLLAPSED_SHARE}")
     axis.set(xlabel="AUROC of the margin (knows)", ylabel="majority share of the verdicts", ylim=(0.48, 1.02))

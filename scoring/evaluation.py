@@ -97,7 +97,13 @@ def margins_table(items: Sequence[Item], margins, task: str, protocol: str, spli
         for question in item.questions:
             strata = {f"stratum/{name}": value for name, value in question.strata.items()}
             rows.append(
-                {"id": question.id, "graph": question.strata.get("pair", graph), "task": task, "protocol": protocol, "split": split}
+                {
+                    "id": question.id,
+                    "graph": question.strata.get("pair", graph),
+                    "task": task,
+                    "protocol": protocol,
+                    "split": split,
+                }
                 | {"label": question.label}
                 | strata
             )
@@ -144,7 +150,9 @@ def evaluate_suite(
         splits = list(of_task.groupby("split", sort=False))
         for split, part in splits + ([("pooled", of_task)] if len(splits) > 1 else []):
             row = {"task": task, "split": split, "protocol": protocol}
-            row |= measure(part["label"], part["margin"], part["graph"], thresholds.get(task), settings.resamples, prior=prior)
+            row |= measure(
+                part["label"], part["margin"], part["graph"], thresholds.get(task), settings.resamples, prior=prior
+            )
             asked = [item for (t, s), items in parts.items() if t == task and split in (s, "pooled") for item in items]
             row |= structural_measures(part, asked, settings.resamples)
             rows.append(row)
@@ -175,7 +183,9 @@ def _label_check(parts: dict[Part, list[Item]]) -> dict[str, dict]:
         found[f"{task}/{split}"] = {
             "questions": report.questions,
             "agreeing": report.agreeing,
-            "disagreeing": [{"id": i, "label": label, "entailed": entailed} for i, label, entailed in report.disagreeing],
+            "disagreeing": [
+                {"id": i, "label": label, "entailed": entailed} for i, label, entailed in report.disagreeing
+            ],
             "unanswerable": [{"id": i, "reason": reason} for i, reason in report.unanswerable],
         }
     return found

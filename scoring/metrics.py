@@ -175,7 +175,9 @@ def best_threshold(labels, margins) -> float:
     return float(best[np.argmin(np.abs(best))])
 
 
-def _weighted_metrics(labels, margins, clusters, with_auroc: bool = True) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def _weighted_metrics(
+    labels, margins, clusters, with_auroc: bool = True
+) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Weights of the clusters [b, C] -> balanced_accuracy, f1, mcc and auroc, each [b]; NaN where undefined."""
     count = int(clusters.max()) + 1
     verdicts = margins >= 0

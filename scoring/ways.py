@@ -23,7 +23,9 @@ class Way:
     def of(cls, suite, otherwise) -> "Way":
         """What a suite config says, and where it says nothing a node with the keys weights and verdict."""
         return cls(
-            suite.get("weights", otherwise.weights), suite.get("verdict", otherwise.verdict), suite.get("prompt", cls.prompt)
+            suite.get("weights", otherwise.weights),
+            suite.get("verdict", otherwise.verdict),
+            suite.get("prompt", cls.prompt),
         )
 
     def folder(self, suite: str, step: int | None = None) -> str:
@@ -31,5 +33,7 @@ class Way:
 
         step: of the checkpoint that was scored, if the run was not finished.
         """
-        unusual = [own for own, default in zip(vars(self).values(), vars(Way()).values(), strict=True) if own != default]
+        unusual = [
+            own for own, default in zip(vars(self).values(), vars(Way()).values(), strict=True) if own != default
+        ]
         return "-".join([suite, *unusual, *([] if step is None else [f"step{step}"])])

@@ -68,7 +68,11 @@ def unpack_checkpoint(portable: Path, checkpoints: Path) -> Path:
     aside = checkpoints / f".unfinished-{step}"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    save_file({name: value.float() for name, value in load_file(portable / ADAPTER_WEIGHTS).items()}, aside / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    save_file(
+        {name: value.float() for name, value in load_file(portable / ADAPTER_WEIGHTS).items()},
+        aside / ADAPTER_WEIGHTS,
+        metadata={"format": "pt"},
+    )
     moments, state = load_file(portable / MOMENTS), read_json(portable / STATE)
     generators = {"python": random.getstate(), "numpy": np.random.get_state(), "cpu": moments.pop(_GENERATOR)}
     torch.save(generators, aside / "rng_state.pth")

@@ -105,9 +105,10 @@ def check_settings(cfg: DictConfig) -> None:
 
 def _check_combinations(cfg: DictConfig) -> None:
     questions = cfg.task.questions_per_graph
-    if cfg.protocol == "corrected":
-        if on := [name for name in DATA_FAULTS if cfg.faults[name]]:
-            raise SettingsError(f"faults.{on[0]}=true: protocol=corrected has none of the data's faults; use protocol=released")
+    if cfg.protocol == "corrected" and (on := [name for name in DATA_FAULTS if cfg.faults[name]]):
+        raise SettingsError(
+            f"faults.{on[0]}=true: protocol=corrected has none of the data's faults; use protocol=released"
+        )
     if not cfg.training.enabled and cfg.weights.startswith("merged"):
         raise SettingsError(f"weights={cfg.weights}: an untrained model has no adapter to merge; use weights=adapter")
     if cfg.protocol == "released":

@@ -73,7 +73,7 @@ def test_labels_are_what_the_graph_entails_and_satisfy_the_axioms(task, k):
     items = families.build(task, "train", 25 * k, 3, k)
     report = check_labels(items)
     assert report.agreeing == report.questions >= 20 * k
-    statements, clauses = axioms(task, 3)
+    _statements, clauses = axioms(task, 3)
     for item in items:
         questions = [(q.question.source, q.question.target, q.question.given) for q in item.questions]
         groups = find_groups(task, questions, 3)
@@ -101,7 +101,9 @@ def test_graphs_are_those_of_the_corrected_protocol_and_splits_share_no_text():
             sampled = [suites.sample(task, "corrected", split, 0, index) for index in range(len(items))]
             assert [item.premise for item in items] == [item.premise for item in sampled]
             # as sets of sentences: their order makes no other graph
-            told[split] = {frozenset(item.graph.edges) for item in items + suites.build(task, "corrected", split, 60, 9)}
+            told[split] = {
+                frozenset(item.graph.edges) for item in items + suites.build(task, "corrected", split, 60, 9)
+            }
         assert not told["train"] & (told["validation"] | told["in_distribution"])
         assert not told["validation"] & told["in_distribution"]
 

@@ -93,7 +93,9 @@ def test_the_command_line_can_drop_a_part(composed):
 
 def test_every_row_is_in_the_grid(composed):
     rows = {f"ablation/{path.stem}" for path in Path("conf/experiment/ablation").glob("*.yaml")}
-    swept = {override for cell in cells_of(composed, "ablation") for override in cell if override.startswith("experiment=")}
+    swept = {
+        override for cell in cells_of(composed, "ablation") for override in cell if override.startswith("experiment=")
+    }
     assert swept == {f"experiment={row}" for row in rows}
 
 
@@ -136,7 +138,13 @@ def test_the_closed_world_needs_one_question(composed):
 
 def test_a_sweep_runs_the_cells_of_a_union_and_writes_its_table(tmp_path):
     root = Path(__file__).parents[2]
-    arguments = ["grid=ablation_prior", "scale=smoke", "tracking=none", "training.samples=16", "evaluation.resamples=10"]
+    arguments = [
+        "grid=ablation_prior",
+        "scale=smoke",
+        "tracking=none",
+        "training.samples=16",
+        "evaluation.resamples=10",
+    ]
     arguments += ["experiment=ablation/answer_ce", "task=transitivity", "data.yes_share=0.3,0.7"]
     done = subprocess.run(
         [sys.executable, str(root / "sweep.py"), *arguments],

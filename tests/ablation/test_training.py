@@ -149,7 +149,12 @@ def tiny(composed):
     return load_answerer(cfg.model, lora=cfg.lora, seed=0)[0]
 
 
-PAIRS = [(name, task) for name in LOSSES for task in ("transitivity", "dseparation") if (name, task) != ("distance", "dseparation")]
+PAIRS = [
+    (name, task)
+    for name in LOSSES
+    for task in ("transitivity", "dseparation")
+    if (name, task) != ("distance", "dseparation")
+]
 
 
 @pytest.mark.parametrize(("name", "task"), PAIRS)

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 from benchmarks import against_trl
@@ -20,8 +21,8 @@ def test_both_trainers_get_the_same_questions(tmp_path, monkeypatch):
     requests = []
 
     def answer(asked, folder):
-        request = json.loads(open(asked[2]).read())
-        lines = [json.loads(line) for line in open(request["questions"])]
+        request = json.loads(Path(asked[2]).read_text())
+        lines = [json.loads(line) for line in Path(request["questions"]).read_text().splitlines()]
         assert (folder / "weights" / "tokenizer_config.json").exists() and request["model"] == str(folder / "weights")
         requests.append((request, lines))
         return SimpleNamespace(stdout='warning\n{"seconds": [0.5, 0.25], "trl": "1.0", "transformers": "5.0"}\n')

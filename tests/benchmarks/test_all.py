@@ -29,7 +29,13 @@ def test_everything_runs_with_settings_that_it_knows_and_the_table_is_written(tm
     def run(name, settings):
         ran.append((name, settings))
         if name == "training_speed":
-            report(tmp_path, name, "tiny", peaks={"bf16": 4e11}, memory={"rows": 64, "width": 128, "step": 2**31, "head": 2**28})
+            report(
+                tmp_path,
+                name,
+                "tiny",
+                peaks={"bf16": 4e11},
+                memory={"rows": 64, "width": 128, "step": 2**31, "head": 2**28},
+            )
         return 0
 
     monkeypatch.setattr(benchmark, "run", run)
@@ -47,7 +53,11 @@ def test_everything_runs_with_settings_that_it_knows_and_the_table_is_written(tm
 
 def test_a_model_that_is_not_installed_is_left_out(tmp_path, readme, monkeypatch, capsys):
     ran = []
-    monkeypatch.setattr(benchmark, "run", lambda name, settings: ran.append((name, settings[0])) or 2 * (settings[0] == "model=gemma3_270m"))
+    monkeypatch.setattr(
+        benchmark,
+        "run",
+        lambda name, settings: ran.append((name, settings[0])) or 2 * (settings[0] == "model=gemma3_270m"),
+    )
     assert benchmark.main([f"out={tmp_path}"]) == 1
     assert [name for name, model in ran if model == "model=gemma3_270m"] == ["released_way"]
     assert ran[-1] == ("growth", "model=smollm2_135m")

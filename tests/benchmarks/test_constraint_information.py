@@ -14,7 +14,8 @@ def family(task, edges):
     """All questions about the three nodes a, b and c; labels are not read."""
     names = "abc"
     asked = (
-        Question(task, names[i], names[j], tuple(names[k] for k in given)) for i, j, given in constraint_queries(task, range(3))
+        Question(task, names[i], names[j], tuple(names[k] for k in given))
+        for i, j, given in constraint_queries(task, range(3))
     )
     questions = tuple(LabelledQuestion(str(k), "", False, question, {}) for k, question in enumerate(asked))
     return Item("item", "", questions, CausalGraph(tuple(edges)), task)

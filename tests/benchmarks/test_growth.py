@@ -17,7 +17,11 @@ def test_the_figure_and_its_exponents(tmp_path, capsys, monkeypatch):
     ]
     assert (tmp_path / "growth.png").stat().st_size > 10_000
     text = (tmp_path / "growth.md").read_text()
-    assert text.count("| tiny |") == 4 and text in capsys.readouterr().out and str(tmp_path) not in text + json.dumps(result)
+    assert (
+        text.count("| tiny |") == 4
+        and text in capsys.readouterr().out
+        and str(tmp_path) not in text + json.dumps(result)
+    )
 
 
 def test_the_exponent_of_a_power_law():

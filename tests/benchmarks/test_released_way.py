@@ -19,8 +19,14 @@ def test_gradients_are_the_same(case):
 
 
 def test_the_cases_are_what_they_are_called():
-    steps = {case: ProductStep(configuration("tiny", *overrides, "training.batch_size=16"), 1) for case, overrides in CASES.items()}
-    read = {case: (step.target, step.weight > 0, max(len(one.item.questions) for one in step.batches[0])) for case, step in steps.items()}
+    steps = {
+        case: ProductStep(configuration("tiny", *overrides, "training.batch_size=16"), 1)
+        for case, overrides in CASES.items()
+    }
+    read = {
+        case: (step.target, step.weight > 0, max(len(one.item.questions) for one in step.batches[0]))
+        for case, step in steps.items()
+    }
     assert read == {
         "answer cross-entropy": ("answer", False, 1),
         "published semantic loss": ("released", True, 1),
@@ -31,7 +37,9 @@ def test_the_cases_are_what_they_are_called():
 
 def test_a_wrong_gradient_would_be_seen(monkeypatch):
     plain = released_way.ReleasedWay.accumulate
-    monkeypatch.setattr(released_way.ReleasedWay, "accumulate", lambda self, items, target, weight: plain(self, items, "turn", weight))
+    monkeypatch.setattr(
+        released_way.ReleasedWay, "accumulate", lambda self, items, target, weight: plain(self, items, "turn", weight)
+    )
     assert released_way.gradient_differences("tiny", "published semantic loss", batch=2)["largest"] > 100 * RELATIVE
 
 

@@ -8,8 +8,12 @@ from benchmarks import data_speed, tables_speed
 def test_data_speed_reports_every_case(tmp_path, capsys):
     assert data_speed.main(["questions=40", "repetitions=2", "written=8", f"out={tmp_path}"]) == 0
     report = json.loads((tmp_path / "data_speed.json").read_text())
-    assert [(row["task"], row["protocol"], row["questions_per_graph"]) for row in report["drawn"]] == list(data_speed.CASES)
-    assert all(len(row["questions_per_second"]) == 2 and row["random_numbers_a_question"] > 1 for row in report["drawn"])
+    assert [(row["task"], row["protocol"], row["questions_per_graph"]) for row in report["drawn"]] == list(
+        data_speed.CASES
+    )
+    assert all(
+        len(row["questions_per_second"]) == 2 and row["random_numbers_a_question"] > 1 for row in report["drawn"]
+    )
     assert [row["questions"] for row in report["written"]] == [56, 56]
     assert "| dseparation | corrected | 4 |" in capsys.readouterr().out
 

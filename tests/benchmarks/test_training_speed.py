@@ -14,15 +14,26 @@ SIZES = ["model=tiny", "pairs=2", "examples=1", "size=32", "rows=2", "width=40"]
 def test_the_report(tmp_path, monkeypatch, capsys):
     case = "8 questions a graph"
     monkeypatch.setattr(training_speed, "CASES", {case: (*CASES[case], "training.batch_size=2")})
-    monkeypatch.setattr(training_speed, "step_memory", step_memory.measure)  # in this process: starting another takes seconds
+    monkeypatch.setattr(
+        training_speed, "step_memory", step_memory.measure
+    )  # in this process: starting another takes seconds
     assert training_speed.main([*SIZES, f"out={tmp_path}"]) == 0
     result = json.loads((tmp_path / "training_speed_tiny.json").read_text())
     (row,) = result["rows"]
-    assert row["batch"] == 2 and row["pairs"] == 2 and row["ratio"]["least"] <= row["ratio"]["median"] <= row["ratio"]["most"]
+    assert (
+        row["batch"] == 2
+        and row["pairs"] == 2
+        and row["ratio"]["least"] <= row["ratio"]["median"] <= row["ratio"]["most"]
+    )
     assert 0 < row["share_of_peak"] < 1 and set(result["peaks"]) == {"fp32"}
     assert result["memory"]["positions"] == 2 * 39 and result["memory"]["step"] > 0
     text = (tmp_path / "training_speed_tiny.md").read_text()
-    assert f"| training, {case} |" in text and f"| {case} |" in text and "2 whole texts of 40 tokens" in text and text in capsys.readouterr().out
+    assert (
+        f"| training, {case} |" in text
+        and f"| {case} |" in text
+        and "2 whole texts of 40 tokens" in text
+        and text in capsys.readouterr().out
+    )
     assert str(tmp_path) not in text + json.dumps(result)
 
 

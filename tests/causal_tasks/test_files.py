@@ -1,5 +1,6 @@
 """JSON lines in and out, the external forms, the label check and the command line."""
 
+import itertools
 import json
 import runpy
 
@@ -97,7 +98,7 @@ def test_dictionary_form_even_without_the_last_full_stop(tmp_path):
 
 def test_lines_about_one_premise_become_items_of_bounded_size(tmp_path):
     names = [f"n{i}" for i in range(6)]
-    premise = " ".join(f"{a} causes {b}." for a, b in zip(names, names[1:]))
+    premise = " ".join(f"{a} causes {b}." for a, b in itertools.pairwise(names))
     records = [
         {"premise": premise, "hypothesis": f"Does {a} cause {b}?", "label": "Yes" if a < b else "No"}
         for a in names
@@ -122,7 +123,11 @@ def test_lines_about_one_premise_become_items_of_bounded_size(tmp_path):
         ([GOOD | {"id": "x"}, GOOD, GOOD | {"id": "x"}], 3, "duplicate id 'x', first on line 1"),
         ([{"prompt": "A causes B. What now?", "completion": "Yes"}], 1, "no question"),
         ([], 1, "empty file"),
-        ([GOOD, {"premise": "A causes B.", "hypothesis": "Are A and B d-separated?", "label": "No"}], 2, "dseparation question"),
+        (
+            [GOOD, {"premise": "A causes B.", "hypothesis": "Are A and B d-separated?", "label": "No"}],
+            2,
+            "dseparation question",
+        ),
     ],
 )
 def test_malformed_lines_are_reported_with_file_and_line(tmp_path, records, line, reason):

@@ -23,7 +23,9 @@ def test_wording_is_the_published_one():
     assert say_premise(graph) == "A causes B. B causes C."
     assert say_question(Question("transitivity", "A", "C")) == "Does A cause C?"
     assert say_question(Question("dseparation", "A", "C")) == "Are A and C d-separated?"
-    assert say_question(Question("dseparation", "A", "C", ("Y", "B", "X"))) == "Are A and C d-separated given {B, X, Y}?"
+    assert (
+        say_question(Question("dseparation", "A", "C", ("Y", "B", "X"))) == "Are A and C d-separated given {B, X, Y}?"
+    )
     assert graph.nodes == ("A", "B", "C")
 
 

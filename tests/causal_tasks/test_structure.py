@@ -48,7 +48,9 @@ def same_up_to_renaming(one, other):
 
 def of_numbers(question):
     edges, source, target, inside = question
-    return form("dseparation", [(f"n{a}", f"n{b}") for a, b in edges], f"n{source}", f"n{target}", [f"n{v}" for v in inside])
+    return form(
+        "dseparation", [(f"n{a}", f"n{b}") for a, b in edges], f"n{source}", f"n{target}", [f"n{v}" for v in inside]
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -63,7 +65,9 @@ def test_form_survives_renaming_and_reordering(question, rng):
     edges, source, target, inside = question
     names = rng.sample(["p", "q", "rr", "s", "t"], 5)
     told = rng.sample(edges, len(edges))
-    renamed = form("dseparation", [(names[a], names[b]) for a, b in told], names[target], names[source], [names[v] for v in inside])
+    renamed = form(
+        "dseparation", [(names[a], names[b]) for a, b in told], names[target], names[source], [names[v] for v in inside]
+    )
     assert renamed == of_numbers(question)
 
 

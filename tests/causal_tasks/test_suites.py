@@ -7,14 +7,19 @@ import networkx as nx
 import pytest
 
 from causal_tasks.faithfulness import published_shares, two_sample_z, unblocked_chain_shares
+from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.oracles import answer
 from causal_tasks.questions import TASKS, parse
-from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.structure import shared_structures
 from causal_tasks.suites import EVALUATION_SPLITS, SPLITS, available_splits, build, sample, yes_share
 
 CORRECTED = list(product(TASKS, SPLITS))
-ALL = [(task, protocol, split) for task in TASKS for protocol in ("released", "corrected") for split in available_splits(task, protocol)]
+ALL = [
+    (task, protocol, split)
+    for task in TASKS
+    for protocol in ("released", "corrected")
+    for split in available_splits(task, protocol)
+]
 
 
 def questions(items):
@@ -48,7 +53,7 @@ def test_corrected_suite_is_parseable_acyclic_correct_and_balanced(task, split, 
     assert abs(yes_share(items) - 0.5) * 160 <= most / 2
     assert all(abs(labels[True] - labels[False]) <= most for labels in strata.values())
     assert sum(labels[True] != labels[False] for labels in strata.values()) <= len(strata) / 4
-    assert all(len(set(q.hypothesis for q in item.questions)) == len(item.questions) <= count for item in items)
+    assert all(len({q.hypothesis for q in item.questions}) == len(item.questions) <= count for item in items)
     assert sum(len(item.questions) for item in items) == 160
 
 

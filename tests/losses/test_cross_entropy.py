@@ -163,7 +163,9 @@ def test_the_law_of_lambda_is_the_minimum_of_the_released_loss(weight):
         log_p = logits.log_softmax(0)
         answers = one_answer(log_p[1], log_p[2])
         # the other four tokens of the turn are copied without fault
-        text = FormattedText(torch.cat([torch.zeros(4, dtype=torch.float64), -log_p[:1]]), torch.zeros(5, dtype=torch.long))
+        text = FormattedText(
+            torch.cat([torch.zeros(4, dtype=torch.float64), -log_p[:1]]), torch.zeros(5, dtype=torch.long)
+        )
         return Semantic("released")(answers, text, weight)
 
     def closure():

@@ -52,7 +52,9 @@ def test_dropout_and_its_gradients_are_those_of_plain_products():
     plain = x @ weight.T + 1.5 * (x * kept) @ a.T @ b.T
     torch.testing.assert_close(ours, plain)
     upstream = torch.randn_like(plain)
-    for found, expected in zip(*(torch.autograd.grad((upstream * y).sum(), (x, a, b)) for y in (ours, plain)), strict=True):
+    for found, expected in zip(
+        *(torch.autograd.grad((upstream * y).sum(), (x, a, b)) for y in (ours, plain)), strict=True
+    ):
         torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -97,7 +99,9 @@ def test_adapters_in_fp32_compute_in_the_bases_bf16(tiny, margins, monkeypatch):
     half = adapted(tiny, torch.bfloat16, True, monkeypatch)
     seen = set()
     update = adapters._LowRankUpdate.apply
-    monkeypatch.setattr(adapters._LowRankUpdate, "apply", lambda *args: seen.add((args[1].dtype, args[3].dtype)) or update(*args))
+    monkeypatch.setattr(
+        adapters._LowRankUpdate, "apply", lambda *args: seen.add((args[1].dtype, args[3].dtype)) or update(*args)
+    )
     found = gradients(half, margins)
     assert seen == {(torch.bfloat16, torch.float32)}
     exact = gradients(adapted(tiny, torch.float32, True, monkeypatch), margins)
@@ -143,7 +147,9 @@ def test_empty_is_the_untuned_model(saved, scored, tiny, margins):
 
 
 @pytest.mark.parametrize(("size", "survives"), [(0.002, (0, 0.2)), (0.02, (0, 0.6)), (1.0, (0.86, 1.05))])
-def test_a_small_adapter_is_rounded_away_by_the_merge_and_a_large_one_is_not(tmp_path, size, survives, scored, tiny, margins):
+def test_a_small_adapter_is_rounded_away_by_the_merge_and_a_large_one_is_not(
+    tmp_path, size, survives, scored, tiny, margins
+):
     """Audit A10, on the 4-bit base: sizes are std(ΔW) / std(W); the audit has 81–86 % survive at 0.10."""
     pytest.importorskip("bitsandbytes")
     model = tiny(quantization="nf4")

@@ -28,10 +28,14 @@ def test_prompt_is_the_released_wording_in_one_user_turn(prompt_format):
 
 
 def test_shared_part_and_branches_rebuild_each_prompt(prompt_format):
-    asked = item("Ab causes c1. c1 causes Q.", "Does Ab cause Q?", "Does Q cause Ab?", "Are Ab and Q d-separated given {c1}?")
+    asked = item(
+        "Ab causes c1. c1 causes Q.", "Does Ab cause Q?", "Does Q cause Ab?", "Are Ab and Q d-separated given {c1}?"
+    )
     encoded = prompt_format.encode([asked])[0]
     for branch, question in zip(encoded.branches, asked.questions):
-        alone = prompt_format.tokenizer(prompt_format.text(asked.premise, question.hypothesis), add_special_tokens=False)
+        alone = prompt_format.tokenizer(
+            prompt_format.text(asked.premise, question.hypothesis), add_special_tokens=False
+        )
         assert list(encoded.shared + branch) == alone.input_ids
     assert len(encoded.shared) > 20, "the premise must be shared"
 
@@ -71,7 +75,13 @@ def test_an_answer_of_two_tokens_is_refused():
 
 @pytest.mark.parametrize(
     ("sequences", "length"),
-    [([[1, 2, 3]], 3), ([[1, 2, 3], [1, 2, 4]], 2), ([[1, 2], [1, 2, 4]], 2), ([[2], [1]], 0), ([[1, 5], [1, 2], [1, 9]], 1)],
+    [
+        ([[1, 2, 3]], 3),
+        ([[1, 2, 3], [1, 2, 4]], 2),
+        ([[1, 2], [1, 2, 4]], 2),
+        ([[2], [1]], 0),
+        ([[1, 5], [1, 2], [1, 9]], 1),
+    ],
 )
 def test_common_prefix_length(sequences, length):
     assert common_prefix_length(sequences) == length

@@ -11,7 +11,9 @@ from models.errors import ModelError
 from models.loading import load_answerer
 from models.quantization import on_nf4_grid
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed"
+)
 
 # The 16 values of nf4 (Dettmers et al. 2023, appendix E), which bitsandbytes scales by the largest of each block of 64.
 NF4 = [
@@ -81,8 +83,7 @@ def _name(module, wanted):
 
 def test_embeddings_and_head_are_left_alone(checkpoint, tiny):
     plain, rounded = (
-        load_answerer(tiny(name_or_path=str(checkpoint), quantization=name))[0]
-        for name in ("none", "nf4")
+        load_answerer(tiny(name_or_path=str(checkpoint), quantization=name))[0] for name in ("none", "nf4")
     )
     embeddings = [a.language_model.get_input_embeddings().weight for a in (plain, rounded)]
     torch.testing.assert_close(*embeddings, rtol=0, atol=0)

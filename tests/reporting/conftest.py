@@ -35,7 +35,9 @@ BEHAVIOUR = {
 SHORTCUTS = [
     {"task": task, "split": split, "n": 100, "stated_edge": 0.5, "local_features": 0.6 + 0.02 * k}
     for task in CORRECTED
-    for k, split in enumerate(("pooled", "in_distribution", "length", "branching", "reversed", "shuffled", "long_names"))
+    for k, split in enumerate(
+        ("pooled", "in_distribution", "length", "branching", "reversed", "shuffled", "long_names")
+    )
 ]
 
 
@@ -132,7 +134,12 @@ def write_log(path: Path, variant: str, steps: int, rng) -> None:
         lines.append(line)
         if step % 5 == 0:
             share = float(np.clip(0.5 + 0.5 * progress * ("ce" in variant) + 0.05 * rng.random(), 0.5, 1))
-            probe = {"yes_rate": share, "majority_share": share, "balanced_accuracy": 0.5 + 0.4 * (1 - share) * 2, "auroc": 1 - share / 2}
+            probe = {
+                "yes_rate": share,
+                "majority_share": share,
+                "balanced_accuracy": 0.5 + 0.4 * (1 - share) * 2,
+                "auroc": 1 - share / 2,
+            }
             lines.append({"step": step, "progress": progress} | {f"probe/{k}": v for k, v in probe.items()})
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 

@@ -20,7 +20,9 @@ def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path,
     frame = made["ablation"].set_index("variant")
     assert frame["runs"].to_dict() == {"transitivity_published": 2, "transitivity_balanced": 1}
     row = frame.loc["transitivity_published"]
-    assert frame.loc["transitivity_balanced", "logit_adjusted"] == frame.loc["transitivity_balanced", "balanced_accuracy"]
+    assert (
+        frame.loc["transitivity_balanced", "logit_adjusted"] == frame.loc["transitivity_balanced", "balanced_accuracy"]
+    )
     assert row["logit_adjusted"] != row["balanced_accuracy"] > 0.5
     assert row["questions"] == 100
     # The made-up logs of variants with a "ce" in their name end constant.
@@ -80,7 +82,10 @@ def test_the_exact_semantic_loss_is_also_held_against_what_it_gives_away(tmp_pat
         about = {"task": "transitivity", "loss": loss, "schedule": schedule, "training": training, "n": 40}
         make_run(tmp_path, variant, grid="ablation", **about)
     frame = tables(tmp_path)["ablation_contrasts"]
-    found = {(row.variant.removeprefix("transitivity_"), row.against.removeprefix("transitivity_")) for row in frame.itertuples()}
+    found = {
+        (row.variant.removeprefix("transitivity_"), row.against.removeprefix("transitivity_"))
+        for row in frame.itertuples()
+    }
     against_ce = {(name.removeprefix("transitivity_"), "ce") for name in runs if name != "transitivity_ce"}
     assert found == against_ce | {("exact", "deduced")}
 
@@ -102,7 +107,10 @@ def test_class_weights_and_the_semantic_term_are_also_held_against_the_loss_with
         about = {"task": "transitivity", "loss": loss, "schedule": schedule, "training": training, "n": 40}
         make_run(tmp_path, f"transitivity_{variant}", grid="ablation", **about)
     frame = tables(tmp_path)["ablation_contrasts"]
-    found = {(row.variant.removeprefix("transitivity_"), row.against.removeprefix("transitivity_")) for row in frame.itertuples()}
+    found = {
+        (row.variant.removeprefix("transitivity_"), row.against.removeprefix("transitivity_"))
+        for row in frame.itertuples()
+    }
     assert found == {
         ("ce_of_text_weighted", "ce_of_text"),
         ("semantic_cosine", "ce_of_text"),
@@ -113,11 +121,17 @@ def test_class_weights_and_the_semantic_term_are_also_held_against_the_loss_with
 
 def test_an_effect_needs_the_interval_and_every_seed():
     def found(answers, knows, by_seed=(0.1, 0.1)):
-        ends = {name: {"better": [0.01, 0.2], "open": [-0.1, 0.1], "worse": [-0.2, -0.01]}[name] for name in (answers, knows)}
+        ends = {
+            name: {"better": [0.01, 0.2], "open": [-0.1, 0.1], "worse": [-0.2, -0.01]}[name]
+            for name in (answers, knows)
+        }
         intervals = {"balanced_accuracy_difference_interval": ends[answers], "auroc_difference_interval": ends[knows]}
         signs = {"better": 1, "open": 0, "worse": -1}
         answered = [signs[answers] * value for value in by_seed]
-        return intervals | {"balanced_accuracy_differences": answered, "auroc_differences": [signs[knows] * 0.1] * len(by_seed)}
+        return intervals | {
+            "balanced_accuracy_differences": answered,
+            "auroc_differences": [signs[knows] * 0.1] * len(by_seed),
+        }
 
     assert effect(found("better", "open")) == "answers better (2 seeds)"
     assert effect(found("better", "better")) == "knows more, answers better (2 seeds)"

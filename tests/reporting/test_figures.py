@@ -46,7 +46,7 @@ def test_every_group_gets_its_figures(tmp_path, make_run):
 
 
 def test_bars_are_the_mean_accuracy_over_seeds(results):
-    (group, _), = results.groups()
+    ((group, _),) = results.groups()
     figure = suite_figures.accuracy_by_suite(results, group, load_published())
     measured = results.measured
     rows = measured[(measured["suite"] == "corrected") & (measured["task"] == "transitivity")]
@@ -56,14 +56,14 @@ def test_bars_are_the_mean_accuracy_over_seeds(results):
 
 
 def test_lambda_is_drawn_where_there_is_a_second_term(results):
-    (group, runs), = results.groups()
+    ((group, runs),) = results.groups()
     figure = training_figures.loss_terms(runs, group)
     with_lambda = [axis.get_ylabel() for axis in figure.axes].count("lambda")
     assert with_lambda == 2  # the two semantic variants
 
 
 def test_every_look_at_the_probe_set_is_a_point(results):
-    (group, runs), = results.groups()
+    ((group, runs),) = results.groups()
     axis, _bar = training_figures.constancy_and_knowledge(runs, group).axes
     trained = [run for run in runs if run.log is not None]
     points = axis.collections[0].get_offsets()
@@ -100,7 +100,8 @@ def item(name, edges, questions):
 def test_phase_diagram_counts_collapsed_runs():
     group = {"scale": "demo", "model": "tiny", "trained_on": "released-k1"}
     rows = [
-        group | {"task": "transitivity", "loss": loss, "schedule": "Linear", "training_yes_share": share}
+        group
+        | {"task": "transitivity", "loss": loss, "schedule": "Linear", "training_yes_share": share}
         | {"collapsed": collapsed, "runs": 2, "questions": 100}
         for loss, shares in {"CrossEntropy": (0.1, 0.5, 0.9), "Semantic": (0.1, 0.5, 0.9), "Focal": (0.5,)}.items()
         for share, collapsed in zip(shares, (2, 0, 1), strict=False)
@@ -120,7 +121,13 @@ def test_phase_diagram_counts_collapsed_runs():
 
 def test_learning_curves_join_runs_that_differ_in_questions_alone():
     group = {"scale": "demo", "model": "tiny", "trained_on": "corrected-k1"}
-    about = group | {"task": "transitivity", "loss": "CrossEntropy", "schedule": "Linear", "yes_share": 0.632, "auroc": 0.7}
+    about = group | {
+        "task": "transitivity",
+        "loss": "CrossEntropy",
+        "schedule": "Linear",
+        "yes_share": 0.632,
+        "auroc": 0.7,
+    }
     runs = [about | {"questions": q, "balanced_accuracy": b} for q, b in ((1024, 0.5), (1024, 0.7), (2048, 0.8))]
     runs.append(about | {"questions": 2048, "balanced_accuracy": 0.9, "yes_share": 0.5})
     answers, knows = ablation_figure.learning_curves(pd.DataFrame(runs), group).axes
@@ -137,8 +144,10 @@ def test_differences_name_control_collapse_and_single_seeds():
             for end, value in (("", 0.1), ("_low", 0.05), ("_high", 0.2))}  # fmt: skip
     about = group | ends | {"task": "transitivity", "against": "transitivity_answer_ce", "collapsed_against": "1/1"}
     rows = [
-        about | {"variant": "transitivity_focal", "collapsed": "1/1", "seeds": "0", "balanced_accuracy_difference": 0.06},
-        about | {"variant": "transitivity_margin", "collapsed": "0/2", "seeds": "0, 1"}
+        about
+        | {"variant": "transitivity_focal", "collapsed": "1/1", "seeds": "0", "balanced_accuracy_difference": 0.06},
+        about
+        | {"variant": "transitivity_margin", "collapsed": "0/2", "seeds": "0, 1"}
         | {"balanced_accuracy_by_seed": "+0.050, +0.150", "auroc_by_seed": "+0.100, +0.100"},
     ]
     answers, knows = ablation_figure.differences(pd.DataFrame(rows), group).axes

@@ -45,7 +45,9 @@ def made(tmp_path, make_run, make_unfinished_run):
         write_metrics(run, "published", (1.0, 0.5, 0.5, 0.5, 0.5))
     for name, keys in EXTRA.items():
         write_metrics(folder, name, (1.0, 0.02, 0.02, 0.0, 0.34), **keys)
-    write_metrics(make_unfinished_run(tmp_path, "dseparation_ce"), "published", (0.2, 0.9, 0.9, 0.9, 0.6), step=2000, steps=18750)
+    write_metrics(
+        make_unfinished_run(tmp_path, "dseparation_ce"), "published", (0.2, 0.9, 0.9, 0.9, 0.6), step=2000, steps=18750
+    )
     return tmp_path
 
 
@@ -77,7 +79,10 @@ def test_rows_of_a_variant_come_in_order_and_the_text_rule_is_read(made):
     ]  # fmt: skip
     assert block["prompt"].tolist()[5:8] == ["benchmark", "benchmark", "dseparation_released"]
     assert block["step"].tolist()[5:8] == [20, 40, 40]
-    text, always = (block[(block["source"] == name) & (block["suites"] == "released")] for name in ("adapter, text rule", "always Yes"))
+    text, always = (
+        block[(block["source"] == name) & (block["suites"] == "released")]
+        for name in ("adapter, text rule", "always Yes")
+    )
     assert text[list(SUITES)].to_numpy() == pytest.approx(always[list(SUITES)].to_numpy())
     merged = of(frame, "transitivity_semantic", source="merged_4bit").iloc[0]
     assert (merged["relative_size"], merged["surviving_share"]) == (0.02, 0.018)
@@ -150,7 +155,11 @@ def test_a_line_that_is_still_being_written_is_left_out(made):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("lambda,cross_entropy\n0.1,0.2\n", "lacks the columns consistency"), ("", "not a CSV"), ("a,b\n1,2,3\n4\n5,6,7,8\n", "not a CSV")],
+    [
+        ("lambda,cross_entropy\n0.1,0.2\n", "lacks the columns consistency"),
+        ("", "not a CSV"),
+        ("a,b\n1,2,3\n4\n5,6,7,8\n", "not a CSV"),
+    ],
 )
 def test_a_bad_published_file_gives_one_line(tmp_path, text, message):
     from reporting.results import PUBLISHED

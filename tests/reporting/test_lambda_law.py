@@ -23,7 +23,12 @@ def write_log(folder, off=0.0, tokens=5, lines=40):
         probability, cross_entropy = (float(value) for value in law(weight, tokens))
         if k < 5:
             probability, cross_entropy = 0.1 * k, 3.0 / k
-        line = {"step": 10 * k, "lambda": weight, "loss/cross_entropy": cross_entropy + off, "answer_probability": probability - off}
+        line = {
+            "step": 10 * k,
+            "lambda": weight,
+            "loss/cross_entropy": cross_entropy + off,
+            "answer_probability": probability - off,
+        }
         written.append(line | ({"turn_tokens": tokens} if k == 1 else {}))
     written.insert(3, {"step": 30, "probe/auroc": 0.5})
     (folder / "training_log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in written))
@@ -64,7 +69,12 @@ def test_the_releases_points_lie_on_the_law():
 
 def test_deviation_is_that_of_the_last_quarter(results):
     frame = tables(results)["lambda_law"]
-    assert frame["variant"].tolist() == ["release (T-V4)", "transitivity_semantic", "dseparation_semantic", "transitivity_semantic"]
+    assert frame["variant"].tolist() == [
+        "release (T-V4)",
+        "transitivity_semantic",
+        "dseparation_semantic",
+        "transitivity_semantic",
+    ]
     ours = frame.iloc[1]
     assert ours["answer_probability_deviation"] == pytest.approx(0.01) == ours["cross_entropy_deviation"]
     assert (ours["points"], ours["logged_to_step"], ours["turn_tokens"], ours["seed"]) == (10, 400, 5, "0")

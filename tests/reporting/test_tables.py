@@ -198,9 +198,15 @@ def test_baselines_stand_once_and_claims_where_a_variant_of_the_paper_was_run(tm
     make_run(tmp_path, "pretrained", 0, n=40, protocol="released")
     made = tables(tmp_path)
     summary = made["summary"]
-    assert summary["variant"].tolist()[:2] == ["always Yes", "always No"] and summary["scale"].isna().tolist()[:2] == [True, True]
+    assert summary["variant"].tolist()[:2] == ["always Yes", "always No"] and summary["scale"].isna().tolist()[:2] == [
+        True,
+        True,
+    ]
     assert summary["scale"].iloc[2:].notna().all() and set(summary["scale"].iloc[2:]) == {"demo", "smoke"}
-    assert made["claims"][["scale", "trained_on"]].drop_duplicates().values.tolist() == [["demo", "corrected"], ["smoke", "corrected"]]
+    assert made["claims"][["scale", "trained_on"]].drop_duplicates().values.tolist() == [
+        ["demo", "corrected"],
+        ["smoke", "corrected"],
+    ]
 
 
 def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
@@ -318,9 +324,7 @@ def test_same_runs_same_bytes(five_variants, written, tmp_path):
 
 def test_command_line(five_variants, tmp_path):
     """tables.py imports no torch, takes under ten seconds, and says where things lie."""
-    code = (
-        "import sys, tables; status = tables.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
-    )
+    code = "import sys, tables; status = tables.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     arguments = [sys.executable, "-c", code, f"results={five_variants}", f"out={tmp_path}"]
     done = subprocess.run(arguments, capture_output=True, text=True)

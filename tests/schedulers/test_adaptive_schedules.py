@@ -1,5 +1,6 @@
 """Controllers against simulated learners: lambda rises, settles, does not oscillate or wind up."""
 
+import itertools
 import json
 import math
 import random
@@ -85,8 +86,8 @@ def test_collapse_raises_lambda_and_recovery_lowers_it(signal):
     assert values[499] < 0.1  # nothing wrong: it falls to the minimum
     assert values[1000] > 0.95
     assert values[-1] < 0.1
-    assert all(a <= b for a, b in zip(values[550:1000], values[551:1000], strict=False))
-    assert all(a >= b for a, b in zip(values[1080:], values[1081:], strict=False))
+    assert all(a <= b for a, b in itertools.pairwise(values[550:1000]))
+    assert all(a >= b for a, b in itertools.pairwise(values[1080:]))
 
 
 def test_no_wind_up_after_a_long_collapse():
@@ -114,7 +115,7 @@ def test_hysteresis_ignores_a_share_between_the_thresholds():
     alarmed = AdaptiveCollapse(start=0.05)
     alarmed.observe(LearningState(step=0, progress=0.0, majority_share=0.95))
     values = simulate(alarmed, wobble)
-    assert all(a <= b for a, b in zip(values, values[1:], strict=False)) and values[-1] > 0.99
+    assert all(a <= b for a, b in itertools.pairwise(values)) and values[-1] > 0.99
 
 
 @pytest.mark.parametrize("needed", [0.1, 0.3, 0.6])

@@ -18,7 +18,13 @@ def test_wilson_hand_worked():
 
 
 def test_wilson_is_that_of_statsmodels_to_the_last_digit():
-    for successes, trials, effect in ((3, 7, 1.0), (0, 12, 1.3), (128, 128, 1.0), (411, 768, 2.7), (59_999, 120_000, 1.05)):
+    for successes, trials, effect in (
+        (3, 7, 1.0),
+        (0, 12, 1.3),
+        (128, 128, 1.0),
+        (411, 768, 2.7),
+        (59_999, 120_000, 1.05),
+    ):
         low, high = proportion_confint(successes / effect, trials / effect, alpha=1 - 0.95, method="wilson")
         assert wilson(successes, trials, effect) == (max(0.0, low), min(1.0, high))
 

@@ -1,5 +1,6 @@
 """What the bootstrap resamples together: the questions on one premise, and the two of a minimal pair."""
 
+import itertools
 import json
 
 from causal_tasks.files import MOST_QUESTIONS, read_jsonl
@@ -9,7 +10,7 @@ from scoring.evaluation import margins_table
 
 def test_questions_on_one_premise_are_one_graph_however_a_file_orders_them(tmp_path):
     names = "ABCDE"
-    premises = [" ".join(f"{a} causes {b}." for a, b in zip(names, names[1:])), "X causes Y."]
+    premises = [" ".join(f"{a} causes {b}." for a, b in itertools.pairwise(names)), "X causes Y."]
     asked = [(premises[0], f"Does {a} cause {b}?") for a in names for b in names if a != b]
     asked.insert(7, (premises[1], "Does X cause Y?"))
     lines = [json.dumps({"premise": p, "hypothesis": h, "label": "Yes"}) + "\n" for p, h in asked]

@@ -136,7 +136,9 @@ def test_post_hoc_logit_adjustment_undoes_the_training_prior():
     margins = 2 * evidence + np.log(0.9 / 0.1)  # log-likelihood ratio of the two normals, and the prior's log-odds
     row = measure(labels, margins, resamples=0, prior=0.9)
     assert row["balanced_accuracy"] < 0.75
-    assert row["logit_adjusted_balanced_accuracy"] == measure(labels, 2 * evidence, resamples=0)["balanced_accuracy"] > 0.8
+    assert (
+        row["logit_adjusted_balanced_accuracy"] == measure(labels, 2 * evidence, resamples=0)["balanced_accuracy"] > 0.8
+    )
     assert measure(labels, margins, resamples=0, prior=0.5)["logit_adjusted_accuracy"] == row["accuracy"]
     assert "logit_adjusted_accuracy" not in measure(labels, margins, resamples=0)
 

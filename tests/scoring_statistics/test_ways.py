@@ -14,7 +14,9 @@ from scoring.ways import Way
 def test_a_scored_suite_is_named_after_what_is_unusual():
     assert Way().folder("published") == "published"
     assert Way(weights="merged_4bit").folder("published") == "published-merged_4bit"
-    assert Way(verdict="text", prompt="dseparation_released").folder("corrected") == "corrected-text-dseparation_released"
+    assert (
+        Way(verdict="text", prompt="dseparation_released").folder("corrected") == "corrected-text-dseparation_released"
+    )
     assert Way(weights="empty").folder("published", step=2000) == "published-empty-step2000"
 
 
@@ -31,7 +33,9 @@ def test_texts_are_those_of_one_prompt_at_a_time(composed):
     for name, parameter in answerer.language_model.named_parameters():
         if parameter.dim() == 2 and "embed" not in name:
             parameter.data.mul_(8)
-    items = build("transitivity", "corrected", "length", 6, 0, 2) + build("dseparation", "corrected", "in_distribution", 4, 0)
+    items = build("transitivity", "corrected", "length", 6, 0, 2) + build(
+        "dseparation", "corrected", "in_distribution", 4, 0
+    )
     format_ = answerer.prompt_format
     found = texts(answerer, items, token_budget=600)
     alone = []
@@ -39,7 +43,9 @@ def test_texts_are_those_of_one_prompt_at_a_time(composed):
         for question in item.questions:
             prompt = torch.tensor(format_._tokenize([format_.text(item.premise, question.hypothesis)]))
             with torch.inference_mode():
-                whole = answerer.language_model.generate(input_ids=prompt, max_new_tokens=NEW_TOKENS, do_sample=False, pad_token_id=format_.pad)
+                whole = answerer.language_model.generate(
+                    input_ids=prompt, max_new_tokens=NEW_TOKENS, do_sample=False, pad_token_id=format_.pad
+                )
             alone.append(format_.tokenizer.decode(whole[0], skip_special_tokens=True))
     assert found == alone and len(set(found)) == len(found)
     assert all("'Yes' or 'No'" in text for text in found)

@@ -8,7 +8,9 @@ from hydra.errors import ConfigCompositionException, MissingConfigException
 from training.settings import SettingsError, build_loss, build_schedule, check_settings
 
 CONF = Path("conf").absolute()
-EXPERIMENTS = sorted(str(p.relative_to(CONF / "experiment").with_suffix("")) for p in (CONF / "experiment").rglob("*.yaml"))
+EXPERIMENTS = sorted(
+    str(p.relative_to(CONF / "experiment").with_suffix("")) for p in (CONF / "experiment").rglob("*.yaml")
+)
 SCALES = sorted(p.stem for p in (CONF / "scale").glob("*.yaml"))
 
 
@@ -38,7 +40,12 @@ def test_every_experiment_opens_with_its_own_command(experiment):
 def test_default_is_semantic_transitivity_on_the_corrected_protocol(composed):
     cfg = composed()
     check_settings(cfg)
-    assert (cfg.variant, cfg.protocol, cfg.scale, cfg.loss.base) == ("transitivity_semantic_linear", "corrected", "demo", "answer")
+    assert (cfg.variant, cfg.protocol, cfg.scale, cfg.loss.base) == (
+        "transitivity_semantic_linear",
+        "corrected",
+        "demo",
+        "answer",
+    )
     assert cfg.model.name == "smollm2_135m"
 
 
@@ -87,7 +94,9 @@ def test_paper_scale_is_250_000_evaluation_samples(composed):
 
 
 def test_a_swept_key_reaches_a_nested_choice(composed):
-    cfg = composed("experiment=transitivity_semantic", "schedule=cosine", "protocol=corrected", "task.questions_per_graph=4")
+    cfg = composed(
+        "experiment=transitivity_semantic", "schedule=cosine", "protocol=corrected", "task.questions_per_graph=4"
+    )
     check_settings(cfg)
     assert cfg.schedule._target_.endswith("Cosine") and cfg.protocol == "corrected"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from records import run_folder
 
 QUIET = ["tracking=none", "evaluation.resamples=50"]
@@ -59,7 +60,9 @@ def test_every_margin_is_stored_and_the_metrics_follow_from_them(trained):
 def test_the_same_seed_gives_the_same_margins(run_script, trained, tmp_path):
     run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=tmp_path)
     for suite in ("published", "corrected"):
-        first, second = (pd.read_parquet(f / "evaluation" / suite / "margins.parquet") for f in (trained, tmp_path / "run"))
+        first, second = (
+            pd.read_parquet(f / "evaluation" / suite / "margins.parquet") for f in (trained, tmp_path / "run")
+        )
         pd.testing.assert_frame_equal(first, second)
 
 
@@ -75,7 +78,9 @@ def test_evaluate_scores_merged_weights_beside_the_adapter(run_script, trained, 
     plain = pd.read_parquet(trained / "evaluation/published/margins.parquet")
     found = {}
     for weights in ("merged_16bit", "merged_4bit", "empty"):
-        run_script("evaluate.py", f"run={trained}", "suite=published", "suite.samples=8", f"weights={weights}", cwd=tmp_path)
+        run_script(
+            "evaluate.py", f"run={trained}", "suite=published", "suite.samples=8", f"weights={weights}", cwd=tmp_path
+        )
         folder = trained / f"evaluation/published-{weights}"
         report = read(folder / "metrics.json")
         assert (report["suite"], report["weights"], report["verdict"]) == ("published", weights, "logits")
@@ -84,21 +89,32 @@ def test_evaluate_scores_merged_weights_beside_the_adapter(run_script, trained, 
         if weights == "empty":
             assert report["adapter"] is None
         else:
-            assert 0 < report["adapter"]["relative_size"] and -1 < report["adapter"]["surviving_share"] < 2
+            assert report["adapter"]["relative_size"] > 0 and -1 < report["adapter"]["surviving_share"] < 2
     assert (found["merged_16bit"]["margin"] - plain["margin"]).abs().max() < 1e-3
     assert (found["empty"]["margin"] - plain["margin"]).abs().max() > 1e-3
 
 
 def test_the_text_rule_scores_the_share_of_yes_labels(run_script, trained, tmp_path):
     """Audit A11: the prompt holds a Yes, so any model answers Yes to everything."""
-    run_script("evaluate.py", f"run={trained}", "suite=published", "suite.samples=8", "faults.yes_anywhere_in_text=true", cwd=tmp_path)
+    run_script(
+        "evaluate.py",
+        f"run={trained}",
+        "suite=published",
+        "suite.samples=8",
+        "faults.yes_anywhere_in_text=true",
+        cwd=tmp_path,
+    )
     report = read(trained / "evaluation/published-text/metrics.json")
     assert report["verdict"] == "text"
     assert all(row["accuracy"] == row["label_yes_rate"] and row["yes_rate"] == 1.0 for row in report["rows"])
 
 
 def test_a_grid_scores_the_other_ways_and_an_unfinished_run_by_its_checkpoint(run_script, tmp_path, monkeypatch):
-    suites = ["+suite@suites.merged=published_merged_4bit", "suites.merged.samples=4", "+suite@suites.text=published_text"]
+    suites = [
+        "+suite@suites.merged=published_merged_4bit",
+        "suites.merged.samples=4",
+        "+suite@suites.text=published_text",
+    ]
     suites += ["suites.text.samples=4", "suites.published.samples=4", "suites.corrected.samples=4"]
     with monkeypatch.context() as patch:
         # as if it were still running: what is under checkpoints/ stays
@@ -156,10 +172,22 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
             "error: suite closure, transitivity/in_distribution, samples=2: n=2 questions are fewer than",
         ),
         ("evaluate", ["suite=published"], "error: out: "),
-        ("evaluate", ["suite=published", "prompt=mine"], "error: prompt=mine: must be one of benchmark, dseparation_released"),
+        (
+            "evaluate",
+            ["suite=published", "prompt=mine"],
+            "error: prompt=mine: must be one of benchmark, dseparation_released",
+        ),
         ("evaluate", ["suite=published", "suite.faults.lost=true"], "suite.faults.lost"),
-        ("evaluate", ["suite=published", "model=tiny", "out=o", "checkpoint=3"], "error: checkpoint=3: give the run=DIR"),
-        ("evaluate", ["model=tiny", "suite=published", "evaluation.prior=1"], "error: evaluation.prior=1: must be a number"),
+        (
+            "evaluate",
+            ["suite=published", "model=tiny", "out=o", "checkpoint=3"],
+            "error: checkpoint=3: give the run=DIR",
+        ),
+        (
+            "evaluate",
+            ["model=tiny", "suite=published", "evaluation.prior=1"],
+            "error: evaluation.prior=1: must be a number",
+        ),
         ("evaluate", ["run=/nowhere", "suite=published"], "error: run=/nowhere: no config.yaml there"),
         ("evaluate", ["model=tiny", "suite=file", "suite.path=broken.jsonl", "out=o"], "broken.jsonl:2"),
     ],
@@ -190,14 +218,18 @@ def swept(run_script, tmp_path_factory):
 def test_a_failed_cell_stops_no_other_and_is_named(swept):
     folder, output = swept
     assert "1 failed" in output and "dseparation_ce" in output.splitlines()[-1]
-    finished = [p.parent.parent.name for p in folder.glob("results/runs/**/run.json") if read(p)["status"] == "finished"]
+    finished = [
+        p.parent.parent.name for p in folder.glob("results/runs/**/run.json") if read(p)["status"] == "finished"
+    ]
     assert sorted(finished) == ["dseparation_semantic", "pretrained", "transitivity_ce", "transitivity_semantic"]
 
 
 def test_started_again_only_what_is_missing_runs(run_script, swept):
     folder, _ = swept
     (folder / "results/runs/smoke/tiny/released-k1/dseparation_ce/seed0/adapter").unlink()
-    before = {p: p.stat().st_mtime_ns for p in folder.glob("results/runs/**/run.json") if "dseparation_ce" not in str(p)}
+    before = {
+        p: p.stat().st_mtime_ns for p in folder.glob("results/runs/**/run.json") if "dseparation_ce" not in str(p)
+    }
     output = run_script("sweep.py", *GRID, cwd=folder)
     assert output.count("finished before: ") == 4
     assert all(p.stat().st_mtime_ns == t for p, t in before.items())

@@ -36,7 +36,9 @@ def test_the_published_experiments_train_with_the_faults_of_the_release(composed
 
 
 def items(composed, task, *overrides):
-    cfg = composed(f"task={task}", "protocol=released", "scale=smoke", "training.samples=400", "faults=none", *overrides)
+    cfg = composed(
+        f"task={task}", "protocol=released", "scale=smoke", "training.samples=400", "faults=none", *overrides
+    )
     check_settings(cfg)
     return training_items(cfg)
 
@@ -65,7 +67,8 @@ def test_a2_oracle_of_the_labels(composed):
 
 def test_a3_class_weighted_answer(composed):
     on, off = (
-        build_loss(composed("experiment=dseparation_semantic", f"faults.class_weighted_answer={on}")) for on in ("true", "false")
+        build_loss(composed("experiment=dseparation_semantic", f"faults.class_weighted_answer={on}"))
+        for on in ("true", "false")
     )
     assert on.base.class_weights == {"yes": 7.5, "no": 1.0} and off.base.class_weights is None
 
@@ -73,7 +76,11 @@ def test_a3_class_weighted_answer(composed):
 def test_a4_unblocked_reversed_chain(composed):
     on, off = (items(composed, "dseparation", f"faults.unblocked_reversed_chain={on}") for on in ("true", "false"))
     assert [item.premise for item in on] == [item.premise for item in off]
-    changed = [(a.questions[0].label, b.questions[0].label) for a, b in zip(on, off) if a.questions[0].label != b.questions[0].label]
+    changed = [
+        (a.questions[0].label, b.questions[0].label)
+        for a, b in zip(on, off)
+        if a.questions[0].label != b.questions[0].label
+    ]
     assert changed and set(changed) == {(False, True)}
 
 
@@ -124,11 +131,16 @@ def test_a10_a11_a13_are_ways_of_scoring(composed, fault, way):
 
 
 def test_a12_foreign_training_prompt(composed):
-    prompts = [composed("experiment=dseparation_ce", f"faults.foreign_training_prompt={on}").prompt for on in ("true", "false")]
+    prompts = [
+        composed("experiment=dseparation_ce", f"faults.foreign_training_prompt={on}").prompt for on in ("true", "false")
+    ]
     assert prompts == ["dseparation_released", "benchmark"]
     answerer, _ = load_answerer(composed("scale=smoke").model, prompt=prompts[0])
     text = answerer.prompt_format.text("A causes B.", "Are A and B d-separated?")
-    assert "A causes B.\n\nQuestion: Are A and B d-separated?\nAnswer with only 'Yes' or 'No' based on d-separation rules." in text
+    assert (
+        "A causes B.\n\nQuestion: Are A and B d-separated?\nAnswer with only 'Yes' or 'No' based on d-separation rules."
+        in text
+    )
     answerer.ask("benchmark")
     assert "Question:" not in answerer.prompt_format.text("A causes B.", "Are A and B d-separated?")
 
@@ -149,4 +161,3 @@ def test_exports_reach_them(run_script, tmp_path):
     assert "faults=none" in (tmp_path / "off.card.md").read_text()
     refused = run_script("causal_tasks.export", *command, "faults=all", "out=o.jsonl", cwd=tmp_path, expect=2)
     assert "faults=all: 'all' is no fault" in refused
-

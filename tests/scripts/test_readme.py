@@ -18,10 +18,18 @@ SUITES = ["suites.published.samples=2", "suites.corrected.samples=4", "suites.va
 
 def small(command):
     """The same command on random weights and a handful of samples."""
-    command = command.replace("demo/smollm2_135m", "smoke/tiny").replace("smollm2_135m", "tiny").replace("gemma3_270m", "tiny")
+    command = (
+        command.replace("demo/smollm2_135m", "smoke/tiny")
+        .replace("smollm2_135m", "tiny")
+        .replace("gemma3_270m", "tiny")
+    )
     words = shlex.split(command)
     if words[1] == "train.py":
-        words = [w for w in words if not w.startswith(("training.samples=", "scale="))] + ["scale=smoke", *SMALL, *SUITES]
+        words = [w for w in words if not w.startswith(("training.samples=", "scale="))] + [
+            "scale=smoke",
+            *SMALL,
+            *SUITES,
+        ]
     if words[1] == "sweep.py":
         # The cluster's launcher is Slurm, and its model is on a hub; here two columns of the grid run locally.
         words = [w for w in words if not w.startswith(("hydra/launcher=", "model=", "scale=", "seed="))]
@@ -41,7 +49,9 @@ def small(command):
 
 def test_the_readme_has_commands_of_every_script():
     text = " ".join(COMMANDS)
-    assert all(name in text for name in ("make run", "make test", "train.py", "evaluate.py", "sweep.py", "tables.py", "export"))
+    assert all(
+        name in text for name in ("make run", "make test", "train.py", "evaluate.py", "sweep.py", "tables.py", "export")
+    )
 
 
 def test_make_knows_its_targets():

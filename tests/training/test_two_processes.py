@@ -17,7 +17,9 @@ def train(folder, processes, *overrides):
     launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--standalone"]
     command = [*launcher, str(SCRIPT)] if processes > 1 else [sys.executable, str(SCRIPT)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
-    done = subprocess.run([*command, str(folder), *SMALL, *overrides], env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [*command, str(folder), *SMALL, *overrides], env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     ended = [json.loads((folder / f"process{rank}.json").read_text()) for rank in range(processes)]
     return ended, [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
@@ -36,6 +38,8 @@ def test_two_processes_train_as_one_would(tmp_path):
 
 def test_weights_that_a_loss_learns_stay_equal(tmp_path):
     settings = ("loss=semantic_distance", "loss.learned=true", "task.questions=families", "schedule=adaptive_collapse")
-    both, log = train(tmp_path, 2, *settings, "task.questions_per_graph=6", "training.samples=288", "training.batch_size=4")
+    both, log = train(
+        tmp_path, 2, *settings, "task.questions_per_graph=6", "training.samples=288", "training.batch_size=4"
+    )
     assert both[0]["loss"] and both[0] == both[1]
     assert len({line["loss/weight_node"] for line in log if "loss" in line}) > 1, "they are learned"

@@ -1,6 +1,6 @@
 """Run by torchrun in test_two_processes.py: trains one config, and each process writes what it ended with.
 
-    torchrun --nproc-per-node=2 trained_by_two.py FOLDER OVERRIDE...
+torchrun --nproc-per-node=2 trained_by_two.py FOLDER OVERRIDE...
 """
 
 import json
