@@ -15,7 +15,8 @@ class LabelledQuestion:
         label: True = Yes.
         question: the same question parsed; None where a file's text does not parse.
         strata: what makes it hard or groups it, for reports only: chain_length, nodes, edges, distance,
-            given_size, pattern, family, pair; only the keys that apply.
+            given_size, pattern, family, pair; only the keys that apply. Split and distance say whether it counts as
+            headline (causal_tasks/headline.py).
     """
 
     id: str
