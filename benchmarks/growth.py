@@ -41,7 +41,8 @@ DEFAULTS = {
     "repetitions": "2",
     "out": "results/benchmarks",
 }
-FEWEST_PROMPTS, SHORTEST, FEWEST_TOKENS = 8, 32, 256
+FEWEST_PROMPTS, SHORTEST = 8, 32
+FEWEST_TOKENS, MOST_TOKENS = 256, 4096
 TEXTS, GRAPHS, MOST_QUESTIONS = 8, 8, 16
 # What grows → its axis.
 AXES = {
@@ -72,7 +73,7 @@ def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
 
 
-def works(answerer: Answerer, token_budget: int, most: int, longest: int) -> dict[str, dict[int, Callable[[], object]]]:
+def works(answerer: Answerer, most: int, longest: int) -> dict[str, dict[int, Callable[[], object]]]:
     """What grows → its size → the work to be timed."""
     prompts = build("transitivity", "corrected", "in_distribution", most, 0)
     format_ = answerer.prompt_format
@@ -85,10 +86,10 @@ def works(answerer: Answerer, token_budget: int, most: int, longest: int) -> dic
     graphs = graphs_with("dseparation", MOST_QUESTIONS, GRAPHS)
     asked = {k: [replace(item, questions=item.questions[:k]) for item in graphs] for k in doubling(1, MOST_QUESTIONS)}
     return {
-        "prompts": {n: lambda n=n: score(answerer, prompts[:n], token_budget) for n in doubling(FEWEST_PROMPTS, most)},
+        "prompts": {n: lambda n=n: score(answerer, prompts[:n]) for n in doubling(FEWEST_PROMPTS, most)},
         "length": {width: lambda width=width: read(width) for width in doubling(SHORTEST, longest)},
-        "questions": {k: lambda k=k: score(answerer, asked[k], token_budget) for k in asked},
-        "batch": {b: lambda b=b: score(answerer, prompts, b) for b in doubling(FEWEST_TOKENS, token_budget)},
+        "questions": {k: lambda k=k: score(answerer, asked[k]) for k in asked},
+        "batch": {b: lambda b=b: score(answerer, prompts, b) for b in doubling(FEWEST_TOKENS, MOST_TOKENS)},
     }
 
 
@@ -97,7 +98,7 @@ def grow(model: str, most: int, longest: int, repetitions: int) -> tuple[list[di
     cfg = configuration(model, script="evaluate")
     answerer, loaded = load_answerer(cfg.model)
     rows = []
-    for name, sizes in works(answerer, cfg.evaluation.token_budget, most, longest).items():
+    for name, sizes in works(answerer, most, longest).items():
         sizes[min(sizes)]()  # the first pass of a process is slower
         times = [seconds(work, repetitions) for work in sizes.values()]
         rows.append(

@@ -26,7 +26,7 @@ from causal_tasks.suites import build
 from models.answerer import Answerer
 from models.loading import load_answerer
 from records.provenance import provenance
-from scoring.scorer import score
+from scoring.scorer import score, tokens_at_once
 
 CONF = Path(__file__).parents[1] / "conf"
 QUESTIONS = (1, 4, 12)
@@ -69,7 +69,7 @@ def benchmark(model: str, graphs: int, repetitions: int) -> dict:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg: DictConfig = compose("evaluate", overrides=[f"model={model}"])
     answerer, loaded = load_answerer(cfg.model)
-    budget = cfg.evaluation.token_budget
+    budget = tokens_at_once(answerer, cfg.evaluation.token_budget)
     compare(answerer, "transitivity", 1, 2, 1, budget)  # the first pass of a process is slower
     rows = [
         compare(answerer, task, questions, graphs, repetitions, budget)

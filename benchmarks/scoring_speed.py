@@ -36,7 +36,7 @@ from models.answerer import Answerer
 from models.loading import load_answerer
 from models.packing import pack
 from models.prompts import PromptFormat
-from scoring.scorer import length_sorted_batches, score
+from scoring.scorer import length_sorted_batches, score, tokens_at_once
 
 NAME = "scoring_speed"
 DEFAULTS = {
@@ -127,7 +127,7 @@ class Scoring:
             cfg = configuration(settings["model"], f"model.precision={precision}", script="evaluate")
             self.answerers[precision], self.loaded[precision] = load_answerer(cfg.model)
         self.cfg = cfg
-        self.budget = cfg.evaluation.token_budget
+        self.budget = tokens_at_once(self.answerers["fp32"], cfg.evaluation.token_budget)
         self.released = ReleasedWay(self.answerers["fp32"].language_model, self.answerers["fp32"].prompt_format)
         lengths = settings["shortest"], settings["longest"]
         self.items = prompts_of_length(self.released.prompt_format, settings["n"], *lengths)

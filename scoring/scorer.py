@@ -17,10 +17,17 @@ class PromptTooLong(UserError, ValueError):
     """Prompts exceed the model's context; nothing is truncated."""
 
 
-def score(answerer: Answerer, items: Sequence[Item], token_budget: int, description: str = "") -> np.ndarray:
+# Tokens in a batch where the settings name none: the fastest measured on a CPU (results/benchmarks/growth.md).
+TOKEN_BUDGETS = {"cpu": 1024, "cuda": 16384}
+
+
+def score(
+    answerer: Answerer, items: Sequence[Item], token_budget: int | None = None, description: str = ""
+) -> np.ndarray:
     """Margins logit(Yes) - logit(No), float32 [questions], in the order of items and their questions.
 
-    token_budget: most tokens (rows x width, padding included) in a batch; one row is always taken.
+    token_budget: most tokens (rows x width, padding included) in a batch, None for the device's own; one row is always
+        taken.
     description: title of the progress bar; empty = no bar.
     Raises PromptTooLong if any prompt exceeds the model's context.
     """
@@ -33,7 +40,7 @@ def score(answerer: Answerer, items: Sequence[Item], token_budget: int, descript
     answerer.eval()
     bar = tqdm(total=len(margins), desc=description, unit="question", disable=not description, smoothing=0.05)
     with torch.inference_mode(), bar:
-        for indices in length_sorted_batches([item.length for item in encoded], token_budget):
+        for indices in length_sorted_batches([item.length for item in encoded], tokens_at_once(answerer, token_budget)):
             batch = pack([encoded[i] for i in indices], format_.pad)
             values = answerer.margins(batch.to(answerer.device)).cpu().numpy()
             for row, i in enumerate(indices):
@@ -41,6 +48,11 @@ def score(answerer: Answerer, items: Sequence[Item], token_budget: int, descript
             bar.update(int(batch.asked.sum()))
     answerer.train(was_training)
     return margins
+
+
+def tokens_at_once(answerer: Answerer, token_budget: int | None) -> int:
+    """The setting, or where it is None what suits the answerer's device."""
+    return token_budget or TOKEN_BUDGETS.get(answerer.device.type, TOKEN_BUDGETS["cuda"])
 
 
 def length_sorted_batches(lengths: Sequence[int], token_budget: int) -> Iterator[list[int]]:

@@ -10,12 +10,14 @@ from tqdm.auto import tqdm
 
 from causal_tasks.items import Item
 from models.answerer import Answerer
-from scoring.scorer import length_sorted_batches, refuse_long_prompts
+from scoring.scorer import length_sorted_batches, refuse_long_prompts, tokens_at_once
 
 NEW_TOKENS = 5
 
 
-def texts(answerer: Answerer, items: Sequence[Item], token_budget: int, description: str = "") -> list[str]:
+def texts(
+    answerer: Answerer, items: Sequence[Item], token_budget: int | None = None, description: str = ""
+) -> list[str]:
     """Prompt and at most five greedily generated tokens of every question, decoded together.
 
     Questions on one graph are asked one by one. token_budget: as in ``scoring.scorer.score``.
@@ -29,7 +31,9 @@ def texts(answerer: Answerer, items: Sequence[Item], token_budget: int, descript
     found = [""] * len(prompts)
     bar = tqdm(total=len(prompts), desc=description, unit="question", disable=not description, smoothing=0.05)
     with torch.inference_mode(), contiguous_inputs(answerer.head), bar:
-        for indices in length_sorted_batches([len(prompt) + NEW_TOKENS for prompt in prompts], token_budget):
+        for indices in length_sorted_batches(
+            [len(prompt) + NEW_TOKENS for prompt in prompts], tokens_at_once(answerer, token_budget)
+        ):
             width = max(len(prompts[i]) for i in indices)
             padded = [[format_.pad] * (width - len(prompts[i])) + list(prompts[i]) for i in indices]
             mask = [[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in indices]
@@ -61,7 +65,9 @@ def says_yes(text: str) -> bool:
     return "Yes" in text
 
 
-def score_by_text(answerer: Answerer, items: Sequence[Item], token_budget: int, description: str = "") -> np.ndarray:
+def score_by_text(
+    answerer: Answerer, items: Sequence[Item], token_budget: int | None = None, description: str = ""
+) -> np.ndarray:
     """float32 [questions], 1 where the verdict is Yes and -1 where it is No, in the order of ``scoring.scorer.score``."""
     verdicts = [says_yes(text) for text in texts(answerer, items, token_budget, description)]
     return np.where(verdicts, 1.0, -1.0).astype(np.float32)

@@ -68,7 +68,7 @@ RANGES = {
     "evaluation.resamples": (0, 10**6, True),
     "evaluation.prior": (0.001, 0.999, False),
 }
-NULLABLE = {"data.yes_share", "evaluation.prior"}
+NULLABLE = {"data.yes_share", "evaluation.prior", "evaluation.token_budget"}
 
 
 # Of the faults, those that only the released construction can have.
