@@ -14,6 +14,7 @@ from pathlib import Path
 
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import TASKS, ParseError, parse_premise, parse_question
+from records.reading import FileFormatError, json_lines, kind, parse_json, read_text, shortened
 
 EXPORTED_STRATA = ("pair", "family")
 # Some external files ask hundreds of questions about one premise; an item is scored in one pass and must stay small.
@@ -23,10 +24,8 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 _LABELS = {"Yes": True, "No": False}
 # The question that ends a prompt, perhaps before an instruction; what stands before it is the premise.
 _QUESTION = re.compile(r"(Does \S+ cause \S+\?|Are \S+ and \S+ d-separated(?: given \{[^{}]*\})?\?)")
-
-
-class FileFormatError(ValueError):
-    """A file that does not hold labelled questions; the message is `file:line: reason`."""
+# Some sentence of a premise.
+_STATED = re.compile(r"\S causes \S|\S share a hidden cause")
 
 
 def write_jsonl(items: Iterable[Item], path: str | Path) -> int:
@@ -69,9 +68,9 @@ def read_jsonl(path: str | Path, task: str | None = None) -> list[Item]:
         task: read only files of this task; None lets every line tell its own from its question.
 
     Raises:
-        FileFormatError: not JSON, a missing or unknown key, a label other than Yes and No, a duplicate id, an empty
-            file, or a question of another task.
-        OSError: the file cannot be read.
+        FileFormatError: a file that cannot be read or is not UTF-8, a line that is not JSON, a missing key, a value of
+            another kind (nothing is made a text that was none), a prompt without a premise of its own, a label other
+            than Yes and No, a duplicate id, an empty file, or a question of another task.
     """
     path = Path(path)
     if task is not None and task not in TASKS:
@@ -97,28 +96,41 @@ class _Row:
     def __init__(self, path: Path, line: int, record: object, task: str | None):
         self.line, where = line, f"{path}:{line}"
         if not isinstance(record, dict):
-            raise FileFormatError(f"{where}: expected a JSON object, not {json.dumps(record)[:80]}")
+            raise FileFormatError(f"{where}: expected a JSON object, not {kind(record)}")
         if {"prompt", "completion"} <= record.keys():
-            self.premise, self.hypothesis = _split(str(record["prompt"]), where)
-            label = str(record["completion"]).strip()
+            self.premise, self.hypothesis = _split(_text(record, "prompt", where), where)
+            label = _text(record, "completion", where).strip()
         elif missing := [key for key in ("premise", "hypothesis", "label") if key not in record]:
             expected = "expected premise, hypothesis, label or prompt, completion"
             raise FileFormatError(f"{where}: no key {missing[0]!r}; {expected}")
         else:
-            self.premise, self.hypothesis = str(record["premise"]), str(record["hypothesis"])
+            self.premise, self.hypothesis = (_text(record, key, where) for key in ("premise", "hypothesis"))
             label = record["label"]
         if not isinstance(label, str) or label not in _LABELS:
-            raise FileFormatError(f"{where}: label {label!r}; allowed: Yes, No")
+            raise FileFormatError(f"{where}: label {shortened(label)}; allowed: Yes, No")
         self.label = _LABELS[label]
-        self.id = str(record.get("id", f"{path.stem}-{line:06d}"))
-        self.strata = {key: record[key] for key in EXPORTED_STRATA if key in record}
+        numbered = type(record.get("id")) is int  # an id may be a number; it is kept as text
+        self.id = str(record["id"]) if numbered else f"{path.stem}-{line:06d}"
+        if "id" in record and not numbered:
+            self.id = _text(record, "id", where)
+        self.strata = {key: _text(record, key, where) for key in EXPORTED_STRATA if key in record}
         self.question = _parsed(parse_question, self.hypothesis)
         if self.question:
             self.task = self.question.task
         else:
             self.task = "dseparation" if "d-separated" in self.hypothesis else "transitivity"
         if task is not None and self.task != task:
-            raise FileFormatError(f"{where}: a {self.task} question in a file read as {task}: {self.hypothesis!r}")
+            asked = shortened(self.hypothesis)
+            raise FileFormatError(f"{where}: a {self.task} question in a file read as {task}: {asked}")
+
+
+def _text(record: dict, key: str, where: str) -> str:
+    value = record[key]
+    if not isinstance(value, str):
+        raise FileFormatError(f"{where}: {key} is {kind(value)}; expected a text")
+    if not value.strip():
+        raise FileFormatError(f"{where}: {key} is empty")
+    return value
 
 
 def _item(rows: list[_Row]) -> Item:
@@ -135,30 +147,37 @@ def _parsed(parse, text: str):
 
 def _read_records(path: Path) -> Iterator[tuple[int, object]]:
     """(line number, record); an entry of a dictionary counts as a line."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".json":
-        pairs = _load(text, path, 1)
-        if not isinstance(pairs, dict):
-            raise FileFormatError(f"{path}:1: expected one JSON dictionary of text: answer")
-        for number, (prompt, completion) in enumerate(pairs.items(), start=1):
-            yield number, {"prompt": prompt, "completion": completion}
+    if path.suffix != ".json":
+        yield from json_lines(path)
         return
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            yield number, _load(line, path, number)
-
-
-def _load(text: str, path: Path, line: int):
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise FileFormatError(f"{path}:{line}: not JSON: {error.msg} at character {error.pos}") from error
+    pairs = parse_json(read_text(path), f"{path}:1")
+    if not isinstance(pairs, dict):
+        raise FileFormatError(f"{path}:1: expected one JSON dictionary of text: answer, not {kind(pairs)}")
+    for number, (prompt, completion) in enumerate(pairs.items(), start=1):
+        yield number, {"prompt": prompt, "completion": completion}
 
 
 def _split(prompt: str, where: str) -> tuple[str, str]:
-    """Premise and question of a prompt: the last question in it, and what stands before, after any `...:` heading."""
+    """Premise and question of a prompt: its question, and what stands before, without headings (`Premise:`,
+    `Question:`) and what is before them.
+
+    A prompt that asks twice, or states something anywhere else than in the premise, is refused: a part of what is asked
+    about would be lost.
+    """
     questions = list(_QUESTION.finditer(prompt))
     if not questions:
-        raise FileFormatError(f"{where}: no question 'Does A cause B?' or 'Are A and B d-separated?' in {prompt!r}")
-    premise = prompt[: questions[-1].start()].rsplit(":", 1)[-1].strip()
-    return premise if premise.endswith(".") else premise + ".", questions[-1].group()
+        expected = "'Does A cause B?' or 'Are A and B d-separated?'"
+        raise FileFormatError(f"{where}: no question {expected} in {shortened(prompt)}")
+    if len(questions) > 1:
+        raise FileFormatError(f"{where}: {len(questions)} questions in one prompt; expected one: {shortened(prompt)}")
+    (asked,) = questions
+    before = prompt[: asked.start()].rstrip()
+    if before.endswith(":"):  # a heading of the question
+        before = before[: max(before.rfind(end, 0, -1) for end in ".:\n") + 1].rstrip(":")
+    introduction, _, premise = before.rpartition(":")
+    premise = premise.strip()
+    if not _STATED.search(premise):
+        raise FileFormatError(f"{where}: no premise 'A causes B.' before the question in {shortened(prompt)}")
+    if _STATED.search(introduction) or _STATED.search(prompt, asked.end()):
+        raise FileFormatError(f"{where}: sentences outside the premise {shortened(premise)}; give it in one piece")
+    return premise if premise.endswith(".") else premise + ".", asked.group()

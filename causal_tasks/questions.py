@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from causal_tasks.graphs import CausalGraph
+from records.reading import shortened
 
 TASKS = ("transitivity", "dseparation")
 
@@ -75,9 +76,11 @@ def parse_premise(text: str) -> CausalGraph:
         elif pair := _HIDDEN.fullmatch(sentence):
             hidden.append(pair.groups())
         else:
-            raise ParseError(f"unparseable sentence {sentence!r}: expected 'A causes B.' in premise {text!r}")
+            raise ParseError(
+                f"unparseable sentence {shortened(sentence)}: expected 'A causes B.' in premise {shortened(text)}"
+            )
     if not edges and not hidden:
-        raise ParseError(f"no sentence in premise {text!r}")
+        raise ParseError(f"no sentence in premise {shortened(text)}")
     return CausalGraph(tuple(edges), tuple(hidden))
 
 
@@ -94,10 +97,10 @@ def parse_question(text: str) -> Question:
         source, target, inside = match.groups()
         given = tuple(name.strip() for name in inside.split(",")) if inside is not None else ()
         if not all(re.fullmatch(_NAME, name) for name in given) or len(set(given)) < len(given):
-            raise ParseError(f"conditioning set {{{inside}}} is not a list of distinct names in {text!r}")
+            raise ParseError(f"the conditioning set is not a list of distinct names in {shortened(text)}")
         return Question("dseparation", source, target, given)
     raise ParseError(
-        f"unparseable hypothesis {text!r}: expected 'Does A cause B?' or 'Are A and B d-separated [given {{X, Y}}]?'"
+        f"unparseable hypothesis {shortened(text)}: expected 'Does A cause B?' or 'Are A and B d-separated [given {{X, Y}}]?'"
     )
 
 
@@ -111,11 +114,13 @@ def parse(premise: str, hypothesis: str) -> tuple[CausalGraph, Question]:
     graph, question = parse_premise(premise), parse_question(hypothesis)
     asked = (question.source, question.target)
     if unknown := [name for name in asked + question.given if name not in graph.nodes]:
-        raise ParseError(f"unknown node {unknown[0]!r} in {hypothesis!r}: the premise {premise!r} never names it")
+        raise ParseError(
+            f"unknown node {shortened(unknown[0])} in {shortened(hypothesis)}: the premise {shortened(premise)} never names it"
+        )
     if question.source == question.target:
-        raise ParseError(f"{hypothesis!r} asks about a node and itself")
+        raise ParseError(f"{shortened(hypothesis)} asks about a node and itself")
     if inside := [name for name in asked if name in question.given]:
-        raise ParseError(f"node {inside[0]!r} is in its own conditioning set in {hypothesis!r}")
+        raise ParseError(f"node {shortened(inside[0])} is in its own conditioning set in {shortened(hypothesis)}")
     if not nx.is_directed_acyclic_graph(graph.to_networkx()):
-        raise ParseError(f"the premise has a cycle: {premise!r}")
+        raise ParseError(f"the premise has a cycle: {shortened(premise)}")
     return graph, question

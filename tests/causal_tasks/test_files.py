@@ -137,6 +137,92 @@ def test_malformed_lines_are_reported_with_file_and_line(tmp_path, records, line
     assert str(error.value).startswith(f"{path}:{line}: ")
 
 
+PROMPT = {"prompt": "Premise: A causes B. Does A cause B?", "completion": "Yes"}
+
+
+def prompt(text):
+    return PROMPT | {"prompt": text}
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (GOOD | {"premise": None}, "premise is null; expected a text"),
+        (GOOD | {"premise": ["A causes B."]}, "premise is a list; expected a text"),
+        (GOOD | {"hypothesis": {"text": "Does A cause C?"}}, "hypothesis is an object; expected a text"),
+        (GOOD | {"hypothesis": " "}, "hypothesis is empty"),
+        (GOOD | {"id": None}, "id is null; expected a text"),
+        (GOOD | {"id": True}, "id is true or false; expected a text"),
+        (GOOD | {"pair": 3}, "pair is a number; expected a text"),
+        (GOOD | {"pair": None, "family": "x"}, "pair is null; expected a text"),
+        (GOOD | {"label": {"answer": "Yes" * 1000}}, "label {'answer': 'YesYes"),
+        (PROMPT | {"completion": None}, "completion is null; expected a text"),
+        (PROMPT | {"prompt": 7}, "prompt is a number; expected a text"),
+        (prompt("Does A cause B?"), "no premise 'A causes B.' before the question"),
+        (prompt("Premise: A causes B. Now: think. Does A cause B?"), "no premise"),
+        (prompt("Question: Does A cause B? Premise: A causes B."), "no premise"),
+        (prompt("A causes B. And: B causes C. Does A cause C?"), "sentences outside the premise 'B causes C.'"),
+        (prompt("A causes B. Does A cause C? B causes C."), "sentences outside the premise 'A causes B.'"),
+        (prompt("A causes B. Does A cause B? Does B cause A?"), "2 questions in one prompt; expected one"),
+        ('{"premise": "A causes B.", "label": "Yes", "label": "No"}', "key 'label' is given twice"),
+        ('{"premise": "\\ud800 causes B.", "label": "Yes"}', r"half a surrogate pair, \ud800, is not text"),
+        ("[" * 100_000, "nested too deeply"),
+        (json.dumps(GOOD | {"note": [[]]}).replace("[]", "[" * 100_000 + "]" * 100_000), "nested too deeply"),
+        ("9" * 5000, "Exceeds the limit (4300 digits)"),
+        ("\x0c", "not JSON"),
+    ],
+    ids=lambda value: None if isinstance(value, str) and len(value) < 60 else "record",
+)
+def test_values_of_another_kind_are_refused_and_no_premise_is_lost(tmp_path, record, reason):
+    path = write(tmp_path / "bad.jsonl", GOOD, record)
+    with pytest.raises(FileFormatError) as error:
+        read_jsonl(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}:2: {reason}") and len(message) < len(str(path)) + 300
+
+
+def test_files_that_are_not_utf_8_or_cannot_be_opened_are_refused(tmp_path):
+    path = write(tmp_path / "latin.jsonl", GOOD)
+    path.write_bytes(path.read_bytes() + '{"premise": "Café causes B."}'.encode("latin-1"))
+    with pytest.raises(FileFormatError, match="latin.jsonl:2: not UTF-8: invalid continuation byte 0xe9"):
+        read_jsonl(path)
+    path.write_bytes(json.dumps(GOOD).encode("utf-16"))
+    with pytest.raises(FileFormatError, match="latin.jsonl:1: not UTF-8: invalid start byte 0xff"):
+        read_jsonl(path)
+    with pytest.raises(FileFormatError, match="nowhere.jsonl: cannot be read: No such file"):
+        read_jsonl(tmp_path / "nowhere.jsonl")
+    with pytest.raises(FileFormatError, match="cannot be read: Is a directory"):
+        read_jsonl(tmp_path)
+
+
+def test_only_ends_of_lines_end_a_record(tmp_path):
+    """U+2028, U+2029 and U+0085 may stand in a JSON text as they are; Windows' line ends and a byte order mark may stand around it."""
+    path = tmp_path / "separators.jsonl"
+    record = json.dumps(GOOD | {"id": "a\u2028b\u2029c\u0085d"}, ensure_ascii=False)
+    path.write_bytes(f"\ufeff{record}\r\n\r\n{json.dumps(GOOD | {'id': 7})}\r\n".encode())
+    (item,) = read_jsonl(path)
+    assert [question.id for question in item.questions] == ["a\u2028b\u2029c\u0085d", "7"]
+
+
+def test_a_heading_may_stand_before_the_question(tmp_path):
+    wording = PROMPTS["dseparation_released"].format(premise="A causes B.", hypothesis="Are A and B d-separated?")
+    path = write(
+        tmp_path / "headed.jsonl", PROMPT | {"prompt": wording}, prompt("Facts: A causes B. Q: Does A cause B?")
+    )
+    items = read_jsonl(path)
+    assert [item.premise for item in items] == ["A causes B."] * 2 and [item.task for item in items] == [
+        "dseparation",
+        "transitivity",
+    ]
+
+
+def test_no_text_is_read_twice_as_one(tmp_path):
+    path = tmp_path / "authors.json"
+    path.write_text('{"A causes B. Does A cause B?": "Yes", "A causes B. Does A cause B?": "No"}')
+    with pytest.raises(FileFormatError, match="authors.json:1: key 'A causes B. Does A cause B.' is given twice"):
+        read_jsonl(path)
+
+
 def test_an_interrupted_write_leaves_the_file_as_it_was(tmp_path):
     def breaking():
         yield build("transitivity", "corrected", "train", 1, 0)[0]

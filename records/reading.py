@@ -1,0 +1,98 @@
+"""Text and JSON that others may have written: whatever is wrong with them is one line that names file, line and reason.
+
+It knows nothing of the project and imports nothing heavy, so that every room reads with it, causal_tasks included.
+"""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from records.errors import UserError
+
+_KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+
+
+class FileFormatError(UserError, ValueError):
+    """A file that does not hold what it should; the message is `file:line: reason`, or `file: reason`."""
+
+
+def read_text(path: str | Path) -> str:
+    """A UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        FileFormatError: it cannot be opened, or is not UTF-8; the line is named.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise FileFormatError(f"{path}:{line}: not UTF-8: {error.reason} 0x{content[error.start]:02x}") from error
+
+
+def parse_json(text: str, where: str):
+    """The value of one JSON text.
+
+    Args:
+        where: `file:line`, for the message.
+
+    Raises:
+        FileFormatError: not JSON, nested too deeply, a number of thousands of digits, a key that is given twice (of
+            which Python would keep the last), or half a surrogate pair, which no file can hold as text.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_object)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        reason = f"not JSON: {error.msg} at character {error.pos}"
+    except UnicodeEncodeError as error:
+        reason = f"half a surrogate pair, \\u{ord(error.object[error.start]):04x}, is not text"
+    except RecursionError:
+        reason = "nested too deeply"
+    except ValueError as error:  # a key twice, or Python's limit of digits
+        reason = str(error).split(";")[0]
+    else:
+        return value
+    raise FileFormatError(f"{where}: {reason}")
+
+
+def json_lines(path: str | Path, text: str | None = None) -> Iterator[tuple[int, object]]:
+    """(line number from 1, value) of every line that is not blank.
+
+    Only a line feed, a carriage return or both end a line: the line separator U+2028 may stand in a JSON text.
+
+    Args:
+        text: what the file holds, where it was already read.
+
+    Raises:
+        FileFormatError: as `read_text` and `parse_json`.
+    """
+    text = read_text(path) if text is None else text
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        if line.strip(" \t\n"):
+            yield number, parse_json(line, f"{path}:{number}")
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    return _KINDS.get(type(value), "a number")
+
+
+def shortened(value: object, most: int = 100) -> str:
+    """`repr`, cut to about `most` characters: a message quotes what is wrong, not a whole file."""
+    text = repr(value[: most + 1] if isinstance(value, str) else value)
+    return text if len(text) <= most + 2 else f"{text[:most]}…"
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"key {shortened(name)} is given twice")
+    return found
