@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from losses.answers import Answers, FormattedText
-from losses.cross_entropy import CrossEntropy
-from losses.loss import Loss, masked_mean
+from losses.cross_entropy import TARGETS, CrossEntropy
+from losses.loss import Loss, masked_mean, require_choice
 
 
 class Semantic(Loss):
@@ -19,21 +19,30 @@ class Semantic(Loss):
     L_sem is the only term that supervises the answer. There p(answer) tends to lambda / (lambda + 1/T) with T tokens in the
     answer turn, and the cross-entropy to ln((lambda + 1/T) T) / T (audit A1).
 
-    base: answer | sequence | turn | released, as in ``CrossEntropy``.
+    base: answer | sequence | turn | released, as in ``CrossEntropy``, or none: the semantic term alone.
+    term: ``entailed``, or its control of audit A2: ``label``, the labelled answer in place of the entailed one.
     class_weights: as in ``CrossEntropy``; the published d-separation runs add {yes: 7.5, no: 1.0}
         (audit A3).
-    Raises ValueError for an unknown base and for weights that are missing or not positive.
+    Raises ValueError for an unknown base or term, and for weights that are missing, not positive or without a base.
     """
 
     name = "semantic"
 
-    def __init__(self, base: str = "answer", class_weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, base: str = "answer", class_weights: Mapping[str, float] | None = None, term: str = "entailed"
+    ) -> None:
         super().__init__()
-        self.base = CrossEntropy(base, class_weights)
-        self.text = self.base.text
+        require_choice("loss.base", base, (*TARGETS, "none"))
+        require_choice("loss.term", term, ("entailed", "label"))
+        if base == "none" and class_weights is not None:
+            raise ValueError("loss.class_weights: belong to a cross-entropy, and loss.base=none has none")
+        self.base = None if base == "none" else CrossEntropy(base, class_weights)
+        self.term = term
+        self.text = None if self.base is None else self.base.text
 
     def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
-        parts = self.base(answers, text, weight)
-        entailed = masked_mean(-answers.log_entailed, answers.supervised)
-        total = parts.pop("total") + weight * entailed
-        return {"total": total, **parts, "semantic": entailed.detach()}
+        parts = {"total": 0.0} if self.base is None else self.base(answers, text, weight)
+        log_probability = answers.log_entailed if self.term == "entailed" else answers.log_label
+        semantic = masked_mean(-log_probability, answers.supervised)
+        total = parts.pop("total") + weight * semantic
+        return {"total": total, **parts, "semantic": semantic.detach()}

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,6 +67,32 @@ def test_semantic_adds_lambda_times_answer_cross_entropy(answers, text, base):
     assert result["total"].requires_grad and not result["semantic"].requires_grad
 
 
+def test_the_semantic_term_alone(answers, text):
+    result = Semantic("none")(answers, None, 0.3)
+    torch.testing.assert_close(result["total"], 0.3 * answer_cross_entropy(answers))
+    assert set(result) == {"total", "semantic"} and Semantic("none").text is None
+
+
+def test_the_term_may_ask_for_the_label_where_the_oracle_says_otherwise(answers, text):
+    answers = replace(answers, entailed=~answers.labels)
+    semantic, label = (Semantic("answer", term=term)(answers, text, 0.3)["semantic"] for term in ("entailed", "label"))
+    torch.testing.assert_close(label, answer_cross_entropy(answers).detach())
+    torch.testing.assert_close(semantic, answer_cross_entropy(replace(answers, labels=~answers.labels)).detach())
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"base": "nothing"}, "loss.base must be one of"),
+        ({"term": "facts"}, "loss.term must be one of"),
+        ({"base": "none", "class_weights": {"yes": 7.5, "no": 1.0}}, "loss.class_weights"),
+    ],
+)
+def test_semantic_refuses(settings, named):
+    with pytest.raises(ValueError, match=named):
+        Semantic(**settings)
+
+
 def test_semantic_with_the_published_class_weights(answers, text):
     result = Semantic("sequence", {"yes": 7.5, "no": 1.0})(answers, text, 0.05)
     expected = (
@@ -120,7 +147,7 @@ def test_log_p_is_normalised_over_yes_and_no(answers):
     ("build", "message"),
     [
         (lambda: CrossEntropy("answers"), "loss.target must be one of answer, sequence, turn, released"),
-        (lambda: Semantic("exact"), "loss.target must be one of"),
+        (lambda: Semantic("exact"), "loss.base must be one of"),
         (
             lambda: CrossEntropy("answer", {"yes": -1.0, "no": 1.0}),
             r"loss.class_weights.yes must be a number in \(0, inf\)",
