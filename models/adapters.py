@@ -8,7 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
-from models.quantization import on_nf4_grid
+from models.quantization import dense, on_nf4_grid
 
 _RANDOM_BITS = 16
 
@@ -118,17 +118,38 @@ def put_weights(adapted: PeftModel, weights: str) -> tuple[nn.Module, dict | Non
         return adapted, None
     if weights == "empty":
         return adapted.unload(), None
-    sizes, shares = [], []
+    left = []
     for _, layer in lora_layers(adapted):
-        base = layer.get_base_layer().weight
-        change = layer.get_delta_weight(adapted.active_adapter).float()
-        merged, unchanged = (base.float() + change).to(base.dtype), base
-        if weights == "merged_4bit":
-            merged, unchanged = on_nf4_grid(merged), on_nf4_grid(base)
-        sizes.append(float(change.std() / base.float().std()))
-        shares.append(_share(merged.float() - unchanged.float(), change))
-        base.data = merged
-    return adapted.unload(), {"relative_size": sum(sizes) / len(sizes), "surviving_share": sum(shares) / len(shares)}
+        merged, size = _merged(layer, adapted.active_adapter, weights == "merged_4bit")
+        left.append(size)
+        layer.get_base_layer().weight.data = merged
+    return adapted.unload(), _means(left)
+
+
+@torch.no_grad()
+def adapter_size(adapted: PeftModel) -> dict[str, float]:
+    """relative_size, and the surviving_share of a merge into 4 bit, as ``put_weights`` gives them; nothing is merged.
+
+    adapted: on a base that is in 4 bit.
+    """
+    return _means([_merged(layer, adapted.active_adapter, True, True)[1] for _, layer in lora_layers(adapted)])
+
+
+def _merged(
+    layer: LoraLayer, adapter: str, four_bit: bool, base_on_grid: bool = False
+) -> tuple[Tensor, dict[str, float]]:
+    """The layer's weight with its adapter in it, and what is left of the adapter."""
+    base = dense(layer.get_base_layer().weight)
+    change = layer.get_delta_weight(adapter).float()
+    merged, unchanged = (base.float() + change).to(base.dtype), base
+    if four_bit:
+        merged, unchanged = on_nf4_grid(merged), base if base_on_grid else on_nf4_grid(base)
+    size = float(change.std() / base.float().std())
+    return merged, {"relative_size": size, "surviving_share": _share(merged.float() - unchanged.float(), change)}
+
+
+def _means(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
 def _share(left: Tensor, whole: Tensor) -> float:

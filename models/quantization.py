@@ -37,6 +37,15 @@ def on_nf4_grid(weight: Tensor) -> Tensor:
     return dequantize_4bit(*quantize_4bit(weight.contiguous(), blocksize=BLOCK, quant_type="nf4"))
 
 
+def dense(weight: Tensor) -> Tensor:
+    """The numbers of a layer's weight, unpacked where it is one of bitsandbytes'."""
+    if getattr(weight, "quant_state", None) is None:
+        return weight
+    from bitsandbytes.functional import dequantize_4bit
+
+    return dequantize_4bit(weight.data, weight.quant_state)
+
+
 @torch.no_grad()
 def round_to_nf4(language_model: nn.Module) -> None:
     """Put the weights of every linear layer but the head on the nf4 grid, in place: those that ``four_bit_layers`` holds."""

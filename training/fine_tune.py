@@ -25,6 +25,7 @@ from records.tracking import Tracker
 from schedulers import Schedule
 from scoring.metrics import measure
 from scoring.scorer import refuse_long_prompts, score
+from training.adapter_growth import AdapterGrowth
 from training.batches import Collator, GraphDataset
 from training.portable import unpack_checkpoint
 from training.sampling import class_balance_weights
@@ -79,6 +80,8 @@ def fine_tune(
         weights=weights,
         on_log=_log_writer(folder, tracker),
     )
+    if cfg.model.quantization != "none":
+        trainer.add_callback(AdapterGrowth(trainer))
     if trainer.is_world_process_zero() and folder.portable.is_dir() and not last_checkpoint(folder):
         unpack_checkpoint(folder.portable, folder.checkpoints)
     trainer.accelerator.wait_for_everyone()

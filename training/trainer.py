@@ -110,10 +110,14 @@ class CausalTrainer(Trainer):
         answerer.eval()
         measures = self.probe(answerer)
         answerer.train()
-        due = self.control.should_log
-        self.log({f"probe/{name}": value for name, value in measures.items()})
-        self.control.should_log = due  # the probe's line does not stand for the step's own
+        self.log_beside({f"probe/{name}": value for name, value in measures.items()})
         return measures
+
+    def log_beside(self, measures: dict[str, float]) -> None:
+        """Log a line that does not stand for the step's own."""
+        due = self.control.should_log
+        self.log(measures)
+        self.control.should_log = due
 
     def log(self, logs, start_time=None) -> None:
         if "loss" in logs:

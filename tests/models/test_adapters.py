@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from models import adapters
-from models.adapters import Dropout, add_adapters, lora_layers
+from models.adapters import Dropout, adapter_size, add_adapters, lora_layers
 from models.errors import ModelError
 from models.loading import load_answerer
 from training.trainer import save_adapter
@@ -162,6 +162,7 @@ def test_a_small_adapter_is_rounded_away_by_the_merge_and_a_large_one_is_not(
         b.data.mul_(size * layer.get_base_layer().weight.std() / change.std())
     save_adapter(answerer, tmp_path)
     found, left = scored(tmp_path, "merged_4bit", quantization="nf4")
+    assert adapter_size(answerer.language_model) == pytest.approx(left)
     assert left["relative_size"] == pytest.approx(size, rel=0.01)
     assert survives[0] <= left["surviving_share"] <= survives[1]
     base = margins(load_answerer(model)[0])

@@ -119,7 +119,13 @@ def test_a_grid_scores_the_other_ways_and_an_unfinished_run_by_its_checkpoint(ru
     with monkeypatch.context() as patch:
         # as if it were still running: what is under checkpoints/ stays
         patch.setattr(run_folder.shutil, "rmtree", lambda *arguments, **settings: None)
+        suites.append("model.quantization=nf4")
         run_script("train.py", "scale=smoke", "out=run", *suites, *QUIET, cwd=tmp_path)
+    log = [json.loads(line) for line in (tmp_path / "run/training_log.jsonl").read_text().splitlines()]
+    growth = {row["step"]: row for row in log if "adapter/relative_size" in row}
+    assert list(growth) == [1, 2, 4, 6]
+    left = read(tmp_path / "run/evaluation/published-merged_4bit/metrics.json")["adapter"]
+    assert {name: growth[6][f"adapter/{name}"] for name in left} == pytest.approx(left)
     names = {path.name for path in (tmp_path / "run/evaluation").iterdir()}
     assert names == {"validation", "published", "corrected", "published-merged_4bit", "published-text"}
     command = ["evaluate.py", "run=run", "suite=published", "suite.samples=4"]
