@@ -23,9 +23,9 @@ from causal_tasks.command_line import read_settings, whole
 from models.loading import ADAPTER_WEIGHTS
 from records.files import read_json, write_json
 from records.run_folder import RunFolder, RunFolderError
+from training.export_adapter import ADAPTER_CONFIG, write_adapter
 from training.trainer import LOSS_WEIGHTS, SCHEDULE_STATE
 
-ADAPTER_CONFIG = "adapter_config.json"
 MOMENTS, STATE = "moments.safetensors", "state.json"
 TRAINER_STATE = "trainer_state.json"
 _GENERATOR = "torch_generator"
@@ -45,15 +45,10 @@ def pack_checkpoint(checkpoint: Path, target: Path) -> Path:
     aside = target.with_name(f".{target.name}-unfinished")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    adapter = {name: value.to(torch.bfloat16) for name, value in load_file(checkpoint / ADAPTER_WEIGHTS).items()}
-    save_file(adapter, aside / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    write_adapter(checkpoint, aside)
     save_file(moments, aside / MOMENTS)
     for name in (SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
         shutil.copy(checkpoint / name, aside / name)
-    config = read_json(checkpoint / ADAPTER_CONFIG)
-    # Where the base model lay on this machine is nobody else's business.
-    config["base_model_name_or_path"] = Path(config["base_model_name_or_path"] or "").name
-    write_json(aside / ADAPTER_CONFIG, config)
     scheduler = torch.load(checkpoint / "scheduler.pt", weights_only=True)
     write_json(aside / STATE, {"groups": optimizer["param_groups"], "scheduler": scheduler})
     shutil.rmtree(target, ignore_errors=True)

@@ -1,0 +1,45 @@
+"""A shared adapter is scored as the run that it comes from."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from training import export_adapter
+
+QUIET = ["tracking=none", "evaluation.resamples=50"]
+
+
+@pytest.fixture(scope="module")
+def run(run_script, tmp_path_factory):
+    """A trained run."""
+    folder = tmp_path_factory.mktemp("trained")
+    run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=folder)
+    return folder / "run"
+
+
+def test_a_shared_adapter_is_scored_without_its_run(run_script, run, tmp_path, capsys):
+    assert export_adapter.main([f"run={run}", f"out={tmp_path / 'adapters'}"]) == 0
+    shared = tmp_path / "adapters/transitivity_semantic_linear"
+    assert capsys.readouterr().out.strip() == str(shared)
+    weights = load_file(shared / "adapter/adapter_model.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.bfloat16}
+    card = (shared / "README.md").read_text()
+    assert "transitivity_semantic_linear, seed 0 (finished)" in card and str(run.parent) not in card
+    run_script(
+        "evaluate.py", f"run={shared}", "suite=corrected", "suite.samples=8", "tracking.mode=disabled", cwd=tmp_path
+    )
+    found = pd.read_parquet(shared / "evaluation/corrected/margins.parquet")
+    run_script(
+        "evaluate.py", f"run={run}", "suite=corrected", "suite.samples=8", "out=own", "tracking.mode=disabled",
+        cwd=tmp_path,
+    )  # fmt: skip
+    expected = pd.read_parquet(tmp_path / "own/margins.parquet")
+    np.testing.assert_allclose(found["margin"], expected["margin"], atol=0.01)
+    assert not np.array_equal(found["margin"], expected["margin"])  # bf16
+
+
+def test_what_is_not_there_is_one_line(run, tmp_path, capsys):
+    assert export_adapter.main([f"run={run}", "step=7", f"out={tmp_path}"]) == 2
+    assert "checkpoint=7" in capsys.readouterr().err and not list(tmp_path.iterdir())
