@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from records import checkpoints
 from records.errors import UserError
 from records.files import read_json, write_json, write_text
 from records.provenance import provenance
@@ -54,9 +55,9 @@ class RunFolder:
 
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint of one step; RunFolderError, naming those that there are, if it is not one of them."""
-        found = self._checkpoints()
-        if (self.portable / "trainer_state.json").is_file():
-            found.setdefault(read_json(self.portable / "trainer_state.json")["global_step"], self.portable)
+        found = checkpoints.steps(self.checkpoints)
+        if (self.portable / checkpoints.TRAINER_STATE).is_file():
+            found.setdefault(checkpoints.step_of(self.portable), self.portable)
         if step not in found:
             raise RunFolderError(
                 f"checkpoint={step}: {self.path} has {', '.join(map(str, sorted(found))) or 'no checkpoints'}"
@@ -64,15 +65,11 @@ class RunFolder:
         return found[step]
 
     def last_checkpoint(self) -> int:
-        """The step of the newest checkpoint under checkpoints/; RunFolderError if there is none."""
-        found = self._checkpoints()
-        if not found:
-            raise RunFolderError(f"{self.checkpoints}: no checkpoints there")
-        return max(found)
-
-    def _checkpoints(self) -> dict[int, Path]:
-        """Step → folder under checkpoints/."""
-        return {int(path.name.removeprefix("checkpoint-")): path for path in self.checkpoints.glob("checkpoint-*")}
+        """The step of the newest whole checkpoint under checkpoints/; RunFolderError if there is none."""
+        checkpoint, damaged = checkpoints.newest_whole(self.checkpoints)
+        if checkpoint is None:
+            raise RunFolderError(f"{self.checkpoints}: no checkpoints there {'; '.join(damaged)}".rstrip())
+        return checkpoints.step_of(checkpoint)
 
     def adapter_of(self, step: int | None) -> Path:
         """The folder with the finished adapter, or with that of a checkpoint."""
@@ -82,7 +79,7 @@ class RunFolder:
         """step and steps (of the whole training) of a checkpoint, for the record; empty for the finished adapter."""
         if step is None:
             return {}
-        return {"step": step, "steps": read_json(self.checkpoint(step) / "trainer_state.json")["max_steps"]}
+        return {"step": step, "steps": read_json(self.checkpoint(step) / checkpoints.TRAINER_STATE)["max_steps"]}
 
     @property
     def finished(self) -> bool:

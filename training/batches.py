@@ -21,13 +21,14 @@ STRUCTURE = ("labels", "entailed", "source", "target", "given", "adjacency", "no
 class TrainingExample:
     """One graph: its token tree, its questions, whether a loss may read its labels, and what the semantic term asks for.
 
-    entailed: one answer a question; None for the labels.
+    index: its place in the training set. entailed: one answer a question; None for the labels.
     """
 
     encoded: EncodedItem
     item: Item
     labelled: bool = True
     entailed: tuple[bool, ...] | None = None
+    index: int = 0
 
 
 class GraphDataset(Dataset):
@@ -47,7 +48,7 @@ class GraphDataset(Dataset):
         correct_oracle: bool = False,
     ):
         self.examples = [
-            TrainingExample(encoded, item, i >= unlabelled, entailed_answers(item) if correct_oracle else None)
+            TrainingExample(encoded, item, i >= unlabelled, entailed_answers(item) if correct_oracle else None, i)
             for i, (encoded, item) in enumerate(zip(prompt_format.encode(items, answered), items))
         ]
         self.lengths = [example.encoded.length for example in self.examples]
@@ -80,7 +81,8 @@ class Collator:
             # adapters' many small products costs what the shared tokens save.
             share_prefix=False,
         )
-        return {name: getattr(packed, name) for name in PACKED} | structure(examples)
+        which = torch.tensor([example.index for example in examples])
+        return {name: getattr(packed, name) for name in PACKED} | structure(examples) | {"example": which}
 
 
 def structure(examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:

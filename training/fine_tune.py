@@ -10,7 +10,6 @@ from dataclasses import replace
 import torch
 from omegaconf import DictConfig
 from transformers import TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from causal_tasks import families
 from causal_tasks.faults import Faults
@@ -18,6 +17,7 @@ from causal_tasks.items import Item
 from causal_tasks.suites import build, sample
 from losses.loss import Loss
 from models.answerer import Answerer
+from records.checkpoints import newest_whole
 from records.files import write_json, write_text
 from records.provenance import fingerprint
 from records.run_folder import RunFolder
@@ -82,13 +82,9 @@ def fine_tune(
     )
     if cfg.model.quantization != "none":
         trainer.add_callback(AdapterGrowth(trainer))
-    if trainer.is_world_process_zero() and folder.portable.is_dir() and not last_checkpoint(folder):
-        unpack_checkpoint(folder.portable, folder.checkpoints)
-    trainer.accelerator.wait_for_everyone()
-    checkpoint = last_checkpoint(folder)
-    if checkpoint:
-        log.info("going on from %s", checkpoint)
+    checkpoint = _checkpoint_to_go_on_from(trainer, folder)
     trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.check_weights()
     answerer = trainer.accelerator.unwrap_model(trainer.model)
     facts = {
         "samples": len(labels),
@@ -99,7 +95,7 @@ def fine_tune(
         "unlabelled_fraction": cfg.data.unlabelled_fraction,
         "steps": trainer.state.global_step,
         "turn_tokens": answerer.prompt_format.turn_length,
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(trainer.steps.earlier + time.monotonic() - started, 1),
         "data_fingerprint": fingerprint(items),
     }
     if trainer.is_world_process_zero():
@@ -109,8 +105,22 @@ def fine_tune(
     return facts
 
 
-def last_checkpoint(folder: RunFolder) -> str | None:
-    return get_last_checkpoint(str(folder.checkpoints)) if folder.checkpoints.is_dir() else None
+def _checkpoint_to_go_on_from(trainer: CausalTrainer, folder: RunFolder) -> str | None:
+    """The newest whole checkpoint, or the portable one; None: from the start. Says what it passes over, and why."""
+    if trainer.is_world_process_zero() and folder.portable.is_dir() and not newest_whole(folder.checkpoints)[0]:
+        unpack_checkpoint(folder.portable, folder.checkpoints)
+    trainer.accelerator.wait_for_everyone()
+    checkpoint, damaged = newest_whole(folder.checkpoints)
+    for line in damaged:
+        log.warning("%s: %s", folder.checkpoints, line)
+    if checkpoint:
+        log.info("going on from %s", checkpoint)
+        generators = len(list(checkpoint.glob("rng_state*.pth")))
+        if generators != trainer.args.world_size:
+            log.warning("it was written by %d processes: here the dropout will be another", generators)
+    elif damaged:
+        log.warning("%s: no checkpoint is whole; the training starts again from its first step", folder.checkpoints)
+    return str(checkpoint) if checkpoint else None
 
 
 def training_items(cfg: DictConfig) -> list[Item]:
@@ -159,7 +169,8 @@ def _arguments(cfg: DictConfig, folder: RunFolder, device: torch.device) -> Trai
         logging_steps=settings.log_every,
         logging_first_step=True,
         save_steps=settings.checkpoint_every,
-        save_total_limit=2,
+        # A loss of NaN would be logged as 0.0; CausalTrainer stops instead.
+        logging_nan_inf_filter=False,
         seed=cfg.seed,
         use_cpu=device.type == "cpu",
         # Every adapter weight takes part in every pass.

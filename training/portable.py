@@ -21,13 +21,13 @@ from transformers.trainer_pt_utils import safe_globals
 
 from causal_tasks.command_line import read_settings, whole
 from models.loading import ADAPTER_WEIGHTS
+from records.checkpoints import TRAINER_STATE, publish, step_of
 from records.files import read_json, write_json
 from records.run_folder import RunFolder, RunFolderError
 from training.export_adapter import ADAPTER_CONFIG, write_adapter
 from training.trainer import LOSS_WEIGHTS, SCHEDULE_STATE
 
 MOMENTS, STATE = "moments.safetensors", "state.json"
-TRAINER_STATE = "trainer_state.json"
 _GENERATOR = "torch_generator"
 
 
@@ -79,13 +79,7 @@ def unpack_checkpoint(portable: Path, checkpoints: Path) -> Path:
     torch.save(state["scheduler"], aside / "scheduler.pt")
     for name in (ADAPTER_CONFIG, SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
         shutil.copy(portable / name, aside / name)
-    aside.rename(target)
-    return target
-
-
-def step_of(portable: Path) -> int:
-    """The optimisation step that a checkpoint, portable or not, was written after."""
-    return read_json(portable / TRAINER_STATE)["global_step"]
+    return publish(aside, target)
 
 
 def main(arguments: Sequence[str]) -> int:

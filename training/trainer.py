@@ -1,7 +1,10 @@
 """transformers' Trainer with a causal loss, a lambda schedule and a probe."""
 
 import json
+import math
 import os
+import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -9,17 +12,25 @@ from pathlib import Path
 import torch
 from peft import load_peft_weights, set_peft_model_state_dict
 from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import ExportableState
 
 from losses.loss import Loss
 from models.answerer import Answerer
 from models.packing import PackedBatch
-from records.files import write_text
+from records import checkpoints
+from records.errors import UserError
+from records.files import read_json, write_text
 from schedulers import LearningState, Schedule
 from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
 from training.sampling import LengthGroupedSampler
 
 SCHEDULE_STATE = "lambda_schedule.json"
 LOSS_WEIGHTS = "loss_parameters.json"
+CHECKPOINTS_KEPT = 2
+
+
+class NotFinite(UserError, ArithmeticError):
+    """Loss or weights became NaN or infinite; the message names the step, the items and the last good checkpoint."""
 
 
 class CausalTrainer(Trainer):
@@ -58,7 +69,8 @@ class CausalTrainer(Trainer):
         self.current_lambda = schedule(0.0)
         self.used_lambda = self.current_lambda  # of the last step done, for its log line
         self.loss.to(self.args.device)
-        self.add_callback(_Steps(self, on_log))
+        self.steps = _Steps(self, on_log)
+        self.add_callback(self.steps)
 
     def _get_train_sampler(self, train_dataset=None) -> LengthGroupedSampler:
         # All graphs of an optimisation step, so that several processes see the batches that one would see.
@@ -72,6 +84,10 @@ class CausalTrainer(Trainer):
         answers = answers_of(inputs, reading)
         parts = self.loss(answers, text_of(reading), self.current_lambda)
         self._note(parts, answers)
+        if not all(map(math.isfinite, self._last_parts.values())):
+            items = [self.train_dataset.examples[i].item.id for i in inputs["example"].tolist()]
+            found = ", ".join(f"{name}={value:g}" for name, value in self._last_parts.items())
+            raise self._not_finite(f"the loss is not finite ({found}) on the items {', '.join(items)}")
         return (parts["total"], reading) if return_outputs else parts["total"]
 
     def _note(self, parts, answers) -> None:
@@ -127,7 +143,38 @@ class CausalTrainer(Trainer):
         logs["progress"] = self.state.global_step / max(self.state.max_steps, 1)
         super().log(logs, start_time)
 
+    def _not_finite(self, what: str) -> NotFinite:
+        good, _ = checkpoints.newest_whole(Path(self.args.output_dir))
+        return NotFinite(
+            f"step {self.state.global_step + 1}: {what}; last good checkpoint: {good or 'none'}. Going on from there ends "
+            "here again; try a smaller training.learning_rate or training.max_gradient_norm, in another out="
+        )
+
+    def check_weights(self) -> None:
+        """Raise NotFinite if a trained weight is NaN or infinite: such weights must replace no good checkpoint."""
+        bad = [n for n, p in self.model.named_parameters() if p.requires_grad and not torch.isfinite(p).all()]
+        if bad:
+            raise self._not_finite(f"{len(bad)} weights before it are not finite ({bad[0]})")
+
     # Checkpoints hold the adapter alone: the base model's weights never change.
+
+    def _get_output_dir(self, trial=None) -> str:
+        """Where the Trainer writes a checkpoint; `_save_checkpoint` moves it when it is whole."""
+        return str(Path(self.args.output_dir) / checkpoints.UNFINISHED)
+
+    def _save_checkpoint(self, model, trial=None) -> None:
+        self.check_weights()
+        unfinished, folder = Path(self._get_output_dir()), Path(self.args.output_dir)
+        if self.is_world_process_zero():
+            shutil.rmtree(unfinished, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()  # every process adds the state of its random generator
+        if self.is_world_process_zero():
+            name = f"{checkpoints.PREFIX}{self.state.global_step}"
+            checkpoints.publish(unfinished / name, folder / name)
+            unfinished.rmdir()
+            checkpoints.keep_newest(folder, CHECKPOINTS_KEPT)
 
     def _save(self, output_dir: str | None = None, state_dict=None) -> None:
         folder = Path(output_dir or self.args.output_dir)
@@ -141,10 +188,11 @@ class CausalTrainer(Trainer):
         folder = Path(resume_from_checkpoint)
         language_model = self.accelerator.unwrap_model(model or self.model).language_model
         set_peft_model_state_dict(language_model, load_peft_weights(str(folder), device="cpu"))
-        state = json.loads((folder / SCHEDULE_STATE).read_text())
+        state = read_json(folder / SCHEDULE_STATE)
         self.current_lambda = state.pop("lambda")
         self.schedule.load_state_dict(state)
-        learned = json.loads((folder / LOSS_WEIGHTS).read_text())
+        self.steps.earlier = _seconds_of(folder)
+        learned = read_json(folder / LOSS_WEIGHTS)
         own = self.loss.state_dict()
         self.loss.load_state_dict({name: torch.tensor(value).to(own[name]) for name, value in learned.items()})
 
@@ -157,12 +205,22 @@ class CausalTrainer(Trainer):
         return optimizer
 
 
-class _Steps(TrainerCallback):
-    """What happens around each optimisation step: probe, lambda, log."""
+class _Steps(TrainerCallback, ExportableState):
+    """What happens around each optimisation step: probe, lambda, log. Counts the seconds, over all resumptions."""
 
     def __init__(self, trainer: CausalTrainer, on_log: Callable[[dict, int], None] | None):
         self.trainer = trainer
         self.on_log_written = on_log
+        self.earlier = 0.0  # seconds until the checkpoint that the training goes on from
+        self.started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self.earlier + time.monotonic() - self.started
+
+    def state(self) -> dict:
+        """What the Trainer puts into a checkpoint's trainer_state.json."""
+        return {"args": {}, "attributes": {"seconds": self.seconds}}
 
     def on_train_begin(self, args, state, control, **kwargs):
         if state.global_step == 0:
@@ -184,6 +242,11 @@ class _Steps(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **kwargs):
         if self.on_log_written is not None and state.is_world_process_zero:
             self.on_log_written(state.log_history, state.global_step)
+
+
+def _seconds_of(checkpoint: Path) -> float:
+    kept = read_json(checkpoint / checkpoints.TRAINER_STATE).get("stateful_callbacks", {}).get(_Steps.__name__, {})
+    return kept.get("attributes", {}).get("seconds", 0.0)
 
 
 def save_adapter(answerer: Answerer, folder: Path) -> None:

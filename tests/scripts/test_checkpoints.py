@@ -1,6 +1,7 @@
 """An interrupted training goes on: from its own checkpoints to the same end, from a portable one as good as that."""
 
 import json
+import math
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
+from losses import Semantic
 from training.trainer import CausalTrainer
 
 # Dropout draws from the generator whose state a checkpoint keeps.
@@ -23,13 +25,13 @@ def whole(run_script, tmp_path_factory):
     return folder / "run"
 
 
-@pytest.fixture
-def interrupted(run_script, tmp_path, monkeypatch):
-    """The folder of the same run, stopped after its checkpoint of step 3."""
+def stop_at(step, run_script, folder, monkeypatch):
+    """The folder of the same run, stopped after its checkpoint of a step."""
 
     class Stop(TrainerCallback):
         def on_save(self, args, state, control, **kwargs):
-            raise RuntimeError("power cut")
+            if state.global_step == step:
+                raise RuntimeError("power cut")
 
     build = CausalTrainer.__init__
 
@@ -39,10 +41,15 @@ def interrupted(run_script, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(CausalTrainer, "__init__", build_and_stop)
-        run_script("train.py", *SMALL, cwd=tmp_path, expect=1)
-    run = tmp_path / "run"
-    assert [path.name for path in (run / "checkpoints").iterdir()] == ["checkpoint-3"]
-    return run
+        run_script("train.py", *SMALL, cwd=folder, expect=1)
+    names = [f"checkpoint-{saved}" for saved in range(3, step + 1, 3)]
+    assert sorted(path.name for path in (folder / "run/checkpoints").iterdir()) == names
+    return folder / "run"
+
+
+@pytest.fixture
+def interrupted(run_script, tmp_path, monkeypatch):
+    return stop_at(3, run_script, tmp_path, monkeypatch)
 
 
 def logged(folder):
@@ -85,3 +92,58 @@ def test_packing_what_is_not_there_is_one_line(run_script, interrupted, tmp_path
     assert "no config.yaml there" in run_script("training.portable", "run=nowhere", cwd=tmp_path, expect=2)
     shutil.rmtree(interrupted / "checkpoints")
     assert "no checkpoints there" in run_script("training.portable", "run=run", cwd=tmp_path, expect=2)
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(run_script, tmp_path, monkeypatch, whole):
+    run = stop_at(6, run_script, tmp_path, monkeypatch)
+    (run / "checkpoints/checkpoint-6/optimizer.pt").unlink()
+    output = run_script("train.py", *SMALL, "resume=true", cwd=tmp_path)
+    assert "checkpoint-6 is damaged (optimizer.pt is missing)" in output
+    assert "going on from run/checkpoints/checkpoint-3" in output
+    pd.testing.assert_frame_equal(margins(run), margins(whole))
+
+
+def test_without_a_whole_checkpoint_it_starts_again_and_says_so(run_script, interrupted, whole):
+    (interrupted / "checkpoints/checkpoint-3/rng_state.pth").write_bytes(b"")
+    output = run_script("train.py", *SMALL, "resume=true", cwd=interrupted.parent)
+    assert "no checkpoint is whole; the training starts again from its first step" in output
+    pd.testing.assert_frame_equal(margins(interrupted), margins(whole))
+
+
+def test_a_loss_of_nan_stops_at_once_and_says_where(run_script, tmp_path, monkeypatch):
+    compute, calls = Semantic.forward, []
+
+    def spoiled(self, answers, text, weight):
+        calls.append(1)
+        parts = compute(self, answers, text, weight)
+        return parts | {"total": parts["total"] * math.nan} if len(calls) == 5 else parts
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Semantic, "forward", spoiled)
+        output = run_script("train.py", *SMALL, cwd=tmp_path, expect=1)
+    error = output.splitlines()[-1]
+    assert error.startswith("error: step 5: the loss is not finite (") and "total=nan" in error
+    ids = error.split("on the items ")[1].split(";")[0].split(", ")
+    assert len(ids) == 8 and all("transitivity" in name for name in ids)
+    assert "last good checkpoint: run/checkpoints/checkpoint-3." in error
+    assert "Traceback" not in output and (tmp_path / "run/checkpoints/checkpoint-3").is_dir()
+
+
+def test_weights_that_are_not_finite_replace_no_checkpoint(run_script, tmp_path, monkeypatch):
+    class Spoil(TrainerCallback):
+        def on_step_end(self, args, state, control, model=None, **kwargs):
+            if state.global_step == 6:
+                next(p for p in model.parameters() if p.requires_grad).data.fill_(math.inf)
+
+    build = CausalTrainer.__init__
+
+    def build_and_spoil(self, *arguments, **settings):
+        build(self, *arguments, **settings)
+        self.add_callback(Spoil())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CausalTrainer, "__init__", build_and_spoil)
+        output = run_script("train.py", *SMALL, cwd=tmp_path, expect=1)
+    assert "weights before it are not finite" in output and "checkpoint-3." in output
+    assert [path.name for path in (tmp_path / "run/checkpoints").iterdir()] == ["checkpoint-3"]
+    assert not (tmp_path / "run/adapter").exists()
