@@ -1,4 +1,4 @@
-"""What the commands `python -m causal_tasks.*` share: key=value arguments, and reports written twice."""
+"""What the commands `python -m ROOM.*` share: key=value arguments, and reports written twice."""
 
 import json
 import sys
@@ -45,7 +45,7 @@ def report_command(
     make: Callable[..., object],
     text_of: Callable[[object], str],
 ) -> int:
-    """What `python -m causal_tasks.NAME` does: write and print the report on its whole numbers; the exit status."""
+    """What `python -m audits.NAME` does: write and print the report on its whole numbers; the exit status."""
     try:
         settings = read_settings(arguments, defaults)
         counts = [whole(settings, key) for key in numbers]

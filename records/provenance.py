@@ -16,7 +16,7 @@ PACKAGES = ("torch", "transformers", "peft", "accelerate", "hydra-core", "networ
 def provenance() -> dict:
     """Commit, package versions, machine, command and time of this process."""
     return {
-        "commit": _git("rev-parse", "HEAD"),
+        "commit": commit(),
         "uncommitted_changes": bool(_git("status", "--porcelain", "--", "*.py", "*.yaml", ":(exclude)results")),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
@@ -24,6 +24,11 @@ def provenance() -> dict:
         "command": shlex.join(["python", os.path.basename(sys.argv[0]), *sys.argv[1:]]),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def commit() -> str | None:
+    """The commit that is checked out; None outside a checkout."""
+    return _git("rev-parse", "HEAD")
 
 
 def machine() -> dict:

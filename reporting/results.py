@@ -112,7 +112,7 @@ class Results:
     `measured` has one row for every metrics row of every finished run: the keys of RUN, then own_task, grid, commit
     and seconds of the run, suite (name of the evaluation), the row's task, split, protocol and metrics; the bounds of
     `<metric>_interval` are `<metric>_low` and `<metric>_high`. `shortcuts` is shortcuts.json by (task, split): what
-    answers without following a path score on the corrected suites (causal_tasks/shortcuts.py).
+    answers without following a path score on the corrected suites (audits/shortcuts.py).
 
     Two parts only tables that say so may use: `underway` holds the unfinished runs that left a log or evaluations,
     and `scored` has one row for every metrics row of these runs and of the finished ones, however they were scored:

@@ -6,11 +6,11 @@ from itertools import product
 import networkx as nx
 import pytest
 
-from causal_tasks.faithfulness import published_shares, two_sample_z, unblocked_chain_shares
+from audits.faithfulness import published_shares, two_sample_z, unblocked_chain_shares
+from audits.isomorphism import shared_structures
 from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.oracles import answer
 from causal_tasks.questions import TASKS, parse
-from causal_tasks.structure import shared_structures
 from causal_tasks.suites import EVALUATION_SPLITS, SPLITS, available_splits, build, sample, yes_share
 
 CORRECTED = list(product(TASKS, SPLITS))

@@ -1,6 +1,6 @@
 """How close the rebuilt released construction is to the published one.
 
-    python -m causal_tasks.faithfulness [n=10000] [training=50000] [seed=0] [out=results/faithfulness]
+    python -m audits.faithfulness [n=10000] [training=50000] [seed=0] [out=results/faithfulness]
 
 Writes OUT.json and OUT.md: published and measured label shares, their standard error and z, the fault shares of the
 audit, and how many corrected test items share their structure with training. Takes a few minutes at full size.
@@ -12,6 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from audits.isomorphism import shared_structures
 from causal_tasks.command_line import report_command
 from causal_tasks.faults import ALL_FAULTS
 from causal_tasks.items import Item
@@ -19,7 +20,6 @@ from causal_tasks.oracles import released_answer
 from causal_tasks.questions import TASKS
 from causal_tasks.randomness import generator
 from causal_tasks.released import CONSTRUCTIONS, LARGEST_GIVEN_OF_BRANCHING, draw
-from causal_tasks.structure import shared_structures
 from causal_tasks.suites import EVALUATION_SPLITS, PUBLISHED_SUITE, build
 
 _DEFAULTS = {"n": "10000", "training": "50000", "seed": "0", "out": "results/faithfulness"}
@@ -124,7 +124,7 @@ def markdown(report: dict) -> str:
     lines = [
         "# Faithfulness of the rebuilt data",
         "",
-        f"`python -m causal_tasks.faithfulness n={report['n']} training={report['training']} seed={report['seed']}`",
+        f"`python -m audits.faithfulness n={report['n']} training={report['training']} seed={report['seed']}`",
         "",
         "Share of Yes, released construction. z compares two samples, the published and the measured one.",
         "",

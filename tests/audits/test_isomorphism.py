@@ -5,10 +5,10 @@ from itertools import permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audits.isomorphism import canonical_form
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import Question, say_premise, say_question
-from causal_tasks.structure import canonical_form
 
 
 def item(task, edges, source, target, inside=(), hidden=()):

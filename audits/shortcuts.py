@@ -1,0 +1,143 @@
+"""What answers without following a path score: read these beside any model's accuracy.
+
+    python -m audits.shortcuts [n=2000] [training=20000] [seed=0] [out=results/shortcuts] [before=results/shortcuts_before]
+
+Writes OUT.json and OUT.md, one row for each corrected suite as evaluate.py asks it, one for all that both tasks have
+(`pooled`) and one for the headline (causal_tasks/headline.py). Labels are balanced: accuracy is the balanced accuracy,
+and a constant answer scores 50 %. The columns:
+
+- `local_features`: boosted trees on all local counts (causal_tasks/counts.py) and places of mention, learned on `training`
+  questions of the training split;
+- `refitted`: the same trees learned within the suite, by cross-validation over its blocks: an upper bound;
+- `single`: each of these numbers alone, compared with the best threshold in the better direction, both chosen on these very
+  questions: the one that scores most, and which that is;
+- `repeated`: questions whose text occurred before.
+
+before= names an earlier report, whose numbers are shown beside the new ones.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import GroupKFold, cross_val_predict
+
+from audits.local_features import NAMES, asked_in, learn, table, trees
+from causal_tasks.command_line import read_settings, whole, write_report
+from causal_tasks.headline import is_headline
+from causal_tasks.questions import TASKS
+from causal_tasks.suites import EVALUATION_SPLITS, TRAINING_SPLITS, available_splits, build
+from records.provenance import commit
+
+_DEFAULTS = {"n": "2000", "training": "20000", "seed": "0"}
+_DEFAULTS |= {"out": "results/shortcuts", "before": "results/shortcuts_before"}
+LEARNED, REFITTED, SINGLE = "local_features", "refitted", "single"
+COLUMNS = {LEARNED: "trees learned in training", REFITTED: "trees refitted within", SINGLE: "best single count"}
+POOLED, HEADLINE = "pooled", "headline"
+# Rules over several counts that want no training, as numbers to be compared with a threshold.
+COMBINED = {
+    "stated - target_effects - source_causes": lambda of: of["stated"] - of["target_effects"] - of["source_causes"],
+    "fitting_ends": lambda of: np.minimum(of["source_effects"], of["target_causes"]) > 0,
+}
+_QUESTIONS_PER_GRAPH = 4  # as in conf/suite/; adversarial pairs ask one
+_FOLDS = 5
+
+
+def best_threshold_accuracy(values: np.ndarray, labels: np.ndarray) -> float:
+    """The accuracy of "Yes iff value > t", or of its opposite, at the best t; 0..1."""
+    order = np.argsort(values, kind="stable")
+    values, signs = np.asarray(values)[order], np.where(np.asarray(labels)[order], 1, -1)
+    last_of_each_value = np.append(values[1:] != values[:-1], True)
+    more_no_than_yes = np.append(0, -np.cumsum(signs)[last_of_each_value])  # among the values up to t
+    right = (labels.sum() + more_no_than_yes) / len(labels)
+    return float(max(right.max(), 1 - right.min()))
+
+
+def measure(task: str, n: int, training: int, seed: int) -> list[dict]:
+    """One row a corrected evaluation split on its first n questions, then `pooled` and `headline`.
+
+    A row holds task, split, n, the columns, `best_count` (the name behind `single`) and `counts` (every name's accuracy).
+    """
+    splits = [split for split in available_splits(task, "corrected") if split not in TRAINING_SPLITS]
+    asked = pd.concat([_asked(task, split, n, seed) for split in splits], ignore_index=True)
+    asked[LEARNED] = learn(task, training, seed).predict(asked[list(NAMES)].to_numpy())
+    for _, part in asked.groupby("split"):
+        folds = GroupKFold(min(_FOLDS, part["block"].nunique()))
+        again = cross_val_predict(trees(seed), part[list(NAMES)], part["label"], groups=part["block"], cv=folds)
+        asked.loc[part.index, REFITTED] = again
+    parts = [(split, asked[asked["split"] == split]) for split in splits]
+    parts += [(POOLED, asked[asked["split"].isin(EVALUATION_SPLITS)]), (HEADLINE, asked[asked["headline"]])]
+    return [{"task": task, "split": name} | _row(part) for name, part in parts]
+
+
+def _asked(task: str, split: str, n: int, seed: int) -> pd.DataFrame:
+    """One row a question: split, label, headline, block (of items that share strata), text, and NAMES."""
+    items = build(task, "corrected", split, n, seed, 1 if split == "adversarial" else _QUESTIONS_PER_GRAPH)
+    asked = asked_in(items)
+    frame = pd.DataFrame(table(asked), columns=list(NAMES)).assign(split=split)
+    frame["label"] = [question.label for _, question in asked]
+    frame["headline"] = [is_headline(split, question.strata.get("distance")) for _, question in asked]
+    frame["block"] = [int(item.id.rsplit("-", 1)[1]) // 4 for item in items for _ in item.questions]
+    frame["text"] = [f"{item.premise} {question.hypothesis}" for item in items for question in item.questions]
+    return frame
+
+
+def _row(part: pd.DataFrame) -> dict:
+    labels = part["label"].to_numpy()
+    numbers = {name: part[name] for name in NAMES} | {name: rule(part) for name, rule in COMBINED.items()}
+    alone = {name: best_threshold_accuracy(column.to_numpy(), labels) for name, column in numbers.items()}
+    best = max(alone, key=alone.__getitem__)
+    shares = {name: float((part[name] == part["label"]).mean()) for name in (LEARNED, REFITTED)}
+    repeated = int(part["text"].duplicated().sum())
+    return {"n": len(part)} | shares | {SINGLE: alone[best], "best_count": best, "repeated": repeated, "counts": alone}
+
+
+def measure_tasks(n: int, training: int, seed: int, earlier: Sequence[dict] = ()) -> list[dict]:
+    """The rows of both tasks with the commit; under `before` the earlier row of the same task and split, if any."""
+    known = {(row["task"], row["split"]): {"before": row} for row in earlier}
+    rows = [row | {"commit": commit()} for task in TASKS for row in measure(task, n, training, seed)]
+    return [row | known.get((row["task"], row["split"]), {}) for row in rows]
+
+
+def markdown(rows: list[dict]) -> str:
+    """The rows as tables; numbers of an earlier report stand before an arrow."""
+    lines = ["# Shortcuts on the corrected suites", "", *__doc__.splitlines()[4:-2], ""]
+    if earlier := sorted({row["before"]["commit"][:10] for row in rows if "before" in row}):
+        lines += [f"Before the arrow: the suites of commit {', '.join(earlier)}. Percent.", ""]
+    for task in TASKS:
+        lines += [
+            f"## {task}",
+            "",
+            f"| split | n | {' | '.join(COLUMNS.values())} | which | repeated |",
+            "|---" * 7 + "|",
+        ]
+        for row in (row for row in rows if row["task"] == task):
+            both = [row["before"], row] if "before" in row else [row]
+            shares = " | ".join(" → ".join(f"{100 * one[column]:.1f}" for one in both) for column in COLUMNS)
+            which, repeated = (" → ".join(str(one[key]) for one in both) for key in ("best_count", "repeated"))
+            lines.append(f"| {row['split']} | {row['n']} | {shares} | {which} | {repeated} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        settings = read_settings(arguments, _DEFAULTS)
+        numbers = [whole(settings, key) for key in ("n", "training", "seed")]
+        before = Path(f"{settings['before']}.json")
+        earlier = json.loads(before.read_text(encoding="utf-8")) if settings["before"] and before.is_file() else []
+    except ValueError as error:
+        print(f"shortcuts: {error}", file=sys.stderr)
+        return 2
+    rows = measure_tasks(*numbers, earlier)
+    text = markdown(rows)
+    write_report(settings["out"], rows, text)
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
