@@ -12,6 +12,7 @@ from pathlib import Path
 from records.errors import UserError
 
 _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+_KINDS |= dict.fromkeys((int, float), "a number")
 
 
 class FileFormatError(UserError, ValueError):
@@ -80,8 +81,8 @@ def json_lines(path: str | Path, text: str | None = None) -> Iterator[tuple[int,
 
 
 def kind(value: object) -> str:
-    """What a JSON value is, in words."""
-    return _KINDS.get(type(value), "a number")
+    """What a JSON value is, in words; of anything else, the name of its type."""
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 def shortened(value: object, most: int = 100) -> str:

@@ -4,14 +4,15 @@ Nothing is skipped in silence: a run that did not finish is listed under `unfini
 gives one line under `problems`, and the rest is still reported.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
 from pyarrow import parquet
 
+from records.reading import FileFormatError
 from reporting.run_files import (
     MEASURED,
     ResultsError,
@@ -20,6 +21,7 @@ from reporting.run_files import (
     read_identity,
     read_log,
     read_record,
+    read_shortcuts,
     read_table,
 )
 
@@ -87,6 +89,8 @@ class Run:
     ) -> pd.DataFrame | None:
         """One row an item: id, graph, task, protocol, split, label, margin, stratum/...; None if not scored.
 
+        Raises ResultsError if the file is damaged.
+
         Args:
             columns: says by its name whether a column is wanted, all by default; texts take long to read.
             categories: says which texts are to be read as categories, faster to compare, in no order.
@@ -94,10 +98,13 @@ class Run:
         path = self.folder / "evaluation" / suite / "margins.parquet"
         if not path.is_file():
             return None
-        names = [name for name in parquet.read_schema(path).names if columns is None or columns(name)]
-        return pd.read_parquet(
-            path, columns=names, read_dictionary=[name for name in names if categories and categories(name)]
-        )
+        try:
+            names = [name for name in parquet.read_schema(path).names if columns is None or columns(name)]
+            return pd.read_parquet(
+                path, columns=names, read_dictionary=[name for name in names if categories and categories(name)]
+            )
+        except (pyarrow.ArrowException, OSError) as error:  # its schema was read, but not its pages
+            raise ResultsError(f"{path}: cannot be read ({error})") from error
 
     def own_margins(self) -> pd.DataFrame | None:
         """id, graph, task, label, margin of the corrected suite on the task of the run's training; None if not scored."""
@@ -194,11 +201,12 @@ def load(folder: str | Path) -> Results:
         try:
             measured[run_folder], rows = _add_run(results, run_folder)
             scored += rows
-        except ResultsError as error:
+        except FileFormatError as error:
             results.problems.append(str(error))
-    if (folder / "shortcuts.json").is_file():
-        shortcuts = json.loads((folder / "shortcuts.json").read_text(encoding="utf-8"))
-        results.shortcuts = {(row["task"], row["split"]): row for row in shortcuts}
+    try:
+        results.shortcuts = read_shortcuts(folder / "shortcuts.json")
+    except FileFormatError as error:
+        results.problems.append(str(error))
     results.runs.sort(key=_order)
     results.underway.sort(key=_order)
     pooled = [row for run in results.runs for row in _with_pooled(measured[run.folder])]

@@ -1,6 +1,5 @@
 """Read the files of one run folder; what cannot be read gives one line that names the file."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import pyarrow
 import yaml
 from pyarrow import parquet
 
+from records.reading import FileFormatError, json_lines, kind, parse_json, read_text
+from reporting.expected import METRICS, check_columns, check_kinds, check_logged, check_record, check_row
 from scoring.ways import Way
 
 NEEDED = ("status", "variant", "task", "protocol", "model", "scale", "seed")
@@ -18,7 +19,7 @@ MEASURED = ("task", "split", "protocol", "n", "accuracy", "yes_rate", "label_yes
 SCORED_AS = vars(Way())
 
 
-class ResultsError(ValueError):
+class ResultsError(FileFormatError):
     """A results folder, or a file in it, that cannot be reported; the message names the file."""
 
 
@@ -46,9 +47,11 @@ class Evaluation:
 
 
 def read_record(folder: Path) -> dict:
-    """The folder's run.json. Raises ResultsError if it is missing, is not JSON or lacks a key of NEEDED."""
+    """The folder's run.json. Raises FileFormatError if it is missing, is not JSON, lacks a key of NEEDED or holds what
+    no run writes."""
     info = read_json(folder / "run.json")
     _require(folder / "run.json", info, NEEDED)
+    check_record(folder / "run.json", info)
     return info
 
 
@@ -56,12 +59,14 @@ def read_identity(path: Path) -> dict:
     """What a run.json would say of a run, from its config.yaml: an unfinished run has no other record.
 
     Raises:
-        ResultsError: not YAML, or a key is missing.
+        FileFormatError: not YAML, a key is missing, or its value is of another kind.
     """
     try:
         # The saved config is resolved: nothing in it needs more than plain YAML.
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        config = yaml.safe_load(read_text(path))
+    except FileFormatError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
     try:
         trained = config["training"]["enabled"]
@@ -70,21 +75,24 @@ def read_identity(path: Path) -> dict:
         identity["task"] = config["task"]["name"] if trained else None
     except (KeyError, TypeError) as error:
         raise ResultsError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from None
-    return (
-        identity
-        | {name: config.get(name) if trained else None for name in ("loss", "schedule")}
-        | {"grid": config.get("grid")}
-    )
+    identity |= {name: config.get(name) if trained else None for name in ("loss", "schedule")}
+    identity["grid"] = config.get("grid")
+    check_record(path, identity)
+    return identity
 
 
 def read_evaluation(path: Path) -> Evaluation:
-    """An evaluation's metrics.json. Raises ResultsError if it is not JSON or a row lacks a key of MEASURED."""
+    """An evaluation's metrics.json. Raises FileFormatError if it is not JSON, a row lacks a key of MEASURED, or a value
+    is of another kind."""
     metrics = read_json(path)
-    rows, merged = metrics.get("rows", []), metrics.get("adapter") or {}
-    if not isinstance(rows, list) or not isinstance(merged, dict):
-        raise ResultsError(f"{path}: expected a list of rows, and an object or null as adapter")
+    check_kinds(path, metrics, METRICS)
+    rows, merged = metrics.get("rows") or [], metrics.get("adapter") or {}
+    check_kinds(path, merged, dict.fromkeys(("relative_size", "surviving_share"), ("a number", "null")), "adapter.")
     for row in rows:
+        if not isinstance(row, dict):
+            raise ResultsError(f"{path}: a row is {kind(row)}; expected an object")
         _require(path, row, MEASURED, "a row ")
+        check_row(path, row)
     about = {"evaluation": path.parent.name, "suite": metrics.get("suite") or path.parent.name}
     about |= {name: metrics.get(name) or usual for name, usual in SCORED_AS.items()}
     about |= {name: metrics.get(name) for name in ("step", "steps")}
@@ -94,29 +102,38 @@ def read_evaluation(path: Path) -> Evaluation:
 
 def read_log(path: Path, complete: bool = True) -> pd.DataFrame | None:
     """training_log.jsonl, one row a line; None if there is none. complete: false where a run may still be writing
-    its last line. Raises ResultsError naming the line that is not JSON."""
+    its last line. Raises FileFormatError naming the line that is not JSON, or not an object of numbers."""
     if not path.is_file():
         return None
-    text = path.read_text(encoding="utf-8")
-    written = text.splitlines()
-    if not complete and not text.endswith("\n"):
-        written = written[:-1]
-    lines = []
-    for number, line in enumerate(written, start=1):
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise ResultsError(f"{path}:{number}: not JSON ({error.msg})") from None
-    return pd.DataFrame(lines)
+    text = read_text(path)
+    lines = list(json_lines(path, text if complete else text[: text.rfind("\n") + 1]))
+    for number, line in lines:
+        check_logged(path, number, line)
+    return pd.DataFrame([line for _, line in lines])
 
 
 def check_margins(path: Path) -> None:
-    """Look at the column names only; the margins themselves are read where they are needed."""
+    """Look at the columns' names and types only; the margins themselves are read where they are needed."""
     try:
-        names = parquet.read_schema(path).names
-    except (pyarrow.ArrowInvalid, OSError) as error:
+        schema = parquet.read_schema(path)
+    except (pyarrow.ArrowException, OSError) as error:
         raise ResultsError(f"{path}: not a parquet file ({error})") from None
-    _require(path, names, MARGINS, columns="the columns ")
+    _require(path, schema.names, MARGINS, columns="the columns ")
+    check_columns(path, schema)
+
+
+def read_shortcuts(path: Path) -> dict[tuple[str, str], dict]:
+    """shortcuts.json by (task, split); empty if there is none. Raises FileFormatError if it is no list of such rows."""
+    if not path.is_file():
+        return {}
+    rows = parse_json(read_text(path), str(path))
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ResultsError(f"{path}: expected a JSON list of objects")
+    for row in rows:
+        _require(path, row, ("task", "split"), "a row ")
+        expected = dict.fromkeys(row, ("a number", "null")) | dict.fromkeys(("task", "split"), ("a text",))
+        check_kinds(path, row, expected, "a row's ")
+    return {(row["task"], row["split"]): row for row in rows}
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -132,15 +149,12 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def read_json(path: Path) -> dict:
-    """One JSON object. Raises ResultsError if the file is missing or holds anything else."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ResultsError(f"{path}: missing; a run folder needs it") from None
-    except json.JSONDecodeError as error:
-        raise ResultsError(f"{path}: not JSON ({error})") from None
+    """One JSON object. Raises FileFormatError if the file is missing or holds anything else."""
+    if not path.exists():
+        raise ResultsError(f"{path}: missing; a run folder needs it")
+    content = parse_json(read_text(path), str(path))
     if not isinstance(content, dict):
-        raise ResultsError(f"{path}: holds {type(content).__name__}; expected one JSON object")
+        raise ResultsError(f"{path}: holds {kind(content)}; expected one JSON object")
     return content
 
 

@@ -135,7 +135,7 @@ def test_a_suite_that_was_not_scored_leaves_distance_and_mean_open(made):
     ("file", "text", "message"),
     [
         ("evaluation/published/metrics.json", '{"rows": [', "evaluation/published/metrics.json: not JSON"),
-        ("evaluation/published/metrics.json", '{"rows": {}}', "expected a list of rows"),
+        ("evaluation/published/metrics.json", '{"rows": {}}', "rows is an object; expected a list"),
         ("config.yaml", "variant: [", "config.yaml: not YAML"),
         ("config.yaml", "variant: transitivity_ce", "config.yaml: not the config of a run (KeyError: 'training')"),
     ],
@@ -148,7 +148,7 @@ def test_an_unreadable_unfinished_run_gives_one_line(made, file, text, message):
 
 def test_a_line_that_is_still_being_written_is_left_out(made):
     log = made / "runs/smoke/tiny/released-k1/dseparation_ce/seed0/training_log.jsonl"
-    log.write_text('{"step": 1}\n{"step')
+    log.write_text('{"step": 1, "progress": 0.5}\n{"step')
     results = load(made)
     assert results.problems == [] and len(results.underway[0].log) == 1
 

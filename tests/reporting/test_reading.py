@@ -1,0 +1,185 @@
+"""Run folders from elsewhere: whatever their files hold, one line names file and reason, and the rest is still read."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from records.reading import FileFormatError
+from reporting.results import load
+from tests.reporting.conftest import write_run
+
+METRICS = "evaluation/corrected/metrics.json"
+MARGINS = "evaluation/corrected/margins.parquet"
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A results folder with one run, scored on one suite."""
+    results = tmp_path_factory.mktemp("small")
+    run = write_run(results, "transitivity_ce", n=20, steps=5)
+    for suite in ("published", "adversarial"):
+        shutil.rmtree(run / "evaluation" / suite)
+    return results
+
+
+@pytest.fixture
+def one_run(small, tmp_path):
+    """The same, to be damaged."""
+    return shutil.copytree(small, tmp_path / "results")
+
+
+def run_in(results):
+    (record,) = results.rglob("run.json")
+    return record.parent
+
+
+def damage(results, file, change):
+    """Let `change` edit what the JSON file holds."""
+    path = run_in(results) / file
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "value", "reason"),
+    [
+        ("run.json", "variant", "../../../outside", "variant is '../../../outside'; expected a plain name"),
+        ("run.json", "model", "", "model is ''; expected a plain name"),
+        ("run.json", "scale", "/etc", "scale is '/etc'; expected a plain name"),
+        ("run.json", "task", "astrology", "task is 'astrology'; expected one of transitivity, dseparation"),
+        ("run.json", "status", ["finished"], "status is a list; expected a text"),
+        ("run.json", "seed", "0", "seed is a text; expected a number"),
+        ("run.json", "seed", float("nan"), "seed is nan; expected a finite number"),
+        ("run.json", "seconds", {"train": "long"}, "seconds.train is a text; expected a number or null"),
+        ("run.json", "training", {"steps": [1]}, "training.steps is a list; expected a number or a text"),
+        ("run.json", "grid", 3, "grid is a number; expected a text or null"),
+        (METRICS, "rows", {}, "rows is an object; expected a list or null"),
+        (METRICS, "rows", [3], "a row is a number; expected an object"),
+        (METRICS, "adapter", "merged", "adapter is a text; expected an object or null"),
+        (METRICS, "weights", 4, "weights is a number; expected a text or null"),
+    ],
+)
+def test_values_of_another_kind(one_run, file, key, value, reason):
+    damage(one_run, file, lambda content: content.update({key: value}))
+    (problem,) = load(one_run).problems
+    assert f"seed0/{file}: {reason}" in problem and "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("n", None, "a row's n is null; expected a number"),
+        ("task", "astrology", "a row's task is 'astrology'"),
+        ("accuracy", "0.9", "a row's accuracy is a text; expected a number"),
+        ("accuracy", float("inf"), "a row's accuracy is inf; expected a finite number"),
+        ("mcc", True, "a row's mcc is true or false; expected a number or null"),
+        ("mcc_interval", 0.5, "a row's mcc_interval is 0.5; expected two numbers or null"),
+        ("mcc_interval", [0.1, None], "a row's mcc_interval is [0.1, None]; expected two numbers or null"),
+    ],
+)
+def test_rows_of_metrics(one_run, key, value, reason):
+    damage(one_run, METRICS, lambda content: content["rows"][0].update({key: value}))
+    (problem,) = load(one_run).problems
+    assert reason in problem and "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"step": 1, "progress": 1}\n[2]\n', "training_log.jsonl:2: expected a JSON object, not a list"),
+        (b'{"step": 1, "progress": 1}\n{"step": 2}\n', "training_log.jsonl:2: no key 'progress'"),
+        (b'{"step": 1, "progress": 1, "loss": "low"}\n', "training_log.jsonl:1: 'loss' is a text; expected a number"),
+        (b'{"step": 1, "progress": 1}\n{"step": 2, "pro', "training_log.jsonl:2: not JSON"),
+        (b'{"step": 1, "progress": 1}\n\xff\n', "training_log.jsonl:2: not UTF-8"),
+        (b"[" * 50_000, "training_log.jsonl:1: nested too deeply"),
+    ],
+)
+def test_lines_of_a_training_log(one_run, content, reason):
+    (run_in(one_run) / "training_log.jsonl").write_bytes(content)
+    (problem,) = load(one_run).problems
+    assert reason in problem
+
+
+def test_a_number_that_is_not_finite_may_be_logged(one_run):
+    (run_in(one_run) / "training_log.jsonl").write_text('{"step": 1, "progress": 1, "loss": NaN}\n')
+    assert load(one_run).problems == []
+
+
+def test_columns_of_another_type(one_run):
+    path = run_in(one_run) / MARGINS
+    margins = pd.read_parquet(path)
+    margins.assign(margin=margins["margin"].astype(str)).to_parquet(path)
+    assert "the column margin holds" in load(one_run).problems[0]
+    margins.assign(label=margins["label"].astype(float)).to_parquet(path)
+    assert "the column label holds double; expected true or false" in load(one_run).problems[0]
+
+
+def test_damaged_pages_of_margins_name_their_file(one_run):
+    path = run_in(one_run) / MARGINS
+    content = bytearray(path.read_bytes())
+    content[4:2000] = b"\x00" * 1996  # the schema stands at the end
+    path.write_bytes(content)
+    (run,) = load(one_run).runs
+    with pytest.raises(FileFormatError, match=r"margins.parquet: cannot be read"):
+        run.margins("corrected")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[", "not JSON"),
+        ("{}", "expected a JSON list of objects"),
+        ('[{"task": "transitivity"}]', "a row lacks split"),
+        ('[{"task": "transitivity", "split": ["length"]}]', "a row's split is a list; expected a text"),
+        ('[{"task": "transitivity", "split": "length", "local_features": "0.9"}]', "a row's local_features is a text"),
+    ],
+)
+def test_shortcuts(one_run, text, reason):
+    (one_run / "shortcuts.json").write_text(text)
+    results = load(one_run)
+    (problem,) = results.problems
+    assert f"shortcuts.json: {reason}" in problem and len(results.runs) == 1 and results.shortcuts == {}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_json_in_any_place_is_read_or_gives_one_line(small, data):
+    """One value of one file becomes any other; afterwards the folder is as it was."""
+    file = data.draw(st.sampled_from(["run.json", METRICS]))
+    path = run_in(small) / file
+    before = path.read_text()
+    content = json.loads(before)
+    place = content["rows"][0] if file == METRICS and data.draw(st.booleans()) else content
+    place[data.draw(st.sampled_from([*place, "other"]))] = data.draw(json_values)
+    path.write_text(json.dumps(content))
+    try:
+        results = load(small)
+    finally:
+        path.write_text(before)
+    assert len(results.runs) + len(results.problems) + len(results.unfinished) >= 1
+    assert all("\n" not in problem for problem in results.problems)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["run.json", METRICS, MARGINS, "training_log.jsonl"]), st.binary(max_size=40), st.data())
+def test_any_bytes_in_any_place_are_read_or_give_one_line(small, file, inserted, data):
+    path = run_in(small) / file
+    before = path.read_bytes()
+    place = data.draw(st.integers(0, len(before)))
+    path.write_bytes(before[:place] + inserted + before[data.draw(st.integers(place, len(before))) :])
+    try:
+        results = load(small)
+    finally:
+        path.write_bytes(before)
+    assert len(results.runs) + len(results.problems) + len(results.unfinished) >= 1
