@@ -14,7 +14,7 @@ from pathlib import Path
 
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import TASKS, ParseError, parse_premise, parse_question
-from records.reading import FileFormatError, json_lines, kind, parse_json, read_text, shortened
+from records.reading import FileFormatError, json_lines, kind, read_json, shortened
 
 EXPORTED_STRATA = ("pair", "family")
 # Some external files ask hundreds of questions about one premise; an item is scored in one pass and must stay small.
@@ -150,7 +150,7 @@ def _read_records(path: Path) -> Iterator[tuple[int, object]]:
     if path.suffix != ".json":
         yield from json_lines(path)
         return
-    pairs = parse_json(read_text(path), f"{path}:1")
+    pairs = read_json(path)
     if not isinstance(pairs, dict):
         raise FileFormatError(f"{path}:1: expected one JSON dictionary of text: answer, not {kind(pairs)}")
     for number, (prompt, completion) in enumerate(pairs.items(), start=1):

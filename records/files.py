@@ -1,10 +1,12 @@
-"""Atomic writes and plain reads of small files."""
+"""Atomic writes of small files; what is read is checked in records/reading.py."""
 
 import json
 import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from records.reading import read_json as read_json
 
 if TYPE_CHECKING:
     import pandas as pd  # imported by whoever has a table
@@ -30,14 +32,6 @@ def replace_between(text: str, begin: str, end: str, body: str) -> str:
         raise ValueError(f"the markers {begin} and {end} are missing")
     before, rest = text.split(begin, 1)
     return f"{before}{begin}\n{body}\n{end}{rest.split(end, 1)[1]}"
-
-
-def read_json(path: str | Path):
-    """Raises ValueError naming the file and line if it is not JSON."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
 
 
 def _replace(path: Path, write) -> None:

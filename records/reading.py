@@ -36,11 +36,8 @@ def read_text(path: str | Path) -> str:
         raise FileFormatError(f"{path}:{line}: not UTF-8: {error.reason} 0x{content[error.start]:02x}") from error
 
 
-def parse_json(text: str, where: str):
-    """The value of one JSON text.
-
-    Args:
-        where: `file:line`, for the message.
+def parse_json(text: str, path: str | Path, line: int = 1):
+    """The value of one JSON text that begins on this line of the file.
 
     Raises:
         FileFormatError: not JSON, nested too deeply, a number of thousands of digits, a key that is given twice (of
@@ -51,7 +48,8 @@ def parse_json(text: str, where: str):
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        reason = f"not JSON: {error.msg} at character {error.pos}"
+        line += error.lineno - 1
+        reason = f"not JSON: {error.msg} at character {error.colno}"
     except UnicodeEncodeError as error:
         reason = f"half a surrogate pair, \\u{ord(error.object[error.start]):04x}, is not text"
     except RecursionError:
@@ -60,7 +58,12 @@ def parse_json(text: str, where: str):
         reason = str(error).split(";")[0]
     else:
         return value
-    raise FileFormatError(f"{where}: {reason}")
+    raise FileFormatError(f"{path}:{line}: {reason}")
+
+
+def read_json(path: str | Path):
+    """The JSON value that a file holds. Raises FileFormatError as `read_text` and `parse_json`."""
+    return parse_json(read_text(path), path)
 
 
 def json_lines(path: str | Path, text: str | None = None) -> Iterator[tuple[int, object]]:
@@ -77,7 +80,7 @@ def json_lines(path: str | Path, text: str | None = None) -> Iterator[tuple[int,
     text = read_text(path) if text is None else text
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         if line.strip(" \t\n"):
-            yield number, parse_json(line, f"{path}:{number}")
+            yield number, parse_json(line, path, number)
 
 
 def kind(value: object) -> str:

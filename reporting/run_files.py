@@ -8,7 +8,8 @@ import pyarrow
 import yaml
 from pyarrow import parquet
 
-from records.reading import FileFormatError, json_lines, kind, parse_json, read_text
+from records import reading
+from records.reading import FileFormatError, json_lines, kind, read_text
 from reporting.expected import METRICS, check_columns, check_kinds, check_logged, check_record, check_row
 from scoring.ways import Way
 
@@ -126,7 +127,7 @@ def read_shortcuts(path: Path) -> dict[tuple[str, str], dict]:
     """shortcuts.json by (task, split); empty if there is none. Raises FileFormatError if it is no list of such rows."""
     if not path.is_file():
         return {}
-    rows = parse_json(read_text(path), str(path))
+    rows = reading.read_json(path)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ResultsError(f"{path}: expected a JSON list of objects")
     for row in rows:
@@ -152,7 +153,7 @@ def read_json(path: Path) -> dict:
     """One JSON object. Raises FileFormatError if the file is missing or holds anything else."""
     if not path.exists():
         raise ResultsError(f"{path}: missing; a run folder needs it")
-    content = parse_json(read_text(path), str(path))
+    content = reading.read_json(path)
     if not isinstance(content, dict):
         raise ResultsError(f"{path}: holds {kind(content)}; expected one JSON object")
     return content

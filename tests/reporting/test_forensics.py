@@ -134,7 +134,7 @@ def test_a_suite_that_was_not_scored_leaves_distance_and_mean_open(made):
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("evaluation/published/metrics.json", '{"rows": [', "evaluation/published/metrics.json: not JSON"),
+        ("evaluation/published/metrics.json", '{"rows": [', "evaluation/published/metrics.json:1: not JSON"),
         ("evaluation/published/metrics.json", '{"rows": {}}', "rows is an object; expected a list"),
         ("config.yaml", "variant: [", "config.yaml: not YAML"),
         ("config.yaml", "variant: transitivity_ce", "config.yaml: not the config of a run (KeyError: 'training')"),

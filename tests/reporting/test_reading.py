@@ -138,7 +138,7 @@ def test_damaged_pages_of_margins_name_their_file(one_run):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[", "not JSON"),
+        ("[", "1: not JSON"),
         ("{}", "expected a JSON list of objects"),
         ('[{"task": "transitivity"}]', "a row lacks split"),
         ('[{"task": "transitivity", "split": ["length"]}]', "a row's split is a list; expected a text"),
@@ -149,7 +149,7 @@ def test_shortcuts(one_run, text, reason):
     (one_run / "shortcuts.json").write_text(text)
     results = load(one_run)
     (problem,) = results.problems
-    assert f"shortcuts.json: {reason}" in problem and len(results.runs) == 1 and results.shortcuts == {}
+    assert "shortcuts.json:" in problem and reason in problem and len(results.runs) == 1 and results.shortcuts == {}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

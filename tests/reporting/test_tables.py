@@ -240,7 +240,7 @@ def test_failed_and_malformed_runs_are_listed(tmp_path, make_run):
     assert sorted(status for _, status in summary.unfinished) == ["failed", "running or interrupted"]
     problems = "\n".join(summary.problems)
     assert len(summary.problems) == 4
-    assert "dseparation_ce/seed0/run.json: not JSON" in problems
+    assert "dseparation_ce/seed0/run.json:1: not JSON" in problems
     assert "dseparation_semantic/seed0/run.json: missing" in problems
     assert "training_log.jsonl:2: not JSON" in problems
     assert "margins.parquet: not a parquet file" in problems
