@@ -1,5 +1,6 @@
 """A language model that answers Yes/No questions on graphs, many at a time."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -71,6 +72,14 @@ class Answerer(nn.Module):
             if "lora_" in name:
                 parameter.data = parameter.data.to(dtype)
         return self.eval()
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all weights, adapters included, their names, shapes and precision."""
+        digest = hashlib.sha256()
+        for name, parameter in self.named_parameters():
+            digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
+            digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def ask(self, prompt: str) -> None:
         """Ask with another prompt of ``models.prompts.PROMPTS`` from now on."""

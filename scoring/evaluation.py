@@ -22,6 +22,7 @@ from scoring.metrics import best_threshold, measure
 from scoring.scorer import score
 from scoring.structural import structural_measures
 from scoring.text_rule import score_by_text
+from scoring.unfinished import Unfinished
 from scoring.ways import Way
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,8 @@ def evaluate_suite(
 ) -> dict:
     """Score every part of a suite; write ``margins.parquet`` and ``metrics.json`` into ``folder``.
 
+    Interrupted, it goes on after the last part that was done (scoring/unfinished.py).
+
     parts: the suite's items, as `build_suite` gives them.
     settings: the ``evaluation`` config node (token_budget, resamples and, where there is one, prior).
     thresholds: task → margin threshold tuned on validation, for the calibrated metrics.
@@ -135,10 +138,14 @@ def evaluate_suite(
     thresholds = thresholds or {}
     prior = settings.get("prior")
     protocol = suite.get("protocol", "file")
+    unfinished = Unfinished(folder, answerer, way)
     tables = []
     for (task, split), items in parts.items():
-        score = SCORERS[way.verdict]
-        margins = score(answerer, items, settings.token_budget, description=f"{suite.name} {task}/{split}")
+        margins = unfinished.margins(task, split, items)
+        if margins is None:
+            score = SCORERS[way.verdict]
+            margins = score(answerer, items, settings.token_budget, description=f"{suite.name} {task}/{split}")
+            unfinished.keep(task, split, items, margins)
         tables.append(margins_table(items, margins, task, protocol, split))
     table = pd.concat(tables, ignore_index=True)
     # String columns with gaps must not mix types on their way to parquet.
@@ -168,6 +175,7 @@ def evaluate_suite(
     }
     write_parquet(folder / "margins.parquet", table)
     write_json(folder / "metrics.json", report)
+    unfinished.clear()
     return report
 
 
