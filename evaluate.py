@@ -5,11 +5,12 @@
     python evaluate.py run=results/runs/demo/... suite=adversarial show=errors     draw what it gets wrong
     python evaluate.py run=results/runs/demo/... suite=published weights=merged_4bit       as the release scored it
     python evaluate.py run=results/runs/paper/... suite=published checkpoint=2000          while it is being trained
-    python evaluate.py model=smollm2_135m suite=file suite.path=FILE out=DIR
+    python evaluate.py model=smollm2_135m suite=file suite.path=FILE
     python evaluate.py model=smollm2_135m suite=external suite.path=FOLDER out=DIR
 
-Writes metrics.json and margins.parquet (id, label, margin, strata) under out=, by default RUN/evaluation/SUITE
-(with the weights, verdict, prompt and checkpoint behind it where they are not the default).
+Writes metrics.json and margins.parquet (id, label, margin, strata) under out=, by default RUN/evaluation/SUITE or, of a
+bare model, RESULTS/scored/MODEL/SUITE (with the weights, verdict, prompt and checkpoint behind it where they are not the
+default). All keys, with comments: conf/evaluate.yaml.
 """
 
 import logging
@@ -23,16 +24,16 @@ from records.errors import UserError
 from records.run_folder import RunFolder
 from records.tracking import Tracker
 from scoring.ways import Way
+from training.schema import Evaluate
 from training.settings import SettingsError, check_settings
+from training.start import start
 
 log = logging.getLogger(__name__)
 
 
 def evaluate(cfg: DictConfig) -> Path:
     """Score what ``cfg`` names; return the folder with the metrics."""
-    check_settings(cfg)
-    if cfg.run is None and cfg.out is None:
-        raise SettingsError("out: say where the metrics of a bare model go, or give run=DIR")
+    check_settings(cfg, Evaluate)
     if cfg.run is None and cfg.checkpoint is not None:
         raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
     # Late, as in train.py: torch, transformers and peft take seconds to import.
@@ -53,7 +54,9 @@ def evaluate(cfg: DictConfig) -> Path:
             thresholds = tuned_thresholds(run.evaluation("validation"))
     if adapter is None and way.weights != "adapter":
         raise SettingsError(f"weights={way.weights}: an untrained model has no adapter to merge; use weights=adapter")
-    out = Path(cfg.out) if cfg.out is not None else run.evaluation(way.folder(cfg.suite.name, cfg.checkpoint))
+    folder = way.folder(cfg.suite.name, cfg.checkpoint)
+    default = run.evaluation(folder) if cfg.run is not None else Path(cfg.results, "scored", model.name, folder)
+    out = Path(cfg.out) if cfg.out is not None else default
     parts = build_suite(cfg.suite)
     answerer, loaded = load_answerer(model, adapter=adapter, weights=way.weights, prompt=way.prompt)
     described |= {"loaded": loaded, "adapter": loaded["adapter"]}
@@ -83,4 +86,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main, __doc__, "evaluate")

@@ -20,6 +20,7 @@ from records.run_folder import RunFolder, RunFolderError
 from records.sweep_status import note_cell
 from reporting.sweep_callback import WriteTables
 from train import run
+from training.start import start
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,6 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main, __doc__, "sweep")
     if WriteTables.failed:
         sys.exit(f"{len(WriteTables.failed)} failed:\n" + "\n".join(WriteTables.failed))

@@ -27,6 +27,7 @@ from records.run_folder import RunFolder, identity
 from records.tracking import Tracker
 from scoring.ways import Way
 from training.settings import build_loss, build_schedule, check_settings
+from training.start import start
 
 if TYPE_CHECKING:
     from models.answerer import Answerer
@@ -123,4 +124,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main, __doc__, "train")

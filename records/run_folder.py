@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 # Settings that say where and how, not what: a run may be resumed with others.
 # (The short rate is in training.learning_rate where it is used.)
 NOT_SCIENCE = (
+    "results",
     "out",
     "resume",
     "tracking",

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class WriteTables(Callback):
-    """Writes ``results/tables`` and ``results/figures`` and mirrors the tables to wandb.
+    """Writes the tables and figures under ``results`` and mirrors the tables to wandb.
 
     failed: one line for each cell of the last sweep that failed; sweep.py turns it into the exit status.
     """
@@ -27,7 +27,7 @@ class WriteTables(Callback):
         log.info("%d cells: %s", len(ended), counts)
         from reporting import tables, write_all  # late: --help need not wait for it
 
-        summary = write_all("results")
+        summary = write_all(config.results)
         print(summary)
-        with Tracker(config.tracking, "results", str(folder), "tables", {"grid": config.grid}) as tracker:
-            tracker.tables(tables("results"))
+        with Tracker(config.tracking, config.results, str(folder), "tables", {"grid": config.grid}) as tracker:
+            tracker.tables(tables(config.results))

@@ -1,18 +1,22 @@
-"""Refuse settings that are out of range or contradict each other, before any work."""
+"""Refuse settings that are unknown, out of range or contradict each other, before any work."""
 
 import os
+from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
 
 from causal_tasks.families import family_size
-from models.prompts import PROMPTS
 from records.errors import UserError
 from schedulers import Schedule
-from scoring.ways import VERDICTS, WEIGHTS
+from training.schema import Train
 
 if TYPE_CHECKING:
     from losses.loss import Loss  # imports torch
@@ -27,80 +31,75 @@ class SettingsError(UserError, ValueError):
     """One line that names the key and what is allowed."""
 
 
-CHOICES = {
-    "task.name": ("transitivity", "dseparation"),
-    "task.questions": ("sampled", "families"),
-    "protocol": ("released", "corrected"),
-    "data.sampler": ("shuffled", "balanced"),
-    "model.device": ("auto", "cuda", "cpu"),
-    "model.precision": ("auto", "bf16", "fp32"),
-    "model.attention": ("auto", "eager", "sdpa"),
-    "model.quantization": ("none", "nf4", "4bit"),
-    "prompt": tuple(PROMPTS),
-    "weights": WEIGHTS,
-    "verdict": VERDICTS,
-    "training.learning_rate_schedule": ("cosine", "linear", "constant", "constant_with_warmup"),
-    "show": (None, "errors"),
-    "tracking.mode": ("online", "offline", "disabled"),
-}
-# key: (low, high, whole number?)
-RANGES = {
-    "seed": (0, 2**31 - 1, True),
-    "task.questions_per_graph": (1, 64, True),
-    "data.unlabelled_fraction": (0.0, 0.999, False),
-    "data.yes_share": (0.001, 0.999, False),
-    "lora.rank": (1, 1024, True),
-    "lora.alpha": (0.001, 4096, False),
-    "lora.dropout": (0.0, 0.999, False),
-    "training.samples": (1, 10**8, True),
-    "training.epochs": (1, 1000, True),
-    "training.batch_size": (1, 10**5, True),
-    "training.accumulation": (1, 10**4, True),
-    "training.learning_rate": (1e-9, 1.0, False),
-    "training.warmup_steps": (0, 10**7, True),
-    "training.weight_decay": (0.0, 1.0, False),
-    "training.max_gradient_norm": (1e-6, 1e6, False),
-    "training.log_every": (1, 10**7, True),
-    "training.checkpoint_every": (1, 10**7, True),
-    "probe.samples": (2, 10**6, True),
-    "probe.every": (1, 10**7, True),
-    "evaluation.token_budget": (1, 10**8, True),
-    "evaluation.resamples": (0, 10**6, True),
-    "evaluation.prior": (0.001, 0.999, False),
-}
-NULLABLE = {"data.yes_share", "evaluation.prior", "evaluation.token_budget"}
-
-
 # Of the faults, those that only the released construction can have.
 DATA_FAULTS = ("unblocked_reversed_chain", "lost_separators", "repeated_names", "ordered_queries")
+# The layers of the models in conf/model/ that an adapter can stand beside.
+ADAPTED_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-def check_settings(cfg: DictConfig) -> None:
-    """Raise SettingsError for the first setting of a composed config that cannot be run.
-
-    Keys that the config does not have (evaluate.py has fewer) are not looked at.
-    """
+def check_settings(cfg: DictConfig, schema: type[BaseModel] = Train) -> None:
+    """Raise SettingsError for the first setting of a composed config that is not in ``schema`` or cannot be run."""
     try:
-        OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         raise SettingsError(str(error).splitlines()[0]) from error
-    for key, allowed in CHOICES.items():
-        value = OmegaConf.select(cfg, key, default=allowed[0])
-        if value not in allowed:
-            raise SettingsError(f"{key}={value}: must be one of {', '.join(map(str, allowed))}")
-    for name, value in cfg.get("faults", {}).items():
-        if not isinstance(value, bool):
-            raise SettingsError(f"faults.{name}={value}: must be true or false")
-    for key, (low, high, whole) in RANGES.items():
-        value = OmegaConf.select(cfg, key, default=low)
-        if value is None and key in NULLABLE:
-            continue
-        number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not number or not low <= value <= high:
-            kind = "a whole number" if whole else "a number"
-            raise SettingsError(f"{key}={value}: must be {kind} from {low} to {high}")
-    if "training" in cfg:
+    except OmegaConfBaseException as error:
+        raise SettingsError(" ".join(str(error).split())) from error
+    known = set(dotted_keys(settings))
+    if added := added_keys() & {key for key in known if key.startswith(("loss.", "schedule."))}:
+        raise SettingsError(unknown_key(min(added), known - added))
+    try:
+        schema.model_validate(settings)
+    except ValidationError as error:
+        problems = [(".".join(map(str, problem["loc"])), problem) for problem in error.errors()]
+        unknown = {key.removesuffix(".[key]") for key, problem in problems if _is_unknown(key, problem)}
+        if unknown:
+            raise SettingsError(unknown_key(min(unknown), known - unknown)) from None
+        key, problem = problems[0]
+        value = problem["input"] if problem["type"] != "bool_type" else repr(problem["input"])
+        raise SettingsError(f"{key}={value}: {_expected(problem)}") from None
+    if schema is Train:
         _check_combinations(cfg)
+
+
+def dotted_keys(node, prefix: str = "") -> Iterator[str]:
+    """Every key of a nested dict, inner ones as parent.child."""
+    for name, child in node.items() if isinstance(node, dict) else ():
+        yield f"{prefix}{name}"
+        yield from dotted_keys(child, f"{prefix}{name}.")
+
+
+def added_keys() -> set[str]:
+    """Keys that the command line adds to the config (+key=value)."""
+    given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    return {o.key_or_group for o in OverridesParser.create().parse_overrides(list(given)) if o.is_add()}
+
+
+def unknown_key(key: str, known: set[str]) -> str:
+    """The refusal of a key: the nearest one that there is, and those beside which it stands."""
+    parent = key.rpartition(".")[0]
+    beside = sorted(k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent)
+    meant = get_close_matches(key, known - {parent}, n=1)
+    nearest = f"; did you mean {meant[0]}?" if meant else ""
+    where = f"{parent} has {', '.join(beside)}" if parent else f"there are {', '.join(beside)}"
+    return f"{key}: no such key{nearest} ({where})"
+
+
+def _is_unknown(key: str, problem) -> bool:
+    return problem["type"] == "extra_forbidden" or key.endswith(".[key]")
+
+
+_KINDS = {"bool_type": "true or false", "int_type": "a whole number", "float_type": "a number", "string_type": "text"}
+_KINDS |= {"list_type": "a list, [a,b]", "dict_type": "a group of keys", "model_type": "a group of keys"}
+
+
+def _expected(problem) -> str:
+    """What pydantic would have taken, in the words of a config."""
+    if problem["type"] == "literal_error":
+        return "must be one of " + problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+    if kind := _KINDS.get(problem["type"]):
+        return f"must be {kind}"
+    return problem["msg"].replace("Input should be", "must be").replace("Field required", "is missing")
 
 
 def _check_combinations(cfg: DictConfig) -> None:
@@ -122,6 +121,9 @@ def _check_combinations(cfg: DictConfig) -> None:
         raise SettingsError(f"data.sampler=balanced: needs task.questions_per_graph=1, not {questions}")
     if not cfg.training.enabled and cfg.data.unlabelled_fraction:
         raise SettingsError("data.unlabelled_fraction: means nothing with training.enabled=false")
+    foreign = [name for name in cfg.lora.target_modules if name not in ADAPTED_LAYERS]
+    if foreign and not cfg.model.name_or_path:
+        raise SettingsError(f"lora.target_modules: no layer {foreign[0]}; must be some of {', '.join(ADAPTED_LAYERS)}")
     graphs_in_a_pass(cfg)
     if cfg.task.questions == "families":
         _check_families(cfg)
@@ -183,5 +185,16 @@ def _instantiate(group: str, node: DictConfig):
     try:
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
-        cause = error.__cause__ or error
-        raise SettingsError(f"{group}: {str(cause).splitlines()[0]}") from error
+        causes = _causes(error)
+        raise SettingsError(causes if causes.startswith(group) else f"{group}: {causes}") from error
+
+
+def _causes(error: BaseException | None) -> str:
+    """What went wrong, and what that came from, down to the first cause; Hydra's own frame around it is left out."""
+    lines = []
+    while error is not None:
+        line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if not line.startswith("Error in call to target"):
+            lines.append(line.split(", set env var")[0])
+        error = error.__cause__
+    return ": ".join(lines)

@@ -152,5 +152,5 @@ def test_a_sweep_runs_the_cells_of_a_union_and_writes_its_table(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert "2 cells: 2 finished" in done.stdout + done.stderr
-    table = (tmp_path / "results/tables/ablation.csv").read_text()
+    table = (tmp_path / ".smoke/tables/ablation.csv").read_text()
     assert "transitivity_answer_ce_plain_yes0.3" in table and "transitivity_answer_ce_plain_yes0.7" in table

@@ -43,7 +43,7 @@ def trained(composed, tmp_path_factory):
         patch.chdir(folder)
         for name, cell in CELLS.items():
             runs[name] = folder / run(composed(*SMALL, *cell, name="sweep")).path
-    return folder / "results", runs
+    return folder / ".smoke", runs
 
 
 def record(run_folder):

@@ -105,7 +105,7 @@ def test_a_swept_key_reaches_a_nested_choice(composed):
     ("overrides", "message"),
     [
         (["protocol=relased"], "protocol=relased: must be one of released, corrected"),
-        (["task.questions_per_graph=0"], "task.questions_per_graph=0: must be a whole number from 1"),
+        (["task.questions_per_graph=0"], "task.questions_per_graph=0: must be greater than or equal to 1"),
         (["protocol=released", "task.questions_per_graph=4"], "task.questions_per_graph=4: protocol=released asks 1"),
         (["training.learning_rate=fast"], "training.learning_rate=fast: must be a number"),
         (["training.samples=2.5"], "training.samples=2.5: must be a whole number"),
@@ -119,9 +119,24 @@ def test_a_swept_key_reaches_a_nested_choice(composed):
         (["weights=merged"], "weights=merged: must be one of adapter, merged_16bit, merged_4bit, empty"),
         (["verdict=words"], "verdict=words: must be one of logits, text"),
         (["faults.lost_separators=true"], "faults.lost_separators=true: protocol=corrected has none"),
-        (["faults.lost_separators=maybe"], "faults.lost_separators=maybe: must be true or false"),
+        (["faults.lost_separators=maybe"], "faults.lost_separators='maybe': must be true or false"),
         (["training.enabled=false", "weights=merged_4bit"], "weights=merged_4bit: an untrained model has no adapter"),
         (["seed=-1"], "seed=-1"),
+        (["resume=maybe"], "resume='maybe': must be true or false"),
+        (["training.enabled=no"], "training.enabled='no': must be true or false"),
+        (["training.enabled='false'"], "training.enabled='false': must be true or false"),
+        (["lora.target_modules=[foo]"], "lora.target_modules: no layer foo; must be some of q_proj"),
+        (["lora.target_modules=q_proj"], "lora.target_modules=q_proj: must be a list"),
+        (["training=5"], "training=5: must be a group of keys"),
+        (["+training.sampels=3"], "training.sampels: no such key; did you mean training.samples? (training has acc"),
+        (["+faults.lost_separator=true"], "faults.lost_separator: no such key; did you mean faults.lost_separators?"),
+        (
+            ["+loss.bse=answer"],
+            "loss.bse: no such key; did you mean loss.base? (loss has _target_, base, class_weights)",
+        ),
+        (["+los=semantic"], "los: no such key; did you mean loss?"),
+        (["+suite@suites.more=adversarial", "+suites.more.sample=4"], "suites.more.sample: no such key; did you mean"),
+        (["data.yes_share=${nothing}"], "Interpolation key 'nothing' not found full_key: data.yes_share"),
     ],
 )
 def test_bad_settings_are_refused_by_key(composed, overrides, message):
@@ -134,6 +149,21 @@ def test_bad_settings_are_refused_by_key(composed, overrides, message):
 def test_a_loss_refusal_names_the_key(composed):
     with pytest.raises(SettingsError, match="target.*answer, sequence, turn, released"):
         build_loss(composed("loss=cross_entropy", "loss.target=everything"))
+
+
+@pytest.mark.parametrize(
+    ("target", "cause"),
+    [
+        ("losses.Nothing", "loss: Error locating target 'losses.Nothing'"),
+        ("no_such_module.Loss", "No module named 'no_such_module'"),
+        ("losses.ExactSemantic", "loss.knowledge must be one of axioms"),
+    ],
+)
+def test_the_causes_of_a_loss_that_cannot_be_made_are_shown(composed, target, cause):
+    cfg = composed("loss=exact_semantic", f"loss._target_={target}", "loss.knowledge=none")
+    with pytest.raises(SettingsError) as refusal:
+        build_loss(cfg)
+    assert cause in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("override", ["training.leaning_rate=1e-3", "faults.no_such_fault=true", "faults=most"])

@@ -165,8 +165,20 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
     [
         ("train", ["scale=smoke", "protocol=wrong"], "error: protocol=wrong: must be one of released, corrected"),
         ("train", ["scale=smoke", "model.name_or_path=/nowhere"], "error: model.name_or_path=/nowhere"),
-        ("train", ["scale=smoke", "training.leaning_rate=1"], "leaning_rate"),
-        ("train", ["loss=magic"], "magic"),
+        (
+            "train",
+            ["scale=smoke", "training.leaning_rate=1"],
+            "error: training.leaning_rate: no such key; did you mean training.learning_rate? (training has acc",
+        ),
+        (
+            "train",
+            ["loss=exact_semantic", "loss.knowlege=axioms"],
+            "error: loss.knowlege: no such key; did you mean loss.knowledge?",
+        ),
+        ("train", ["loss=magic"], "error: loss=magic: must be one of cross_entropy, exact_semantic"),
+        ("train", ["scale"], "error: Error parsing override 'scale' missing EQUAL"),
+        ("evaluate", ["+suite.sample=3"], "error: suite.sample: no such key; did you mean suite.samples?"),
+        ("evaluate", ["training.samples=3"], "error: training: no such key"),
         (
             "train",
             ["scale=smoke", "model=tiny", "+suite@suites.adversarial=adversarial", "suites.adversarial.samples=3"],
@@ -177,13 +189,12 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
             ["model=tiny", "suite=closure", "suite.samples=2", "out=o"],
             "error: suite closure, transitivity/in_distribution, samples=2: n=2 questions are fewer than",
         ),
-        ("evaluate", ["suite=published"], "error: out: "),
         (
             "evaluate",
             ["suite=published", "prompt=mine"],
             "error: prompt=mine: must be one of benchmark, dseparation_released",
         ),
-        ("evaluate", ["suite=published", "suite.faults.lost=true"], "suite.faults.lost"),
+        ("evaluate", ["suite=published", "suite.faults.lost=true"], "error: suite.faults.lost: no such key"),
         (
             "evaluate",
             ["suite=published", "model=tiny", "out=o", "checkpoint=3"],
@@ -192,7 +203,7 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
         (
             "evaluate",
             ["model=tiny", "suite=published", "evaluation.prior=1"],
-            "error: evaluation.prior=1: must be a number",
+            "error: evaluation.prior=1: must be less than or equal to 0.999",
         ),
         ("evaluate", ["run=/nowhere", "suite=published"], "error: run=/nowhere: no config.yaml there"),
         ("evaluate", ["model=tiny", "suite=file", "suite.path=broken.jsonl", "out=o"], "broken.jsonl:2"),
@@ -214,7 +225,7 @@ GRID = ["scale=smoke", "suites.published.samples=4", "suites.corrected.samples=8
 def swept(run_script, tmp_path_factory):
     """The five-variant grid, one cell of which cannot work."""
     folder = tmp_path_factory.mktemp("sweep")
-    blocked = folder / "results/runs/smoke/tiny/released-k1/dseparation_ce/seed0"
+    blocked = folder / ".smoke/runs/smoke/tiny/released-k1/dseparation_ce/seed0"
     blocked.mkdir(parents=True)
     (blocked / "adapter").write_text("a file where a folder must go")
     output = run_script("sweep.py", *GRID, cwd=folder, expect=1)
@@ -224,18 +235,14 @@ def swept(run_script, tmp_path_factory):
 def test_a_failed_cell_stops_no_other_and_is_named(swept):
     folder, output = swept
     assert "1 failed" in output and "dseparation_ce" in output.splitlines()[-1]
-    finished = [
-        p.parent.parent.name for p in folder.glob("results/runs/**/run.json") if read(p)["status"] == "finished"
-    ]
+    finished = [p.parent.parent.name for p in folder.glob(".smoke/runs/**/run.json") if read(p)["status"] == "finished"]
     assert sorted(finished) == ["dseparation_semantic", "pretrained", "transitivity_ce", "transitivity_semantic"]
 
 
 def test_started_again_only_what_is_missing_runs(run_script, swept):
     folder, _ = swept
-    (folder / "results/runs/smoke/tiny/released-k1/dseparation_ce/seed0/adapter").unlink()
-    before = {
-        p: p.stat().st_mtime_ns for p in folder.glob("results/runs/**/run.json") if "dseparation_ce" not in str(p)
-    }
+    (folder / ".smoke/runs/smoke/tiny/released-k1/dseparation_ce/seed0/adapter").unlink()
+    before = {p: p.stat().st_mtime_ns for p in folder.glob(".smoke/runs/**/run.json") if "dseparation_ce" not in str(p)}
     output = run_script("sweep.py", *GRID, cwd=folder)
     assert output.count("finished before: ") == 4
     assert all(p.stat().st_mtime_ns == t for p, t in before.items())
@@ -243,12 +250,12 @@ def test_started_again_only_what_is_missing_runs(run_script, swept):
 
 def test_the_sweep_wrote_the_tables_and_tables_py_writes_them_again(run_script, swept):
     folder, _ = swept
-    written = sorted((folder / "results/tables").glob("*.csv"))
-    assert written and list((folder / "results/figures").rglob("*.png"))
-    report = (folder / "results/REPORT.md").read_text()
+    written = sorted((folder / ".smoke/tables").glob("*.csv"))
+    assert written and list((folder / ".smoke/figures").rglob("*.png"))
+    report = (folder / ".smoke/REPORT.md").read_text()
     assert "5 finished runs" in report and "](figures/" in report and "C8" in report
     contents = {p: p.read_text() for p in written}
     for path in written:
         path.unlink()
-    run_script("tables.py", cwd=folder)
+    run_script("tables.py", "results=.smoke", cwd=folder)
     assert {p: p.read_text() for p in written} == contents

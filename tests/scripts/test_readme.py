@@ -19,7 +19,7 @@ SUITES = ["suites.published.samples=2", "suites.corrected.samples=4", "suites.va
 def small(command):
     """The same command on random weights and a handful of samples."""
     command = (
-        command.replace("demo/smollm2_135m", "smoke/tiny")
+        command.replace("results/runs/demo/smollm2_135m", ".smoke/runs/smoke/tiny")
         .replace("smollm2_135m", "tiny")
         .replace("gemma3_270m", "tiny")
     )
@@ -37,6 +37,8 @@ def small(command):
         few = ["experiment=ablation/answer_ce"] if ablation else ["experiment=transitivity_ce,dseparation_semantic"]
         words = [w for w in words if not w.startswith("training.samples=")]
         words += ["scale=smoke", *few, *SMALL, *([] if ablation else SUITES)]
+    if words[1] == "tables.py":
+        words.append("results=.smoke")
     if words[1] == "evaluate.py":
         # Whole families of all ordered pairs need more than 8 questions.
         samples = {"suite=file": [], "suite=closure": ["suite.samples=60"]}
@@ -72,7 +74,7 @@ def test_every_python_command_runs(run_script, tmp_path):
         run_script(script, *arguments, cwd=tmp_path)
     assert list((tmp_path / "harness").glob("*.yaml"))
     assert (tmp_path / "length.jsonl").read_text().count("\n") == 20
-    assert list((tmp_path / "results" / "tables").glob("*.md"))
+    assert list((tmp_path / ".smoke" / "tables").glob("*.md"))
 
 
 def test_the_readmes_table_is_the_one_in_results():

@@ -1,0 +1,57 @@
+"""How train.py, evaluate.py and sweep.py start: their docstring as help, and what Hydra refuses in one line."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from training.settings import dotted_keys, unknown_key
+
+CONF = Path(__file__).parents[1] / "conf"
+
+
+def start(main: Callable[[], None], description: str, config: str) -> None:
+    """Run a function that `hydra.main` has wrapped.
+
+    description: the script's docstring, shown above Hydra's help. config: the name of its config.
+    """
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(description)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, instead of printing them with Hydra's own advice
+    try:
+        main()
+    except (HydraException, OmegaConfBaseException) as error:
+        sys.exit(f"error: {in_one_line(error, config)}")
+
+
+def in_one_line(error: Exception, config: str) -> str:
+    """What is wrong with the command line, naming the key and what is allowed."""
+    cause = error.__cause__
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"{group}={name}: must be one of {', '.join(error.options)}"
+    if isinstance(error, ConfigCompositionException) and isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
+        return unknown_key(cause.full_key, set(_known_keys(config, cause.full_key)))
+    return " ".join(f"{error} {cause or ''}".split())
+
+
+def _known_keys(config: str, key: str):
+    """The keys of the config that the command line asks for, but for one that there is not."""
+    given = [argument for argument in sys.argv[1:] if "=" in argument and not argument.startswith("-")]
+    kept = [
+        override.input_line
+        for override in OverridesParser.create().parse_overrides(given)
+        if not override.is_sweep_override() and not override.key_or_group.startswith(key)
+    ]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            cfg = compose(config, kept)
+        except HydraException:  # more than one of them is wrong
+            cfg = compose(config)
+    return dotted_keys(OmegaConf.to_container(cfg))
