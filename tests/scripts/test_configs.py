@@ -132,7 +132,7 @@ def test_a_swept_key_reaches_a_nested_choice(composed):
         (["+faults.lost_separator=true"], "faults.lost_separator: no such key; did you mean faults.lost_separators?"),
         (
             ["+loss.bse=answer"],
-            "loss.bse: no such key; did you mean loss.base? (loss has _target_, base, class_weights)",
+            "loss.bse: no such key; did you mean loss.base? (loss has _target_, base, cla",
         ),
         (["+los=semantic"], "los: no such key; did you mean loss?"),
         (["+suite@suites.more=adversarial", "+suites.more.sample=4"], "suites.more.sample: no such key; did you mean"),
