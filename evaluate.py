@@ -52,7 +52,7 @@ def evaluate(cfg: DictConfig) -> Path:
         described = {"run": str(run.path), "model": model.name} | run.progress(cfg.checkpoint)
         if (run.evaluation("validation") / "margins.parquet").is_file():
             thresholds = tuned_thresholds(run.evaluation("validation"))
-    if adapter is None and way.weights != "adapter":
+    if adapter is None and way.needs_adapter:
         raise SettingsError(f"weights={way.weights}: an untrained model has no adapter to merge; use weights=adapter")
     folder = way.folder(cfg.suite.name, cfg.checkpoint)
     default = run.evaluation(folder) if cfg.run is not None else Path(cfg.results, "scored", model.name, folder)

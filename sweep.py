@@ -16,6 +16,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
+from records.claim import Claimed
 from records.run_folder import RunFolder, RunFolderError
 from records.sweep_status import note_cell
 from reporting.sweep_callback import WriteTables
@@ -28,17 +29,19 @@ log = logging.getLogger(__name__)
 @hydra.main(version_base="1.3", config_path="conf", config_name="sweep")
 def main(cfg: DictConfig) -> None:
     """One cell of the grid."""
-    folder = RunFolder(cfg.out)
     note_cell("started", cfg.out)
     try:
-        skipped = folder.finished
+        skipped = RunFolder.for_training(cfg.out).finished
         run(cfg)
         note_cell("skipped" if skipped else "finished", cfg.out)
+    except Claimed as elsewhere:
+        log.warning("left to another process: %s", elsewhere)
+        note_cell("elsewhere", cfg.out)
     except Exception as error:  # whatever a cell dies of, the others must run
-        log.exception("%s: failed", folder.path)
+        log.exception("%s: failed", cfg.out)
         note_cell("failed", cfg.out, f"{type(error).__name__}: {error}")
         if not isinstance(error, RunFolderError):
-            folder.fail(cfg, error)
+            RunFolder.for_training(cfg.out).fail(cfg, error)
     finally:
         gc.collect()  # the Trainer and its callbacks hold each other, and with them the model
 

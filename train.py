@@ -15,11 +15,13 @@ task.questions_per_graph, training.samples. All of them, with comments: conf/tra
 import logging
 import os
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from records.claim import claim
 from records.errors import UserError
 from records.files import read_json
 from records.model_card import write_model_card
@@ -41,39 +43,42 @@ def run(cfg: DictConfig) -> RunFolder:
     # Late, as in score_suites: torch, transformers and peft take seconds, for which --help and a wrong key need not wait.
     from models.loading import load_answerer
     from scoring.evaluation import check_suite
-    from training.fine_tune import TRAINED, fine_tune
+    from training.fine_tune import fine_tune
 
     loss, schedule = build_loss(cfg), build_schedule(cfg)
     suites = scored_suites(cfg)
     for suite in suites.values():
         check_suite(suite)
-    folder = RunFolder(cfg.out)
     first_process = os.environ.get("RANK", "0") == "0"
-    if first_process:
-        folder.open(cfg)
-        log.info("\n%s", OmegaConf.to_yaml(cfg, resolve=True))
-    if folder.finished:
-        log.info("finished before: %s (delete it to run again)", folder.path)
-        return folder
-    facts = identity(cfg)
-    tracking = cfg.tracking if first_process else {"mode": "disabled"}
-    config = OmegaConf.to_container(cfg, resolve=True)
-    with Tracker(tracking, folder.path, str(folder.path), "train", config) as tracker:
-        if not cfg.training.enabled:
-            answerer, facts["loaded"] = load_answerer(cfg.model)
-        elif (folder.adapter / TRAINED).is_file():
-            answerer, facts["loaded"] = load_answerer(cfg.model, adapter=folder.adapter)
-            facts["training"] = read_json(folder.adapter / TRAINED)
+    with claim(cfg.out) if first_process else nullcontext():
+        folder = RunFolder.for_training(cfg.out)
+        folder.check(cfg)
+        if folder.finished:
+            log.info("finished before: %s (move it away to run it again)", folder.path)
+            return folder
+        facts = identity(cfg)
+        trained = cfg.training.enabled and folder.trained()
+        # Before anything is written: a model that cannot be loaded leaves no trace.
+        if trained or not cfg.training.enabled:
+            answerer, facts["loaded"] = load_answerer(cfg.model, adapter=folder.adapter if trained else None)
         else:
             answerer, facts["loaded"] = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed, prompt=cfg.prompt)
-            facts["training"] = fine_tune(cfg, answerer, loss, schedule, folder, tracker)
         if first_process:
-            score_seconds = score_suites(cfg, suites, answerer, folder, tracker)
-            facts["seconds"] = {"train": facts.get("training", {}).get("seconds", 0.0), "score": score_seconds}
-            folder.finish(facts)
+            folder.open(cfg)
+            log.info("\n%s", OmegaConf.to_yaml(cfg, resolve=True))
+        tracking = cfg.tracking if first_process else {"mode": "disabled"}
+        config = OmegaConf.to_container(cfg, resolve=True)
+        with Tracker(tracking, folder.path, str(folder.path), "train", config) as tracker:
             if cfg.training.enabled:
-                write_model_card(folder)
-            log.info("run: %s", folder.path)
+                facts["training"] = trained or fine_tune(cfg, answerer, loss, schedule, folder, tracker)
+                facts["diverged"] = facts["training"].get("divergence", {}).get("diverged", False)
+            if first_process:
+                score_seconds = score_suites(cfg, suites, answerer, folder, tracker)
+                facts["seconds"] = {"train": facts.get("training", {}).get("seconds", 0.0), "score": score_seconds}
+                folder.finish(facts)
+                if cfg.training.enabled:
+                    write_model_card(folder)
+                log.info("run: %s", folder.path)
     return folder
 
 
@@ -82,7 +87,7 @@ def scored_suites(cfg: DictConfig) -> dict[str, DictConfig]:
     model those that want merged weights."""
     suites = {name: suite for name, suite in cfg.suites.items() if "splits" not in suite or suite.splits}
     if not cfg.training.enabled:
-        merged = [name for name, suite in suites.items() if Way.of(suite, cfg).weights != "adapter"]
+        merged = [name for name, suite in suites.items() if Way.of(suite, cfg).needs_adapter]
         for name in merged:
             log.info("suite %s: not scored, an untrained model has no adapter to merge", name)
             del suites[name]

@@ -9,7 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
+PROJECT = Path(__file__).resolve().parents[1]
+UNKNOWN = "unknown"
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "hydra-core", "networkx", "numpy", "scikit-learn")
 
 
@@ -17,7 +20,7 @@ def provenance() -> dict:
     """Commit, package versions, machine, command and time of this process."""
     return {
         "commit": commit(),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "*.py", "*.yaml", ":(exclude)results")),
+        "uncommitted_changes": _uncommitted_changes(),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "machine": machine(),
@@ -26,9 +29,19 @@ def provenance() -> dict:
     }
 
 
-def commit() -> str | None:
-    """The commit that is checked out; None outside a checkout."""
-    return _git("rev-parse", "HEAD")
+def commit() -> str:
+    """The commit of this project's own repository, wherever the process runs; "unknown" without git or repository."""
+    return (_own_repository() and _git("rev-parse", "HEAD")) or UNKNOWN
+
+
+def _uncommitted_changes() -> bool | str:
+    changes = _git("status", "--porcelain", "--", "*.py", "*.yaml", ":(exclude)results") if _own_repository() else None
+    return UNKNOWN if changes is None else bool(changes)
+
+
+def _own_repository() -> bool:
+    """Whether git knows this project's folder as a repository, not as a part of another one."""
+    return _git("rev-parse", "--show-toplevel") == str(PROJECT)
 
 
 def machine() -> dict:
@@ -65,9 +78,13 @@ def fingerprint(items: Iterable) -> str:
 
 
 def _git(*arguments: str) -> str | None:
-    """Output of a git command; None outside a checkout or without git."""
+    """Output of a git command in this project's folder; None outside a checkout or without git."""
+    # A variable of a caller, such as a hook, would point to another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        finished = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
-    except (FileNotFoundError, subprocess.CalledProcessError):
+        finished = subprocess.run(
+            ["git", "-C", str(PROJECT), *arguments], capture_output=True, text=True, check=True, env=environment
+        )
+    except (OSError, subprocess.CalledProcessError):
         return None
     return finished.stdout.strip()

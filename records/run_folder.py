@@ -1,10 +1,13 @@
 """A run's folder: its resolved config, whether it finished, and what it found."""
 
+import itertools
 import logging
+import re
 import shutil
 import traceback
 from pathlib import Path
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from records import checkpoints
@@ -13,6 +16,10 @@ from records.files import read_json, write_json, write_text
 from records.provenance import provenance
 
 log = logging.getLogger(__name__)
+
+# Facts about a training that ended, beside its adapter; an adapter without them is unfinished.
+TRAINED = "training.json"
+PROJECT = Path(__file__).resolve().parents[1]
 
 # Settings that say where and how, not what: a run may be resumed with others.
 # (The short rate is in training.learning_rate where it is used.)
@@ -36,7 +43,15 @@ class RunFolder:
     """``config.yaml``, ``run.json``, ``training_log.jsonl``, ``adapter/``, ``checkpoints/``, ``evaluation/SUITE/``."""
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        if not path or PROJECT.is_relative_to(Path(path).absolute()):
+            raise RunFolderError(
+                f"{path or 'an empty path'}: not a folder for a run; give one of its own, as out=results/mine"
+            )
+        self.final: Path | None = None  # where the run goes when it is finished, if that is not here
+        self._lie_at(Path(path))
+
+    def _lie_at(self, path: Path) -> None:
+        self.path = path
         self.config = self.path / "config.yaml"
         self.record = self.path / "run.json"
         self.training_log = self.path / "training_log.jsonl"
@@ -46,13 +61,16 @@ class RunFolder:
         self._made_here = self.path / ".made_here"  # not committed
 
     def evaluation(self, suite: str) -> Path:
+        """Folder of a scored suite; RunFolderError if the name is not one of a folder."""
+        if not re.fullmatch(r"\w[\w.+-]*", suite):
+            raise RunFolderError(f"suite.name={suite}: must be letters, digits and ._+- only")
         return self.path / "evaluation" / suite
 
     def trained_with(self) -> DictConfig:
-        """The resolved config of the run that lies here; RunFolderError if there is none."""
+        """The resolved config of the run that lies here, as data; RunFolderError if there is none, or one that is not."""
         if not self.config.is_file():
             raise RunFolderError(f"run={self.path}: no config.yaml there; give the folder of a run of train.py")
-        return OmegaConf.load(self.config)
+        return _plain_config(self.config)
 
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint of one step; RunFolderError, naming those that there are, if it is not one of them."""
@@ -82,57 +100,136 @@ class RunFolder:
             return {}
         return {"step": step, "steps": read_json(self.checkpoint(step) / checkpoints.TRAINER_STATE)["max_steps"]}
 
+    def trained(self) -> dict | None:
+        """The facts of the training that ended here, None if none did; RunFolderError if the adapter is not its own."""
+        if not (self.adapter / TRAINED).is_file():
+            return None
+        facts = read_json(self.adapter / TRAINED)
+        if facts.get("adapter_sha256") not in (None, self._adapter_sum()):
+            raise RunFolderError(
+                f"{self.adapter}: not the adapter of the training that is recorded there; move it away"
+            )
+        return facts
+
     @property
     def finished(self) -> bool:
-        """Whether the run was finished in this checkout. A record that came with git does not count: its adapter is
-        not there, and who runs the grid wants it run."""
-        return self._made_here.is_file() and self._recorded_as_finished
+        """Whether the run was finished in this checkout, and its adapter is the one of its training. A record that came
+        with git does not count: its adapter is not there, and who runs the grid wants it run."""
+        if not (self._recorded_as_finished and self._made_here.is_file()):
+            return False
+        belongs = self._made_here.read_text(encoding="utf-8")
+        return belongs in ("", self._adapter_sum())  # "": made before it said so
 
     @property
     def _recorded_as_finished(self) -> bool:
-        return self.record.is_file() and read_json(self.record)["status"] == "finished"
+        return self.record.is_file() and self._record().get("status") == "finished"
 
-    def changed(self, cfg: DictConfig) -> list[str]:
-        """Keys of settings in which ``cfg`` differs from the run that lies here."""
-        return differing_keys(OmegaConf.load(self.config), cfg)
+    def _record(self) -> dict:
+        record = read_json(self.record)
+        return record if isinstance(record, dict) else {}
+
+    def _adapter_sum(self) -> str:
+        weights = self.adapter / "adapter_model.safetensors"
+        return checkpoints.sha256(weights) if weights.is_file() else "untrained"
+
+    @property
+    def _computed(self) -> bool:
+        """Whether there is something here that took time."""
+        scored = any(self.path.glob("evaluation/*/metrics.json"))
+        return scored or self.adapter.is_dir() or self.portable.is_dir() or bool(checkpoints.steps(self.checkpoints))
+
+    @classmethod
+    def for_training(cls, out: str | Path) -> "RunFolder":
+        """The folder in which the run is made that is to lie in ``out``.
+
+        That is ``out``; but while a finished record without its adapter lies there (it came with git), `.NAME.unfinished`
+        beside it, and `finish` puts the run in the record's place. A process that was killed just then is helped to the end.
+        """
+        folder = cls(out)
+        aside = cls(folder.path.with_name(f".{folder.path.name}.unfinished"))
+        if not folder.path.exists() and aside._recorded_as_finished:
+            aside.path.rename(folder.path)
+        if not folder._recorded_as_finished or folder.finished:
+            return folder
+        aside.final = folder.path
+        return aside
+
+    def check(self, cfg: DictConfig) -> None:
+        """Raise RunFolderError if a run of other settings lies here, or an unfinished one and ``resume`` is false.
+
+        Touches nothing. A start that computed nothing stands in nobody's way.
+        """
+        if not self.config.is_file() or not (self._computed or self._recorded_as_finished):
+            return
+        changed = differing_keys(self.trained_with(), cfg)
+        if changed:
+            raise RunFolderError(
+                f"out={self.path}: holds a run with other settings ({', '.join(changed[:4])}); "
+                "choose another out= or move it away"
+            )
+        if not self.finished and not cfg.resume:
+            raise RunFolderError(f"out={self.path}: holds this run, unfinished; resume=true goes on, or move it away")
 
     def open(self, cfg: DictConfig) -> None:
-        """Claim the folder for ``cfg`` and save the resolved config; a finished run of the same settings stays as it is.
-
-        Raises RunFolderError if it holds a run with other settings, or an unfinished one and ``resume`` is false.
-        """
-        if self._recorded_as_finished and not self._made_here.is_file():
-            log.info("%s: a record without its adapter; running it anew in its place", self.path)
-            shutil.rmtree(self.path)
-        if self.config.is_file():
-            changed = self.changed(cfg)
-            if changed:
-                raise RunFolderError(
-                    f"out={self.path}: holds a run with other settings ({', '.join(changed[:4])}); "
-                    "choose another out= or delete it"
-                )
-            if self.finished:
-                return
-            if not cfg.resume:
-                raise RunFolderError(f"out={self.path}: holds this run, unfinished; resume=true goes on, or delete it")
+        """`check`, then save the resolved config, unless the run is finished."""
+        self.check(cfg)
+        if self.finished:
+            return
+        if self.final:
+            other = differing_keys(RunFolder(self.final).trained_with(), cfg)
+            log.info(
+                "%s: a record without its adapter%s; the run is made anew in %s and takes its place when it is finished",
+                self.final,
+                f" and of other settings ({', '.join(other[:4])})" if other else "",
+                self.path,
+            )
         write_text(self.config, OmegaConf.to_yaml(cfg, resolve=True))
 
     def finish(self, facts: dict) -> None:
-        """Write the record and remove the checkpoints, which are of no more use."""
+        """Write the record, remove the checkpoints, which are of no more use, and take the place of an older record.
+
+        That one is moved to `.NAME.replaced-K`: nothing is deleted that was recorded.
+        """
         write_json(self.record, {"status": "finished", **facts, **provenance()})
-        self._made_here.touch()
+        write_text(self._made_here, self._adapter_sum())
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+        if self.final:
+            past = (self.final.with_name(f".{self.final.name}.replaced-{k}") for k in itertools.count(1))
+            moved = next(path for path in past if not path.exists())
+            self.final.rename(moved)
+            self.path.rename(self.final)
+            log.info("%s: the record that lay there is now in %s", self.final, moved)
+            self._lie_at(self.final)
+            self.final = None
 
     def fail(self, cfg: DictConfig, error: Exception) -> None:
-        """Record that the run failed and why; what it computed stays."""
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        reason = f"{type(error).__name__}: {error}"
-        write_json(
-            self.record,
-            {"status": "failed", "reason": reason, "where": f"{Path(last.filename).name}:{last.lineno}"}
-            | identity(cfg)
-            | provenance(),
-        )
+        """Record that the run failed and why; what it computed stays, and so does a record that is finished."""
+        if self._recorded_as_finished:
+            return
+        frames = traceback.extract_tb(error.__traceback__)[-1:]
+        where = "".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+        reason = {"reason": f"{type(error).__name__}: {error}", "where": where}
+        try:
+            write_json(self.record, {"status": "failed"} | reason | identity(cfg) | provenance())
+        except OSError as full:
+            log.error("%s: the failure cannot be recorded: %s", self.record, full)
+
+
+def _plain_config(path: Path) -> DictConfig:
+    """A saved config. It is data, and may come from elsewhere: one with an interpolation, which could read this machine's
+    environment, is refused."""
+    try:
+        config = OmegaConf.load(path)
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise RunFolderError(f"{path}: not the config of a run: {' '.join(str(error).split())}") from error
+    if not isinstance(config, DictConfig):
+        raise RunFolderError(f"{path}: not the config of a run")
+    for key, value in _flat(OmegaConf.to_container(config, resolve=False)).items():
+        if any("${" in str(text) for text in (key, value)):
+            raise RunFolderError(
+                f"{path}: {key}: a saved config holds values, not {value}; it is not one of train.py's"
+            )
+    return config
 
 
 def identity(cfg: DictConfig) -> dict:

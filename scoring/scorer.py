@@ -1,6 +1,7 @@
 """Score items with a model: one margin a question, in one length-sorted pass."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,9 +9,16 @@ from tqdm.auto import tqdm
 
 from causal_tasks.items import Item
 from models.answerer import Answerer
+from models.memory import is_out_of_memory
 from models.packing import pack
 from models.prompts import EncodedItem
 from records.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+class ScoringOutOfMemory(UserError, RuntimeError):
+    """No memory for a single prompt."""
 
 
 class PromptTooLong(UserError, ValueError):
@@ -40,14 +48,43 @@ def score(
     answerer.eval()
     bar = tqdm(total=len(margins), desc=description, unit="question", disable=not description, smoothing=0.05)
     with torch.inference_mode(), bar:
-        for indices in length_sorted_batches([item.length for item in encoded], tokens_at_once(answerer, token_budget)):
+
+        def read(indices: list[int]) -> None:
             batch = pack([encoded[i] for i in indices], format_.pad)
             values = answerer.margins(batch.to(answerer.device)).cpu().numpy()
             for row, i in enumerate(indices):
                 margins[first[i] : first[i + 1]] = values[row, : len(encoded[i].branches)]
             bar.update(int(batch.asked.sum()))
+
+        in_batches([item.length for item in encoded], tokens_at_once(answerer, token_budget), read)
     answerer.train(was_training)
     return margins
+
+
+def in_batches(lengths: Sequence[int], token_budget: int, read: Callable[[list[int]], None]) -> None:
+    """Call ``read`` on the indices of one length-sorted batch after the other; where memory runs out, with half as many
+    tokens in a batch from there on. Raises ScoringOutOfMemory if one row alone is too much."""
+    waiting = list(length_sorted_batches(lengths, token_budget))
+    while waiting:
+        batch = waiting[0]
+        try:
+            read(batch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(batch) == 1:
+                raise ScoringOutOfMemory(
+                    f"out of memory with one prompt of {lengths[batch[0]]} tokens at a time"
+                ) from error
+        else:
+            waiting.pop(0)
+            continue
+        token_budget = min(token_budget, len(batch) * lengths[batch[0]]) // 2
+        log.warning("out of memory: goes on with %d tokens in a batch (evaluation.token_budget)", token_budget)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        left = [index for batch in waiting for index in batch]
+        waiting = [[left[i] for i in part] for part in length_sorted_batches([lengths[i] for i in left], token_budget)]
 
 
 def tokens_at_once(answerer: Answerer, token_budget: int | None) -> int:

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from causal_tasks.items import Item
 from models.answerer import Answerer
-from scoring.scorer import length_sorted_batches, refuse_long_prompts, tokens_at_once
+from scoring.scorer import in_batches, refuse_long_prompts, tokens_at_once
 
 NEW_TOKENS = 5
 
@@ -31,9 +31,8 @@ def texts(
     found = [""] * len(prompts)
     bar = tqdm(total=len(prompts), desc=description, unit="question", disable=not description, smoothing=0.05)
     with torch.inference_mode(), contiguous_inputs(answerer.head), bar:
-        for indices in length_sorted_batches(
-            [len(prompt) + NEW_TOKENS for prompt in prompts], tokens_at_once(answerer, token_budget)
-        ):
+
+        def read(indices: list[int]) -> None:
             width = max(len(prompts[i]) for i in indices)
             padded = [[format_.pad] * (width - len(prompts[i])) + list(prompts[i]) for i in indices]
             mask = [[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in indices]
@@ -47,6 +46,8 @@ def texts(
             for i, text in zip(indices, tokenizer.batch_decode(generated, skip_special_tokens=True), strict=True):
                 found[i] = text
             bar.update(len(indices))
+
+        in_batches([len(prompt) + NEW_TOKENS for prompt in prompts], tokens_at_once(answerer, token_budget), read)
     return found
 
 

@@ -19,6 +19,11 @@ class Way:
     verdict: str = "logits"
     prompt: str = "benchmark"
 
+    @property
+    def needs_adapter(self) -> bool:
+        """Whether it says something of an adapter, which an untrained model does not have."""
+        return self.weights != "adapter"
+
     @classmethod
     def of(cls, suite, otherwise) -> "Way":
         """What a suite config says, and where it says nothing a node with the keys weights and verdict."""

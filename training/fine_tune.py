@@ -4,6 +4,7 @@ import itertools
 import json
 import logging
 import math
+import shutil
 import time
 from dataclasses import replace
 
@@ -17,16 +18,20 @@ from causal_tasks.items import Item
 from causal_tasks.suites import build, sample
 from losses.loss import Loss
 from models.answerer import Answerer
-from records.checkpoints import newest_whole
+from models.loading import ADAPTER_WEIGHTS
+from models.memory import is_out_of_memory
+from records.checkpoints import newest_whole, publish, sha256
+from records.errors import UserError
 from records.files import write_json, write_text
 from records.provenance import fingerprint
-from records.run_folder import RunFolder
+from records.run_folder import TRAINED, RunFolder
 from records.tracking import Tracker
 from schedulers import Schedule
 from scoring.metrics import measure
 from scoring.scorer import refuse_long_prompts, score
 from training.adapter_growth import AdapterGrowth
 from training.batches import Collator, GraphDataset
+from training.divergence import divergence
 from training.portable import unpack_checkpoint
 from training.sampling import class_balance_weights
 from training.settings import SettingsError, graphs_in_a_pass
@@ -36,8 +41,10 @@ log = logging.getLogger(__name__)
 
 # The probe's questions are validation questions, but not those that thresholds are tuned on.
 PROBE_SEED = 1
-# Facts about a training that ended, beside its adapter; an adapter without them is unfinished.
-TRAINED = "training.json"
+
+
+class OutOfMemory(UserError, RuntimeError):
+    """No memory for a training step; the message suggests a batch."""
 
 
 def fine_tune(
@@ -83,7 +90,15 @@ def fine_tune(
     if cfg.model.quantization != "none":
         trainer.add_callback(AdapterGrowth(trainer))
     checkpoint = _checkpoint_to_go_on_from(trainer, folder)
-    trainer.train(resume_from_checkpoint=checkpoint)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemory(
+            f"out of memory at step {trainer.state.global_step + 1}, with {graphs_in_a_pass(cfg)} graphs in a pass: try "
+            f"training.accumulation={2 * cfg.training.accumulation}, which takes half as many, in another out="
+        ) from error
     trainer.check_weights()
     answerer = trainer.accelerator.unwrap_model(trainer.model)
     facts = {
@@ -97,10 +112,17 @@ def fine_tune(
         "turn_tokens": answerer.prompt_format.turn_length,
         "seconds": round(trainer.steps.earlier + time.monotonic() - started, 1),
         "data_fingerprint": fingerprint(items),
+        "divergence": divergence(trainer.state.log_history),
     }
+    if facts["divergence"]["diverged"]:
+        log.warning("this run diverged: %(first)s -> %(last)s (%(rule)s)", facts["divergence"])
     if trainer.is_world_process_zero():
-        save_adapter(answerer, folder.adapter)
-        write_json(folder.adapter / TRAINED, facts)
+        aside = folder.path / ".adapter-unfinished"
+        shutil.rmtree(aside, ignore_errors=True)
+        save_adapter(answerer, aside)
+        facts["adapter_sha256"] = sha256(aside / ADAPTER_WEIGHTS)
+        write_json(aside / TRAINED, facts)
+        publish(aside, folder.adapter)
     answerer.freeze()
     return facts
 

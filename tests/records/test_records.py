@@ -1,15 +1,20 @@
 """Run folders: claimed once, compared by settings, written whole."""
 
 import json
+import multiprocessing
+import os
+import signal
+import subprocess
 
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
+from records.claim import Claimed, claim
 from records.files import read_json, write_json, write_parquet, write_text
 from records.model_card import write_model_card
 from records.provenance import provenance
-from records.run_folder import RunFolder, RunFolderError, differing_keys
+from records.run_folder import PROJECT, RunFolder, RunFolderError, differing_keys
 from records.tracking import Tracker
 
 
@@ -42,8 +47,16 @@ def test_broken_json_names_file_and_line(tmp_path):
         read_json(tmp_path / "b.json")
 
 
-def test_a_folder_is_not_claimed_twice_without_resume(tmp_path):
-    RunFolder(tmp_path / "run").open(config())
+def scored(folder):
+    """Make a run folder one in which something was computed."""
+    write_json(folder.evaluation("corrected") / "metrics.json", {})
+    return folder
+
+
+def test_a_run_that_computed_something_is_not_begun_twice_without_resume(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.open(config())
+    scored(folder)
     with pytest.raises(RunFolderError, match="resume=true"):
         RunFolder(tmp_path / "run").open(config())
     RunFolder(tmp_path / "run").open(config(resume=True))
@@ -51,21 +64,115 @@ def test_a_folder_is_not_claimed_twice_without_resume(tmp_path):
     RunFolder(tmp_path / "run").open(config())  # the same run, finished: nothing to do, nothing to refuse
 
 
-def test_a_record_that_came_with_git_is_run_anew(tmp_path):
-    """It has no adapter, and its scores must not pass for those of the new run."""
+def test_a_start_that_computed_nothing_blocks_no_other(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.open(config(model={"name": "tinny"}))
+    assert folder.config.is_file()
+    RunFolder(tmp_path / "run").open(config())
+    assert OmegaConf.load(folder.config).model.name == "tiny"
+
+
+def tree(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_record_that_came_with_git_stays_until_the_new_run_is_finished(tmp_path):
+    """It has no adapter, and its scores must not pass for those of the new run, nor be lost."""
+    out = tmp_path / "seed0"
+    folder = scored(RunFolder(out))
+    folder.open(config(resume=True))
+    folder.finish({"note": "old"})
+    (out / ".made_here").unlink()
+    before = tree(out)
+    assert not RunFolder(out).finished
+
+    new = RunFolder.for_training(out)
+    new.open(config())
+    assert new.path != out and tree(out) == before
+    new.fail(config(), ValueError("on the way"))
+    assert tree(out) == before and read_json(new.record)["status"] == "failed"
+
+    again = RunFolder.for_training(out)
+    assert again.path == new.path
+    scored(again)
+    again.finish({"note": "new"})
+    assert again.path == out and read_json(out / "run.json")["note"] == "new" and RunFolder(out).finished
+    assert tree(tmp_path / ".seed0.replaced-1") == before
+    assert RunFolder.for_training(out).path == out
+
+
+def test_a_kill_between_the_two_renames_is_helped_to_its_end(tmp_path):
+    aside = scored(RunFolder(tmp_path / ".seed0.unfinished"))
+    aside.finish({"note": "new"})
+    assert RunFolder.for_training(tmp_path / "seed0").finished
+    assert read_json(tmp_path / "seed0/run.json")["note"] == "new"
+
+
+def test_another_trainings_adapter_is_not_this_runs(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.open(config())
-    write_json(folder.evaluation("corrected") / "metrics.json", {})
+    folder.adapter.mkdir()
+    (folder.adapter / "adapter_model.safetensors").write_bytes(b"its own")
     folder.finish({})
-    (folder.path / ".made_here").unlink()
+    assert folder.finished
+    (folder.adapter / "adapter_model.safetensors").write_bytes(b"another's")
     assert not folder.finished
-    folder.open(config(seed=7))
-    assert not folder.record.exists() and not folder.evaluation("corrected").exists()
-    assert OmegaConf.load(folder.config).seed == 7
+    write_json(folder.adapter / "training.json", {"adapter_sha256": "of its own"})
+    with pytest.raises(RunFolderError, match="not the adapter of the training"):
+        folder.trained()
+
+
+@pytest.mark.parametrize("path", ["", None, PROJECT, PROJECT.parent])
+def test_no_run_is_made_in_the_project_itself(path):
+    with pytest.raises(RunFolderError, match="not a folder for a run"):
+        RunFolder(path)
+
+
+def test_a_saved_config_is_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "hunter2")
+    folder = RunFolder(tmp_path)
+    for text in ("model: {name: '${oc.env:SECRET}'}", "'${oc.env:SECRET}': 1", "a: [b, '${a}']"):
+        folder.config.write_text(text)
+        with pytest.raises(RunFolderError, match=r"config\.yaml: .*a saved config holds values") as refused:
+            folder.trained_with()
+        assert "hunter2" not in str(refused.value)
+    for text in ("a: [", "- 1\n- 2", "!!python/object/apply:os.system ['true']"):
+        folder.config.write_text(text)
+        with pytest.raises(RunFolderError, match="not the config of a run"):
+            folder.trained_with()
+
+
+@pytest.mark.parametrize("name", ["../..", "a/b", "", ".hidden", "a b"])
+def test_a_suites_name_does_not_leave_the_run(tmp_path, name):
+    with pytest.raises(RunFolderError, match="suite.name="):
+        RunFolder(tmp_path).evaluation(name)
+
+
+def test_one_process_claims_a_run_and_the_next_hears_which(tmp_path):
+    with claim(tmp_path / "seed0"):
+        other = multiprocessing.get_context("fork").Process(target=_claim_and_die, args=(tmp_path / "seed1",))
+        other.start()
+        other.join()
+        with claim(tmp_path / "seed1"):  # what a killed process left does not count
+            pass
+        with (
+            pytest.raises(Claimed, match=rf"seed0: process {os.getpid()} on .* works on it"),
+            claim(tmp_path / "seed0"),
+        ):
+            pass
+    with claim(tmp_path / "seed0"):
+        pass
+
+
+def _claim_and_die(folder):
+    with claim(folder):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_other_settings_are_refused_by_key_even_with_resume(tmp_path):
-    RunFolder(tmp_path / "run").open(config())
+    folder = RunFolder(tmp_path / "run")
+    folder.open(config())
+    scored(folder)
     with pytest.raises(RunFolderError, match="training.samples"):
         RunFolder(tmp_path / "run").open(config(resume=True, training={"samples": 5}))
 
@@ -95,6 +202,17 @@ def test_provenance_says_commit_versions_and_machine():
     assert set(found["versions"]) >= {"python", "torch", "transformers"}
     assert found["machine"]["cores"] >= 1
     json.dumps(found)
+
+
+def test_the_commit_is_this_projects_wherever_it_runs_and_unknown_without_git(tmp_path, monkeypatch):
+    here = provenance()
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert provenance()["commit"] == here["commit"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = provenance()
+    assert found["commit"] == "unknown" and found["uncommitted_changes"] == "unknown"
 
 
 def test_wandb_offline_needs_no_account_and_resumes_the_same_run(tmp_path, monkeypatch):

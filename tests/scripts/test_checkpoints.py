@@ -147,3 +147,17 @@ def test_weights_that_are_not_finite_replace_no_checkpoint(run_script, tmp_path,
     assert "weights before it are not finite" in output and "checkpoint-3." in output
     assert [path.name for path in (tmp_path / "run/checkpoints").iterdir()] == ["checkpoint-3"]
     assert not (tmp_path / "run/adapter").exists()
+
+
+def test_no_memory_for_a_step_is_one_line_with_a_smaller_batch(run_script, tmp_path, monkeypatch):
+    def full(self, answers, text, weight):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Semantic, "forward", full)
+        output = run_script("train.py", *SMALL, cwd=tmp_path, expect=1)
+    assert "error: out of memory at step 1, with 8 graphs in a pass: try training.accumulation=2" in output
+    # nothing was computed, so that nothing blocks the command that follows the advice
+    run_script("train.py", *SMALL, "training.accumulation=2", cwd=tmp_path)
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["diverged"] is False and record["training"]["divergence"]["rule"]
