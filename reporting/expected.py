@@ -28,6 +28,9 @@ RECORD = dict.fromkeys((*NAMES, "status"), _TEXT) | {
     "seconds": ("an object", "null"),
     "training": ("an object", "null"),
 }
+TRAINING = dict.fromkeys(
+    ("samples", "graphs", "steps", "yes_share", "unlabelled_fraction", "seconds", "turn_tokens"), _MAYBE_NUMBER
+)
 METRICS = {
     "suite": ("a text", "null"),
     "rows": ("a list", "null"),
@@ -63,11 +66,12 @@ def check_record(path: Path, info: dict) -> None:
             raise FileFormatError(f"{path}: {name} is {shortened(info[name])}; expected a plain name, as of a folder")
     if info.get("task") is not None and info["task"] not in TASKS:
         raise FileFormatError(f"{path}: task is {shortened(info['task'])}; expected one of {', '.join(TASKS)}")
-    for part in ("seconds", "training"):
-        values = info.get(part) or {}
-        # what was trained on is compared between runs, so nothing in it may be an object or a list
-        allowed = _MAYBE_NUMBER if part == "seconds" else ("a number", "a text", "true or false", "null")
-        check_kinds(path, values, dict.fromkeys(values, allowed), f"{part}.")
+    seconds, training = info.get("seconds") or {}, info.get("training") or {}
+    check_kinds(path, seconds, dict.fromkeys(seconds, _MAYBE_NUMBER), "seconds.")
+    # What was trained on is compared between runs: nothing in it may be an object or a list.
+    check_kinds(
+        path, training, dict.fromkeys(training, ("a number", "a text", "true or false", "null")) | TRAINING, "training."
+    )
 
 
 def check_row(path: Path, row: dict) -> None:

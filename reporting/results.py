@@ -103,7 +103,7 @@ class Run:
             return pd.read_parquet(
                 path, columns=names, read_dictionary=[name for name in names if categories and categories(name)]
             )
-        except (pyarrow.ArrowException, OSError) as error:  # its schema was read, but not its pages
+        except (pyarrow.ArrowException, OSError, ValueError) as error:  # its schema was read, but not its pages
             raise ResultsError(f"{path}: cannot be read ({error})") from error
 
     def own_margins(self) -> pd.DataFrame | None:

@@ -164,7 +164,8 @@ def _baselines(results: Results, measured, runs: list[Run], published: Published
         if shares["suites"] == "corrected" and results.shortcuts:
             cells = {suite: results.local_features(task, suite) for suite, task in SUITES.items()}
             about = group | {"variant": "local features", "source": "baseline", "suites": "corrected"}
-            rows.append(about | cells | {"mean": sum(cells.values()) / len(cells)})
+            mean = None if None in cells.values() else sum(cells.values()) / len(cells)
+            rows.append(about | cells | {"mean": mean})
     return pd.DataFrame(rows)
 
 

@@ -6,6 +6,8 @@ import runpy
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from causal_tasks.export import main as export
 from causal_tasks.files import MOST_QUESTIONS, FileFormatError, read_jsonl, write_jsonl
@@ -221,6 +223,44 @@ def test_no_text_is_read_twice_as_one(tmp_path):
     path.write_text('{"A causes B. Does A cause B?": "Yes", "A causes B. Does A cause B?": "No"}')
     with pytest.raises(FileFormatError, match="authors.json:1: key 'A causes B. Does A cause B.' is given twice"):
         read_jsonl(path)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([GOOD | {"id": "x", "pair": "p"}, PROMPT]), st.data(), json_values)
+def test_any_value_under_any_key_is_read_as_it_is_or_refused(tmp_path, record, data, value):
+    key = data.draw(st.sampled_from([*record, "other"]))
+    path = write(tmp_path / "any.jsonl", record | {key: value})
+    try:
+        (item,) = read_jsonl(path)
+    except FileFormatError as error:
+        assert str(error).startswith(f"{path}:1: ") and "\n" not in str(error)
+    else:
+        (question,) = item.questions
+        given_back = {"premise": item.premise, "hypothesis": question.hypothesis, "id": question.id} | question.strata
+        assert key in ("other", "label", "prompt", "completion") or given_back[key] == (
+            value if key != "id" else str(value)
+        )
+        assert check_labels([item]).questions == 1
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=30), st.data())
+def test_any_bytes_in_any_place_are_read_or_refused(tmp_path, inserted, data):
+    before = json.dumps(GOOD).encode() + b"\n" + json.dumps(PROMPT).encode() + b"\n"
+    start = data.draw(st.integers(0, len(before)))
+    path = tmp_path / "any.jsonl"
+    path.write_bytes(before[:start] + inserted + before[data.draw(st.integers(start, len(before))) :])
+    try:
+        assert read_jsonl(path)
+    except FileFormatError as error:
+        assert str(error).startswith(f"{path}:") and "\n" not in str(error)
 
 
 def test_an_interrupted_write_leaves_the_file_as_it_was(tmp_path):

@@ -1,7 +1,9 @@
 """The wording, and back."""
 
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causal_tasks.graphs import CausalGraph
@@ -75,3 +77,48 @@ def test_unknown_task_and_conditioned_transitivity_are_refused():
         Question("counterfactual", "A", "B")
     with pytest.raises(ValueError, match="no conditioning set"):
         Question("transitivity", "A", "B", ("C",))
+
+
+# Pieces of the wording in any order, and anything else.
+pieces = st.sampled_from(
+    ["A", "B", "C", " ", ".", "?", "{", "}", ", ", "causes", " causes ", " and ", "Does ", " cause ", "Are ", " d-separated",
+     " given ", " share a hidden cause", "\u2028", "é"]
+)  # fmt: skip
+texts = st.lists(pieces | st.text(max_size=3), max_size=14).map("".join)
+
+
+@settings(max_examples=300)
+@given(texts)
+def test_any_text_is_read_and_said_again_or_refused_in_one_line(text):
+    for read, say in ((parse_premise, say_premise), (parse_question, say_question)):
+        try:
+            found = read(text)
+        except ParseError as error:
+            assert "\n" not in str(error) and len(str(error)) < 500
+        else:
+            assert read(say(found)) == found
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(names, names), min_size=1, max_size=5), st.data())
+def test_a_premise_that_lost_or_gained_something_is_another_or_refused(edges, data):
+    """Never the same graph: nothing that is stated may be passed over. Spaces and full stops beside others are nothing."""
+    text = say_premise(CausalGraph(tuple(edges)))
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 4)))
+    changed = text[:start] + data.draw(st.sampled_from(["", "x", "causes", "\n", "?", "{}"])) + text[end:]
+    try:
+        graph = parse_premise(changed)
+    except ParseError:
+        return
+
+    def stated(words: str) -> str:
+        return re.sub(r"[\s.]+", " ", words).strip()
+
+    assert graph.edges != tuple(edges) or stated(changed) == stated(text)
+
+
+def test_a_message_quotes_no_whole_file():
+    with pytest.raises(ParseError) as error:
+        parse("A causes B. " * 10_000 + "B prevents C.", "Does A cause B?")
+    assert len(str(error.value)) < 400

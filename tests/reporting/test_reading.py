@@ -62,7 +62,7 @@ def damage(results, file, change):
         ("run.json", "seed", "0", "seed is a text; expected a number"),
         ("run.json", "seed", float("nan"), "seed is nan; expected a finite number"),
         ("run.json", "seconds", {"train": "long"}, "seconds.train is a text; expected a number or null"),
-        ("run.json", "training", {"steps": [1]}, "training.steps is a list; expected a number or a text"),
+        ("run.json", "training", {"steps": [1]}, "training.steps is a list; expected a number or null"),
         ("run.json", "grid", 3, "grid is a number; expected a text or null"),
         (METRICS, "rows", {}, "rows is an object; expected a list or null"),
         (METRICS, "rows", [3], "a row is a number; expected an object"),
