@@ -3,7 +3,7 @@
     python sweep.py                                  five variants at demo scale
     python sweep.py seed=0,1,2 scale=cpu             more seeds, larger
     python sweep.py protocol=corrected               the same losses on the corrected construction
-    python sweep.py scale=paper model=gemma3_270m hydra/launcher=slurm    on a GPU cluster
+    python sweep.py scale=paper model=gemma3_270m hydra/launcher=slurm    on a GPU cluster; joblib, ray: docs/cluster.md
 
 Finished cells are skipped, interrupted ones go on. A failed cell does not stop the others: it is listed at the
 end and makes the exit status 1. Tables and figures: results/tables, results/figures.
@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from records.claim import Claimed
 from records.run_folder import RunFolder, RunFolderError
 from records.sweep_status import note_cell
-from reporting.sweep_callback import WriteTables
+from reporting.sweep_callback import WriteTables, exit_of_sweep
 from train import run
 from training.start import start
 
@@ -48,5 +48,4 @@ def main(cfg: DictConfig) -> None:
 
 if __name__ == "__main__":
     start(main, __doc__, "sweep")
-    if WriteTables.failed:
-        sys.exit(f"{len(WriteTables.failed)} failed:\n" + "\n".join(WriteTables.failed))
+    sys.exit(exit_of_sweep(WriteTables.failed))

@@ -1,18 +1,32 @@
 """How each cell of a sweep ended: small files in the sweep's own folder, so that any launcher can write them."""
 
+import os
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
 from records.files import read_json, write_json
 
+# Why a cell with this status, when all have ended, failed; one that says so itself gives the reason.
+UNENDED = {
+    "submitted": "never started (cancelled?)",
+    "started": "ended without a word (killed, cancelled or out of time?)",
+}
+
+
+def note(
+    sweep_folder: str | Path, number: int, status: str, out: str, reason: str | None = None, job: str = ""
+) -> None:
+    """Record the state of a cell: submitted | started | finished | skipped | failed. job: the launcher's name for it."""
+    cell = {"status": status, "out": out, "reason": reason, "job": job}
+    write_json(Path(sweep_folder) / f"cell-{number:04d}.json", cell)
+
 
 def note_cell(status: str, out: str, reason: str | None = None) -> None:
-    """Record the state of the current Hydra job: started | finished | skipped | failed."""
-    hydra = HydraConfig.get()
-    write_json(
-        Path(hydra.sweep.dir) / f"cell-{hydra.job.num:04d}.json", {"status": status, "out": out, "reason": reason}
-    )
+    """Record the state of the current Hydra job; of several processes that share it, the first speaks."""
+    if os.environ.get("RANK", "0") == "0":
+        hydra = HydraConfig.get()
+        note(hydra.sweep.dir, hydra.job.num, status, out, reason, str(hydra.job.id))
 
 
 def cells(sweep_folder: str | Path) -> list[dict]:
@@ -21,9 +35,15 @@ def cells(sweep_folder: str | Path) -> list[dict]:
 
 
 def failures(sweep_folder: str | Path) -> list[str]:
-    """One line for each cell that failed, or started and never ended."""
-    return [
-        f"{cell['out']}: {cell['reason'] or 'ended without a word (killed?)'}"
-        for cell in cells(sweep_folder)
-        if cell["status"] in ("failed", "started")
-    ]
+    """One line for each cell that failed, never started, or started and never ended."""
+    lines = []
+    for cell in cells(sweep_folder):
+        if cell["status"] == "failed" or cell["status"] in UNENDED:
+            job = f" [job {cell['job']}]" if cell["job"] else ""
+            lines.append(f"{cell['out']}: {cell['reason'] or UNENDED[cell['status']]}{job}")
+    return lines
+
+
+def waiting(sweep_folder: str | Path) -> bool:
+    """Whether a cell has not ended."""
+    return any(cell["status"] in UNENDED for cell in cells(sweep_folder))

@@ -1,0 +1,105 @@
+"""What the launchers share: a cell of a sweep that can be sent to another process, and how it is kept count of.
+
+The launchers lie in `hydra_plugins`, the only package from which Hydra takes plugins, in the place of Hydra's own for the
+same engines: with those, one killed cell ends the sweep without its tables and its list. Settings: conf/hydra/launcher/.
+"""
+
+import importlib.util
+import logging
+import os
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import configure_log, filter_overrides, run_job, setup_globals
+from hydra.errors import CompactHydraException
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from records.sweep_status import note
+
+log = logging.getLogger(__name__)
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass
+class Cell:
+    """One cell, its config composed, ready to be pickled. Calling it runs it, in the sweep's working directory."""
+
+    config: DictConfig
+    task: TaskFunction
+    context: HydraContext
+    singletons: dict[Any, Any]
+    directory: str
+
+    def __call__(self) -> None:
+        """Raises only what the task itself does not record as the cell's failure."""
+        os.chdir(self.directory)
+        setup_globals()
+        Singleton.set_state(self.singletons)
+        _ = run_job(
+            task_function=self.task,
+            config=self.config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+            hydra_context=self.context,
+        ).return_value
+
+
+class CellLauncher(Launcher):
+    """Runs cells outside this process. How each ended is in the sweep's folder (records/sweep_status.py).
+
+    engine: the option of hydra/launcher. needs: the package that it cannot do without.
+    """
+
+    engine: str
+    needs: str
+
+    @abstractmethod
+    def run(self, cells: list[Cell], sweep_folder: Path) -> None:
+        """Run the cells; one that is killed stops no other."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        if importlib.util.find_spec(self.needs) is None:
+            raise CompactHydraException(
+                f"hydra/launcher={self.engine}: needs {self.needs}; pip install -r requirements-cluster.txt"
+            )
+        self.context, self.task, self.config = hydra_context, task_function, config
+        # Other processes find the project's modules wherever they start.
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list:
+        """Returns an empty list: results are files."""
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        folder = Path(self.config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        cells = []
+        for number, overrides in enumerate(job_overrides, initial_job_idx):
+            log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
+            cells.append(self._cell(number, overrides))
+            note(folder, number, "submitted", self._out(cells[-1].config))
+        self.run(cells, folder)
+        return []
+
+    def _cell(self, number: int, overrides: Sequence[str]) -> Cell:
+        config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(config):
+            config.hydra.job.num = number
+            config.hydra.job.id = str(number)
+        return Cell(config, self.task, self.context, Singleton.get_state(), os.getcwd())
+
+    @staticmethod
+    def _out(config: DictConfig) -> str:
+        """The cell's folder; its name may depend on what Hydra chose."""
+        before = HydraConfig.instance().cfg
+        HydraConfig.instance().set_config(config)
+        try:
+            return str(config.out)
+        finally:
+            HydraConfig.instance().cfg = before

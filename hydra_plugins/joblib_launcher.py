@@ -1,0 +1,48 @@
+"""hydra/launcher=joblib: cells as processes of this machine, a few at a time."""
+
+import logging
+import os
+import queue
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra_plugins.cells import Cell, CellLauncher
+
+log = logging.getLogger(__name__)
+
+
+class JoblibLauncher(CellLauncher):
+    """n_jobs cells at a time, each in a process of its own, so that one that is killed takes no other with it.
+
+    gpus: numbers of this machine's GPUs, one of which each running cell has to itself; None leaves it to torch.
+    """
+
+    engine = needs = "joblib"
+
+    def __init__(self, n_jobs: int, gpus: Sequence[int] | None):
+        self.n_jobs = n_jobs if gpus is None else len(gpus)
+        self.free: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        for gpu in [None] * n_jobs if gpus is None else gpus:
+            self.free.put(gpu)
+
+    def run(self, cells: list[Cell], sweep_folder: Path) -> None:
+        from joblib import Parallel, delayed
+
+        Parallel(self.n_jobs, backend="threading")(delayed(self._in_its_own_process)(cell) for cell in cells)
+
+    def _in_its_own_process(self, cell: Cell) -> None:
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        gpu = self.free.get()
+        # Each cell would take all cores for itself.
+        threads = max(1, (os.cpu_count() or 1) // self.n_jobs)
+        environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))}
+        if gpu is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
+        try:
+            with ProcessPoolExecutor(max_workers=1, env=environment) as process:
+                process.submit(cell).result()
+        except Exception:  # whatever a cell dies of, the others must run
+            log.exception("%s: its process ended early", cell.config.hydra.job.num)
+        finally:
+            self.free.put(gpu)

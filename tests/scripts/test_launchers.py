@@ -1,0 +1,40 @@
+"""The launchers' settings and the account they keep of a sweep; the engines themselves: tests/cluster."""
+
+import importlib.util
+
+import pytest
+
+from records.sweep_status import cells, failures, note, waiting
+
+
+@pytest.mark.parametrize(
+    ("launcher", "package"),
+    [("joblib", "joblib"), ("ray", "ray"), ("slurm", "submitit"), ("local", "submitit")],
+)
+def test_a_missing_package_is_one_line_that_names_the_remedy(launcher, package, run_script, tmp_path, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *where: None if name == package else found(name, *where)
+    )
+    output = run_script("sweep.py", "scale=smoke", f"hydra/launcher={launcher}", cwd=tmp_path, expect=1)
+    assert f"hydra/launcher={launcher}: needs {package}; pip install -r requirements-cluster.txt" in output
+    assert "Traceback" not in output
+
+
+def test_a_misspelt_setting_is_refused(run_script, tmp_path):
+    output = run_script("sweep.py", "hydra/launcher=joblib", "hydra.launcher.jobs=3", cwd=tmp_path, expect=1)
+    assert "jobs" in output and "Traceback" not in output
+
+
+def test_cells_that_never_ended_are_failures(tmp_path):
+    note(tmp_path, 0, "finished", "a")
+    note(tmp_path, 1, "failed", "b", "ValueError: no")
+    assert not waiting(tmp_path)
+    note(tmp_path, 2, "submitted", "c")
+    note(tmp_path, 3, "started", "d", job="7_3")
+    assert waiting(tmp_path) and len(cells(tmp_path)) == 4
+    assert failures(tmp_path) == [
+        "b: ValueError: no",
+        "c: never started (cancelled?)",
+        "d: ended without a word (killed, cancelled or out of time?) [job 7_3]",
+    ]
