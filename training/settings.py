@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
@@ -182,6 +182,7 @@ def build_schedule(cfg: DictConfig) -> Schedule:
 
 
 def _instantiate(group: str, node: DictConfig):
+    _refuse_foreign_classes(group, OmegaConf.to_container(node, resolve=True))
     try:
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
@@ -198,3 +199,23 @@ def _causes(error: BaseException | None) -> str:
             lines.append(line.split(", set env var")[0])
         error = error.__cause__
     return ": ".join(lines)
+
+
+def _refuse_foreign_classes(key: str, node) -> None:
+    """Raise SettingsError unless every ``_target_`` in the node is a loss or schedule of this project: nothing else is built
+    from a config, wherever it comes from."""
+    if isinstance(node, list):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict):
+        return
+    if "_target_" in node:
+        name = str(node["_target_"])
+        room, _, _ = name.partition(".")
+        try:
+            found = get_class(name) if room in ("losses", "schedulers") else None
+        except (ImportError, ValueError) as error:
+            raise SettingsError(f"{key}._target_={name}: {str(error).splitlines()[0]}") from error
+        if found is None or found.__module__.partition(".")[0] != room:
+            raise SettingsError(f"{key}._target_={name}: must be a class of losses/ or schedulers/")
+    for name, child in node.items():
+        _refuse_foreign_classes(f"{key}.{name}", child)
