@@ -27,10 +27,10 @@ from reporting.results import load
 
 ROOT = Path(__file__).parents[1]
 OVERRIDES = (
-    *("task=dseparation", "model=tiny", "loss=semantic", "loss=exact_semantic", "schedule=cosine", "scale=smoke"),
+    *("task=dseparation", "model=tiny", "loss=semantic", "loss=focal", "schedule=cosine", "scale=smoke"),
     *("experiment=transitivity_semantic", "faults=released", "protocol=released", "seed=3", "training.samples=100"),
     *("training.learning_rate=1e-3", "training.batch_size=8", "training.enabled=false", "data.yes_share=0.5"),
-    *("task.questions_per_graph=4", "lora.target_modules=[q_proj]", "tracking.mode=offline", "suites.published=null"),
+    *("task.questions_per_graph=4", "lora.target_modules=[q_proj]", "tracking.mode=offline", "verdict=text"),
     *("out=${variant}", "prompt=benchmark", "weights=merged_4bit", "+suite@suites.hidden=hidden", "~suites.published"),
 )
 SETTINGS = (
@@ -233,9 +233,12 @@ def _broken_overrides(rng: random.Random) -> list[str]:
 
 
 def _overrides(overrides: list[str]) -> bool:
-    """As train.py: Hydra composes and reports its own errors and OmegaConf's, then the settings are checked."""
+    """As train.py: training/start.py reports Hydra's errors and OmegaConf's, then the settings are checked."""
     from training.settings import check_settings
+    from training.start import unnamed_option
 
+    if unnamed_option(overrides):
+        return False
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         try:

@@ -104,5 +104,7 @@ def check_logged(path: Path, number: int, line: object) -> None:
 def check_columns(path: Path, schema: pyarrow.Schema) -> None:
     """The types of the columns of a table of margins."""
     for name, (what, tests) in _COLUMNS.items():
+        if schema.names.count(name) > 1:
+            raise FileFormatError(f"{path}: has several columns {name}")
         if not any(test(schema.field(name).type) for test in tests):
             raise FileFormatError(f"{path}: the column {name} holds {schema.field(name).type}; expected {what}")

@@ -117,7 +117,7 @@ def check_margins(path: Path) -> None:
     """Look at the columns' names and types only; the margins themselves are read where they are needed."""
     try:
         schema = parquet.read_schema(path)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # a ValueError: names that are no text
         raise ResultsError(f"{path}: not a parquet file ({error})") from None
     _require(path, schema.names, MARGINS, columns="the columns ")
     check_columns(path, schema)

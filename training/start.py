@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -24,6 +24,8 @@ def start(main: Callable[[], None], description: str, config: str) -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(description)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, instead of printing them with Hydra's own advice
+    if refused := unnamed_option(sys.argv[1:]):
+        sys.exit(f"error: {refused}")
     try:
         main()
     except (HydraException, OmegaConfBaseException) as error:
@@ -39,6 +41,24 @@ def in_one_line(error: Exception, config: str) -> str:
     if isinstance(error, ConfigCompositionException) and isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
         return unknown_key(cause.full_key, set(_known_keys(config, cause.full_key)))
     return " ".join(f"{error} {cause or ''}".split())
+
+
+def unnamed_option(arguments: Sequence[str]) -> str | None:
+    """What is wrong with a choice for a config group that is not the name of an option (`schedule=1`), which Hydra
+    answers with a traceback; None if there is no such choice."""
+    given = [argument for argument in arguments if "=" in argument and not argument.startswith("-")]
+    try:
+        overrides = OverridesParser.create().parse_overrides(given)
+    except HydraException:
+        return None  # Hydra will say what it cannot parse
+    for override in overrides:
+        group = CONF / override.key_or_group
+        if group.is_dir() and not override.is_sweep_override():
+            names = override.value() if isinstance(override.value(), list) else [override.value()]
+            if not all(isinstance(name, str) for name in names):
+                options = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
+                return f"{override.input_line}: must be one of {options}"
+    return None
 
 
 def _known_keys(config: str, key: str):

@@ -4,9 +4,11 @@ import json
 import shutil
 
 import pandas as pd
+import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from records.reading import FileFormatError
 from reporting.results import load
@@ -123,6 +125,9 @@ def test_columns_of_another_type(one_run):
     assert "the column margin holds" in load(one_run).problems[0]
     margins.assign(label=margins["label"].astype(float)).to_parquet(path)
     assert "the column label holds double; expected true or false" in load(one_run).problems[0]
+    twice = pyarrow.Table.from_pandas(margins)
+    parquet.write_table(twice.append_column("id", twice["id"]), path)
+    assert "margins.parquet: has several columns id" in load(one_run).problems[0]
 
 
 def test_damaged_pages_of_margins_name_their_file(one_run):

@@ -1,11 +1,16 @@
 """Every config composes, and settings that cannot be run are refused by name before any work."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
-from hydra.errors import ConfigCompositionException, MissingConfigException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from omegaconf.errors import OmegaConfBaseException
 
 from training.settings import SettingsError, build_loss, build_schedule, check_settings
+from training.start import unnamed_option
 
 CONF = Path("conf").absolute()
 EXPERIMENTS = sorted(
@@ -170,3 +175,33 @@ def test_the_causes_of_a_loss_that_cannot_be_made_are_shown(composed, target, ca
 def test_unknown_keys_are_refused(composed, override):
     with pytest.raises((ConfigCompositionException, MissingConfigException), match="leaning_rate|no_such_fault|most"):
         composed(override)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("faults=1", "faults=1: must be one of data, none, released"),
+        ("faults=[data,1]", "faults=[data,1]: must be one of data, none, released"),
+        ("+suite@suites.more=null", "+suite@suites.more=null: must be one of adversarial, closure"),
+        ("faults=data", None),
+        ("faults=data,none", None),
+        ("~faults", None),
+        ("seed=1", None),
+        ("seed==", None),
+    ],
+)
+def test_an_option_is_a_name(override, message):
+    """Hydra answers a number where a name is wanted with a traceback."""
+    refused = unnamed_option(["loss=focal", override, "--cfg=job"])
+    assert refused == message if message is None else refused.startswith(message)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["seed", "training.samples", "data.yes_share", "faults", "lora.target_modules", "~loss", "+x", "out"]),
+    st.sampled_from(["", "0", "-1", "1e400", "nan", "null", "[1]", "{a: 1}", "${nothing}", "${out}", "???", "é", "a b", "'"]),
+)  # fmt: skip
+def test_any_override_is_composed_or_refused_by_the_documented_errors(composed, key, value):
+    if unnamed_option([f"{key}={value}"]) is None:
+        with contextlib.suppress(HydraException, OmegaConfBaseException, SettingsError):
+            check_settings(composed(f"{key}={value}", "scale=smoke"))
