@@ -38,7 +38,7 @@ def evaluate(cfg: DictConfig) -> Path:
         raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
     # Late, as in train.py: torch, transformers and peft take seconds to import.
     from models.loading import load_answerer
-    from scoring.evaluation import build_suite, evaluate_suite, summary_lines, tuned_thresholds
+    from scoring.evaluation import build_suite, evaluate_suite, refuse_to_replace, summary_lines, tuned_thresholds
 
     way = Way.of(cfg.suite, cfg)
     adapter, model, thresholds = None, cfg.model, {}
@@ -56,8 +56,10 @@ def evaluate(cfg: DictConfig) -> Path:
         raise SettingsError(f"weights={way.weights}: an untrained model has no adapter to merge; use weights=adapter")
     folder = way.folder(cfg.suite.name, cfg.checkpoint)
     default = run.evaluation(folder) if cfg.run is not None else Path(cfg.results, "scored", model.name, folder)
-    out = Path(cfg.out) if cfg.out is not None else default
+    out = RunFolder(cfg.out).path if cfg.out is not None else default
     parts = build_suite(cfg.suite)
+    if not cfg.overwrite:
+        refuse_to_replace(out, parts)
     answerer, loaded = load_answerer(model, adapter=adapter, weights=way.weights, prompt=way.prompt)
     described |= {"loaded": loaded, "adapter": loaded["adapter"]}
     with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:

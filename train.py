@@ -68,17 +68,18 @@ def run(cfg: DictConfig) -> RunFolder:
             log.info("\n%s", OmegaConf.to_yaml(cfg, resolve=True))
         tracking = cfg.tracking if first_process else {"mode": "disabled"}
         config = OmegaConf.to_container(cfg, resolve=True)
-        with Tracker(tracking, folder.path, str(folder.path), "train", config) as tracker:
+        with Tracker(tracking, folder.path, str(cfg.out), "train", config) as tracker:
             if cfg.training.enabled:
                 facts["training"] = trained or fine_tune(cfg, answerer, loss, schedule, folder, tracker)
-                facts["diverged"] = facts["training"].get("divergence", {}).get("diverged", False)
+                facts["diverged"] = facts["training"].get("diverged", False)
             if first_process:
                 score_seconds = score_suites(cfg, suites, answerer, folder, tracker)
                 facts["seconds"] = {"train": facts.get("training", {}).get("seconds", 0.0), "score": score_seconds}
-                folder.finish(facts)
-                if cfg.training.enabled:
-                    write_model_card(folder)
-                log.info("run: %s", folder.path)
+        if first_process:
+            folder.finish(facts)
+            if cfg.training.enabled:
+                write_model_card(folder)
+            log.info("run: %s", folder.path)
     return folder
 
 
@@ -97,7 +98,14 @@ def scored_suites(cfg: DictConfig) -> dict[str, DictConfig]:
 def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: RunFolder, tracker: Tracker) -> float:
     """Score every suite that is not scored yet. Returns seconds spent."""
     from models.loading import load_answerer
-    from scoring.evaluation import already_scored, build_suite, evaluate_suite, summary_lines, tuned_thresholds
+    from scoring.evaluation import (
+        already_scored,
+        build_suite,
+        evaluate_suite,
+        headline,
+        summary_lines,
+        tuned_thresholds,
+    )
 
     thresholds: dict[str, float] = {}
     seconds = 0.0
@@ -115,6 +123,7 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
         seconds += report["seconds"]
         log.info("\n%s", "\n".join(summary_lines(report)))
         tracker.report(report)
+        tracker.summary(headline(report, cfg.task.name))
         if name == "validation":
             thresholds = tuned_thresholds(target)
     return round(seconds, 1)

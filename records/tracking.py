@@ -3,7 +3,10 @@
 import hashlib
 import logging
 import os
+import uuid
 from pathlib import Path
+
+from records.files import write_text
 
 MODES = ("online", "offline", "disabled")
 log = logging.getLogger(__name__)
@@ -12,8 +15,8 @@ log = logging.getLogger(__name__)
 class Tracker:
     """One wandb run, or nothing with ``tracking.mode=disabled``.
 
-    settings: the ``tracking`` config group. folder: where wandb keeps its files; the run's id is derived
-    from ``name``, so a resumed run continues the same one.
+    settings: the ``tracking`` config group. folder: where wandb keeps its files, and with them the run's id, so that a
+    resumed run goes on with the same one, and a run of another checkout, or a copy of this, has its own.
     Use as a context manager; a run left by an exception is marked failed.
     """
 
@@ -31,7 +34,7 @@ class Tracker:
             group=settings.group,
             job_type=job_type,
             name=f"{job_type}/{name}",
-            id=hashlib.sha256(f"{settings.group}/{job_type}/{name}".encode()).hexdigest()[:16],
+            id=_id_of(Path(folder), job_type),
             resume="allow",
             mode=settings.mode,
             dir=str(folder),
@@ -49,7 +52,12 @@ class Tracker:
             return
         for row in report["rows"]:
             place = f"{report['suite']}/{row['task']}/{row['split']}"
-            self.run.summary.update({f"{place}/{k}": v for k, v in row.items() if isinstance(v, (int, float))})
+            self.summary({f"{place}/{k}": v for k, v in row.items()})
+
+    def summary(self, values: dict) -> None:
+        """Final numbers by name; booleans are 0 and 1, and what is not a number is left out."""
+        if self.run is not None:
+            self.run.summary.update({k: v * 1 for k, v in values.items() if isinstance(v, (int, float))})
 
     def tables(self, tables: dict) -> None:
         """DataFrames by name."""
@@ -64,3 +72,12 @@ class Tracker:
     def __exit__(self, kind, error, traceback) -> None:
         if self.run is not None:
             self.run.finish(exit_code=0 if kind is None else 1)
+
+
+def _id_of(folder: Path, job_type: str) -> str:
+    """Drawn once and kept; mixed with where it lies, which a copied folder does not share."""
+    kept = folder / "wandb" / f"{job_type}.id"
+    if not kept.is_file():
+        write_text(kept, uuid.uuid4().hex)
+    own = f"{kept.read_text(encoding='utf-8')} {kept.resolve()}"
+    return hashlib.sha256(own.encode()).hexdigest()[:16]

@@ -5,7 +5,7 @@
 
 from importlib import import_module
 
-__all__ = ["ReportSummary", "tables", "write_all"]
+__all__ = ["ReportSummary", "collapse_rates", "tables", "write_all"]
 
 
 def __getattr__(name: str):

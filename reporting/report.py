@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from records.files import write_text
 from reporting.ablation_contrasts import ablation_contrasts
@@ -22,7 +23,7 @@ from reporting.judgement_tables import (
 )
 from reporting.lambda_law import lambda_law_table, runs_under_the_law
 from reporting.overview import overview
-from reporting.results import TASKS, Results, grouped, load, load_published
+from reporting.results import TASKS, Results, ResultsError, grouped, load, load_published
 from reporting.suite_tables import accuracy_table, prediction_table
 from reporting.summary_table import summary_table
 from reporting.table import Table
@@ -64,16 +65,23 @@ class ReportSummary:
 
 
 def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = None) -> ReportSummary:
-    """Write tables/, figures/ and REPORT.md under `out_dir` (default: the results folder itself).
+    """Write tables/, figures/ and REPORT.md under `out_dir` (default: the results folder itself); one process at a time.
 
     Figures lie in figures/<scale>-<model>-<training protocol>/. Files are replaced one by one, never half written.
 
     Raises:
         ResultsError: `results_dir` is not a folder. A malformed run does not raise; it is listed in the summary.
     """
+    if not Path(results_dir).is_dir():
+        raise ResultsError(f"results={results_dir}: no such folder; expected one that holds runs/")
+    out = Path(out_dir if out_dir is not None else results_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    with FileLock(out / ".tables.lock"):  # two sweeps may end at the same time
+        return _write_all(load(results_dir), out)
+
+
+def _write_all(results: Results, out: Path) -> ReportSummary:
     started = time.perf_counter()
-    results = load(results_dir)
-    out = Path(out_dir) if out_dir is not None else results.folder
     made = build_tables(results)
     summary = ReportSummary(len(results.runs), results.unfinished, results.problems, next(iter(made.values())), out)
     for table in made.values():
@@ -92,6 +100,13 @@ def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = 
 def tables(results_dir: str | Path = "results") -> dict[str, pd.DataFrame]:
     """The tables by name, as numbers (shares in 0..1), e.g. for a tracker."""
     return {name: table.frame for name, table in build_tables(load(results_dir)).items()}
+
+
+def collapse_rates(made: dict[str, pd.DataFrame]) -> dict[str, float]:
+    """`collapse_rate/<model>/<scale>/<trained on>/<variant>` → share of its runs that collapsed, e.g. for a tracker."""
+    rows = made["table4_collapse_rate"].to_dict("records")
+    place = ("model", "scale", "trained_on", "variant")
+    return {"/".join(["collapse_rate", *(str(row[k]) for k in place if k in row)]): row["rate"] for row in rows}
 
 
 def build_tables(results: Results) -> dict[str, Table]:

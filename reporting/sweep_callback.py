@@ -37,11 +37,13 @@ def end_sweep(config: DictConfig) -> list[str]:
     log.info("%d cells: %s", len(ended), counts)
     failed = failures(folder)
     try:
-        from reporting import tables, write_all  # late: --help need not wait for it
+        from reporting import collapse_rates, tables, write_all  # late: --help need not wait for it
 
         print(write_all(config.results))
         with Tracker(config.tracking, config.results, str(folder), "tables", {"grid": config.grid}) as tracker:
-            tracker.tables(tables(config.results))
+            made = tables(config.results)
+            tracker.tables(made)
+            tracker.summary(collapse_rates(made))
     except Exception as error:  # Hydra would swallow it; the cells' list must be seen, too
         log.exception("tables: failed")
         failed.append(f"tables: {type(error).__name__}: {error}")

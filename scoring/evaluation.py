@@ -18,6 +18,7 @@ from models.answerer import Answerer
 from records.errors import UserError
 from records.files import read_json, write_json, write_parquet
 from records.provenance import fingerprint, provenance
+from scoring.collapse import is_collapsed
 from scoring.metrics import best_threshold, measure
 from scoring.scorer import score
 from scoring.structural import structural_measures
@@ -203,6 +204,21 @@ def tuned_thresholds(folder: Path) -> dict[str, float]:
     """task → threshold that maximises balanced accuracy on the validation margins in ``folder``."""
     table = pd.read_parquet(folder / "margins.parquet")
     return {task: best_threshold(part["label"], part["margin"]) for task, part in table.groupby("task")}
+
+
+def headline(report: dict, task: str) -> dict:
+    """What a corrected suite says of a run of ``task``: its pooled measures, and whether it collapsed; {} of other suites."""
+    rows = [row for row in report["rows"] if row["task"] == task and row["split"] == "pooled"]
+    if report["suite"] != "corrected" or not rows:
+        return {}
+    measures = {name: rows[0][name] for name in ("accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate")}
+    return measures | {"collapsed": is_collapsed(rows[0])}
+
+
+def refuse_to_replace(folder: Path, parts: dict[Part, list[Item]]) -> None:
+    """Raise SuiteError if ``folder`` holds the scores of other items than these."""
+    if (folder / "metrics.json").is_file() and not already_scored(folder, parts):
+        raise SuiteError(f"out={folder}: holds scores of other questions; choose another out=, or overwrite=true")
 
 
 def already_scored(folder: Path, parts: dict[Part, list[Item]]) -> bool:

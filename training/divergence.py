@@ -14,7 +14,7 @@ TERMS = ("loss/cross_entropy", "loss/semantic")
 def divergence(history: Sequence[Mapping]) -> dict:
     """What RULE says of a training log (one entry a logged step; probes between them do not matter).
 
-    Returns diverged, the rule, and the terms' values at the first step (`first`) and at the end (`last`).
+    Returns `diverged`, and as text `divergence`: the terms' values at the first step and at the end, and the rule.
     """
     logged = [entry for entry in history if "loss" in entry]
     terms = [name for name in TERMS if logged and all(name in entry for entry in logged)] or ["loss"] * bool(logged)
@@ -22,4 +22,5 @@ def divergence(history: Sequence[Mapping]) -> dict:
     first = {name: logged[0][name] for name in terms}
     ended = {name: sum(entry[name] for entry in last) / len(last) for name in terms}
     diverged = any(ended[name] > max(2 * first[name], first[name] + math.log(2)) for name in terms)
-    return {"diverged": diverged, "rule": RULE, "first": first, "last": ended}
+    values = ", ".join(f"{name} {first[name]:.3g} -> {ended[name]:.3g}" for name in first)
+    return {"diverged": diverged, "divergence": f"{values} ({RULE})"}

@@ -112,10 +112,10 @@ def fine_tune(
         "turn_tokens": answerer.prompt_format.turn_length,
         "seconds": round(trainer.steps.earlier + time.monotonic() - started, 1),
         "data_fingerprint": fingerprint(items),
-        "divergence": divergence(trainer.state.log_history),
+        **divergence(trainer.state.log_history),
     }
-    if facts["divergence"]["diverged"]:
-        log.warning("this run diverged: %(first)s -> %(last)s (%(rule)s)", facts["divergence"])
+    if facts["diverged"]:
+        log.warning("this run diverged: %s", facts["divergence"])
     if trainer.is_world_process_zero():
         aside = folder.path / ".adapter-unfinished"
         shutil.rmtree(aside, ignore_errors=True)
@@ -123,6 +123,7 @@ def fine_tune(
         facts["adapter_sha256"] = sha256(aside / ADAPTER_WEIGHTS)
         write_json(aside / TRAINED, facts)
         publish(aside, folder.adapter)
+    tracker.summary({"lambda": trainer.used_lambda, "diverged": facts["diverged"]})
     answerer.freeze()
     return facts
 
@@ -218,12 +219,19 @@ def _probe(cfg: DictConfig):
 
 
 def _log_writer(folder: RunFolder, tracker: Tracker):
-    """Write the whole log anew each time: after a resume it is the checkpoint's, then goes on."""
+    """Write the whole log anew each time: after a resume it is the checkpoint's, then goes on.
+
+    The tracker is first shown what was logged before the resume: a killed process may not have written it out.
+    """
+    shown = 0
 
     def write(history: list[dict], step: int) -> None:
+        nonlocal shown
         lines = (json.dumps({k: v for k, v in entry.items() if not _is_nan(v)}) for entry in history)
         write_text(folder.training_log, "".join(line + "\n" for line in lines))
-        tracker.log(history[-1], step)
+        for entry in history[shown:]:
+            tracker.log(entry, entry["step"])
+        shown = len(history)
 
     return write
 

@@ -171,5 +171,6 @@ class Evaluate(Script):
     suite: Suite
     results: str
     out: str | None
+    overwrite: bool
     checkpoint: number(int, 0, 10**9) | None
     show: Literal["errors"] | None

@@ -94,6 +94,18 @@ def test_evaluate_scores_merged_weights_beside_the_adapter(run_script, trained, 
     assert (found["empty"]["margin"] - plain["margin"]).abs().max() > 1e-3
 
 
+def test_scores_of_other_questions_are_not_overwritten_unasked(run_script, trained, tmp_path):
+    command = ["evaluate.py", f"run={trained}", "suite=published", "suite.samples=4"]
+    before = (trained / "evaluation/published/metrics.json").read_bytes()
+    output = run_script(*command, cwd=tmp_path, expect=1)
+    assert "evaluation/published: holds scores of other questions; choose another out=, or overwrite=true" in output
+    assert (trained / "evaluation/published/metrics.json").read_bytes() == before
+    run_script(*command, "out=few", cwd=tmp_path)
+    run_script(*command, "out=few", "suite.samples=8", "overwrite=true", cwd=tmp_path)
+    assert read(tmp_path / "few/metrics.json")["rows"][0]["n"] == 8
+    assert "suite.name=../..: must be letters" in run_script(*command, "suite.name=../..", cwd=tmp_path, expect=1)
+
+
 def test_the_text_rule_scores_the_share_of_yes_labels(run_script, trained, tmp_path):
     """Audit A11: the prompt holds a Yes, so any model answers Yes to everything."""
     run_script(

@@ -27,4 +27,4 @@ def log(*losses, weight=1.0, **terms):
 )
 def test_the_rule(history, diverged):
     found = divergence(history)
-    assert found["diverged"] is diverged and "ln 2" in found["rule"]
+    assert found["diverged"] is diverged and "ln 2" in found["divergence"]
