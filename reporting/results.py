@@ -292,6 +292,10 @@ def _add_run(results: Results, folder: Path) -> tuple[list[dict], list[dict]]:
     measured = [about | {"suite": one.name} | row for one in evaluations if one.plain for row in one.rows]
     if not measured:
         results.problems.append(f"{name}: finished, but nothing under evaluation/")
+    if info.get("diverged"):
+        results.problems.append(
+            f"{name}: reported, but its training diverged (training.divergence in run.json says how)"
+        )
     return measured, scored
 
 

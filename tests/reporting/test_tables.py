@@ -7,8 +7,9 @@ import sys
 
 import pandas as pd
 import pytest
+from filelock import FileLock, Timeout
 
-from reporting import tables, write_all
+from reporting import collapse_rates, report, tables, write_all
 from reporting.adversarial_table import pair_scores
 from reporting.report import build_tables
 from reporting.results import ResultsError, load, load_published
@@ -313,7 +314,7 @@ def test_every_table_is_written_three_times_and_reads_back(written):
         frame = pd.read_csv(path.with_suffix(".csv"))
         assert (len(frame) or path.stem.startswith("ablation")) and len(path.read_text().splitlines()) == 6 + len(frame)
         assert path.with_suffix(".tex").read_text().count(r"\begin{tabular}") == 1
-    assert not list(written.folder.rglob(".*"))  # no temporary file is left
+    assert [path.name for path in written.folder.rglob(".*")] == [".tables.lock"]  # no temporary file is left
 
 
 def test_same_runs_same_bytes(five_variants, written, tmp_path):
@@ -354,3 +355,27 @@ def test_summary_goes_between_the_readmes_markers(five_variants, made):
     assert "transitivity_semantic" in once and into_readme(once, table) == once
     with pytest.raises(ValueError, match="summary table"):
         into_readme("no markers", table)
+
+
+def test_a_diverged_run_is_reported_and_named(make_run, tmp_path):
+    folder = make_run(tmp_path, "transitivity_ce", 0)
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"diverged": True}))
+    results = load(tmp_path)
+    assert len(results.runs) == 1 and any("its training diverged" in problem for problem in results.problems)
+
+
+def test_the_collapse_rates_are_numbers_by_variant(five_variants):
+    rates = collapse_rates(tables(five_variants))
+    assert rates and all(name.startswith("collapse_rate/") and 0 <= rate <= 1 for name, rate in rates.items())
+    assert any(name.endswith("/transitivity_ce") for name in rates)
+
+
+def test_one_process_at_a_time_writes_tables(five_variants, tmp_path, monkeypatch):
+    def another(results, out):
+        with pytest.raises(Timeout), FileLock(out / ".tables.lock", timeout=0):
+            pass
+        return "written"
+
+    monkeypatch.setattr(report, "_write_all", another)
+    assert write_all(five_variants, tmp_path) == "written"
