@@ -30,7 +30,7 @@ RECORD = dict.fromkeys((*NAMES, "status"), _TEXT) | {
 }
 TRAINING = dict.fromkeys(
     ("samples", "graphs", "steps", "yes_share", "unlabelled_fraction", "seconds", "turn_tokens"), _MAYBE_NUMBER
-)
+) | {"divergence": ("an object",)}
 METRICS = {
     "suite": ("a text", "null"),
     "rows": ("a list", "null"),
@@ -68,7 +68,7 @@ def check_record(path: Path, info: dict) -> None:
         raise FileFormatError(f"{path}: task is {shortened(info['task'])}; expected one of {', '.join(TASKS)}")
     seconds, training = info.get("seconds") or {}, info.get("training") or {}
     check_kinds(path, seconds, dict.fromkeys(seconds, _MAYBE_NUMBER), "seconds.")
-    # What was trained on is compared between runs: nothing in it may be an object or a list.
+    # What was trained on is compared between runs: nothing else in it may be an object or a list.
     check_kinds(
         path, training, dict.fromkeys(training, ("a number", "a text", "true or false", "null")) | TRAINING, "training."
     )
