@@ -24,11 +24,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from omegaconf import OmegaConf
 from pyarrow import parquet
 
 from causal_tasks.command_line import read_settings, whole, write_report
 from records.files import write_json
 from records.provenance import provenance
+from records.run_folder import RunFolder, find_runs
 from reporting import write_all
 from reporting.results import VARIANTS
 from reporting.suite_tables import OWN_TASK
@@ -40,20 +42,18 @@ SUITE_SHARES = {"published": 0.20, "corrected": 0.48, "validation": 0.02, "adver
 
 
 def make_results(folder: Path, seeds: int, margins: int) -> int:
-    """Write runs/paper/MODEL/released-k1/VARIANT/seedK for all variants and seeds; return the margins of one run."""
+    """Write runs/VARIANT/seedK for all variants and seeds; return the margins of one run."""
     shutil.copy(RESULTS / "shortcuts.json", folder)
     template = _template()
-    record = json.loads((template / "run.json").read_text(encoding="utf-8")) | {
-        "scale": "paper",
-        "grid": "five_variants",
-    }
+    record = json.loads((template / "run.json").read_text(encoding="utf-8")) | {"grid": "five_variants"}
+    config = OmegaConf.load(template / "config.yaml")
     scored = {suite: template / "evaluation" / suite for suite in SUITE_SHARES}
     tables = {
         suite: _repeated(path / "margins.parquet", margins * SUITE_SHARES[suite]) for suite, path in scored.items()
     }
     for number, variant in enumerate(VARIANTS):
         for seed in range(seeds):
-            run = folder / f"runs/paper/made_up/released-k1/{variant}/seed{seed}"
+            run = folder / f"runs/{variant}/seed{seed}"
             noise = np.random.default_rng((seed, number))
             for suite, table in tables.items():
                 target = run / "evaluation" / suite
@@ -63,16 +63,24 @@ def make_results(folder: Path, seeds: int, margins: int) -> int:
                 table = table.set_column(table.schema.get_field_index("margin"), "margin", noisy)
                 parquet.write_table(table, target / "margins.parquet", compression="zstd")
             shutil.copy(template / "training_log.jsonl", run)
-            of_the_variant = {"variant": variant, "task": OWN_TASK[variant], "seed": seed, "protocol": "released"}
-            write_json(run / "run.json", record | of_the_variant)
+            write_json(run / "run.json", record)
+            task = {"name": OWN_TASK[variant] or "transitivity"}
+            of_the_variant = {
+                "variant": variant,
+                "seed": seed,
+                "task": task,
+                "training": {"enabled": variant != "pretrained"},
+            }
+            OmegaConf.save(OmegaConf.merge(config, of_the_variant), run / "config.yaml")
     return sum(map(len, tables.values()))
 
 
 def _template() -> Path:
     """A committed run on one question a graph that was scored on every suite of SUITE_SHARES."""
-    for log in sorted(RESULTS.glob("runs/*/*/*-k1/*/seed*/training_log.jsonl")):
-        if all((log.parent / "evaluation" / suite / "margins.parquet").is_file() for suite in SUITE_SHARES):
-            return log.parent
+    for run in map(RunFolder, find_runs(RESULTS / "runs")):
+        scored = all((run.evaluation(suite) / "margins.parquet").is_file() for suite in SUITE_SHARES)
+        if scored and run.training_log.is_file() and run.trained_with().task.questions_per_graph == 1:
+            return run.path
     raise FileNotFoundError(f"{RESULTS}/runs: no run was scored on {', '.join(SUITE_SHARES)}")
 
 

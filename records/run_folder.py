@@ -14,25 +14,13 @@ from records import checkpoints
 from records.errors import UserError
 from records.files import read_json, write_json, write_text
 from records.provenance import provenance
+from records.run_settings import differing_keys, flat
 
 log = logging.getLogger(__name__)
 
 # Facts about a training that ended, beside its adapter; an adapter without them is unfinished.
 TRAINED = "training.json"
 PROJECT = Path(__file__).resolve().parents[1]
-
-# Settings that say where and how, not what: a run may be resumed with others.
-# (The short rate is in training.learning_rate where it is used.)
-NOT_SCIENCE = (
-    "results",
-    "out",
-    "resume",
-    "tracking",
-    "grid",
-    "model.device",
-    "model.short_learning_rate",
-    "evaluation.token_budget",
-)
 
 
 class RunFolderError(UserError, RuntimeError):
@@ -224,7 +212,7 @@ def _plain_config(path: Path) -> DictConfig:
         raise RunFolderError(f"{path}: not the config of a run: {' '.join(str(error).split())}") from error
     if not isinstance(config, DictConfig):
         raise RunFolderError(f"{path}: not the config of a run")
-    for key, value in _flat(OmegaConf.to_container(config, resolve=False)).items():
+    for key, value in flat(OmegaConf.to_container(config, resolve=False)).items():
         if any("${" in str(text) for text in (key, value)):
             raise RunFolderError(
                 f"{path}: {key}: a saved config holds values, not {value}; it is not one of train.py's"
@@ -248,23 +236,11 @@ def identity(cfg: DictConfig) -> dict:
     }
 
 
-def differing_keys(one: DictConfig, other: DictConfig) -> list[str]:
-    """Dotted keys of settings that differ, those in NOT_SCIENCE left out."""
-    flat_one, flat_other = (_flat(OmegaConf.to_container(c, resolve=True)) for c in (one, other))
-    missing = object()
-    return [
-        key
-        for key in sorted(flat_one.keys() | flat_other.keys())
-        if flat_one.get(key, missing) != flat_other.get(key, missing)
-        and not any(key == skip or key.startswith(f"{skip}.") for skip in NOT_SCIENCE)
-    ]
-
-
-def _flat(node, prefix: str = "") -> dict:
-    if not isinstance(node, dict):
-        return {prefix: node}
-    return {
-        key: value
-        for name, child in node.items()
-        for key, value in _flat(child, f"{prefix}.{name}" if prefix else str(name)).items()
-    }
+def find_runs(folder: str | Path) -> list[Path]:
+    """Every run folder at or below ``folder``, in order of the paths: one that holds a config.yaml or a run.json."""
+    folder = Path(folder)
+    run = RunFolder(folder)
+    if run.config.is_file() or run.record.is_file():
+        return [folder]
+    below = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return [found for path in sorted(below) if not path.name.startswith(".") for found in find_runs(path)]

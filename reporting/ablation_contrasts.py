@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from reporting.ablation_table import setting
-from reporting.results import GROUP, Results, Run
+from records.run_settings import Part
+from reporting.ablation_table import described
+from reporting.results import GROUP, SETTING, Results, Run
 from reporting.table import Table
 from scoring.collapse import is_collapsed
 from scoring.metrics import measure, paired_differences
 
 METRICS = ("balanced_accuracy", "auroc")
-CROSS_ENTROPY = "losses.CrossEntropy"
 # What it is called where a metric is better, and where it is worse; undecided is not named.
 WORDS = {"auroc": ("knows more", "knows less"), "balanced_accuracy": ("answers better", "answers worse")}
 
@@ -29,18 +29,18 @@ def ablation_contrasts(results: Results) -> Table:
     for run in results.runs:
         for control in same_data[_data(run)]:
             if _controls(control, run):
-                key = (*(run.key[name] for name in GROUP), run.info["variant"], control.info["variant"])
+                key = (*(run.key[name] for name in SETTING), control.name)
                 pairs.setdefault(key, []).append((run, control))
     rows = []
     for key, runs in pairs.items():
         answers = [results.paired_margins(run, control) for run, control in runs]
         if any(table is None for table in answers):
             continue
-        about = dict(zip([*GROUP, "variant", "against"], key, strict=True))
-        about |= {"task": runs[0][0].info["task"], **setting(runs[0][0])}
+        about = dict(zip([*SETTING, "against"], key, strict=True))
+        about |= {"task": runs[0][0].settings.task, **described(runs[0][0])}
         rows.append(about | {"seeds": ", ".join(run.key["seed"] for run, _ in runs)} | _contrast(answers))
     bounds = [f"{name}_difference{end}" for name in METRICS for end in ("", "_low", "_high")]
-    columns = ["variant", "against", "task", "effect", "collapsed", "collapsed_against", *bounds]
+    columns = ["variant", "setting", "against", "task", "effect", "collapsed", "collapsed_against", *bounds]
     columns += [*(f"{name}_by_seed" for name in METRICS), "n", *GROUP, "seeds", "loss", "schedule"]
     note = (
         "Differences to *against*, on the same training questions in the same order, over the pooled corrected suite of "
@@ -79,9 +79,8 @@ def effect(found: dict) -> str:
 
 def _data(run: Run) -> tuple:
     """What a run and its control share: the same questions, as many steps, the same labels withheld."""
-    training = run.info.get("training") or {}
-    shared = [training.get(name) for name in ("data_fingerprint", "steps", "unlabelled_fraction")]
-    return (*(run.key[name] for name in (*GROUP, "seed")), *shared)
+    shared = [run.training.get(name) for name in ("data_fingerprint", "steps")]
+    return (*run.group.values(), run.settings.seed, run.settings.unlabelled_fraction, *shared)
 
 
 def _controls(control: Run, run: Run) -> bool:
@@ -90,35 +89,27 @@ def _controls(control: Run, run: Run) -> bool:
         return False
     if _is_answer_cross_entropy(control):
         return True
-    ours, theirs = (one.info.get("loss") or {} for one in (run, control))
-    if not isinstance(ours, dict) or theirs not in _without_a_part(ours) or _sampler(run) != _sampler(control):
-        return False
-    # A cross-entropy has no lambda.
-    return theirs["_target_"] == CROSS_ENTROPY or run.info.get("schedule") == control.info.get("schedule")
+    ours, theirs = run.settings, control.settings
+    same = ours.sampler == theirs.sampler and (ours.schedule == theirs.schedule or theirs.schedule is None)
+    return same and ours.loss is not None and theirs.loss in _without_a_part(ours.loss)
 
 
-def _without_a_part(loss: dict) -> list[dict]:
+def _without_a_part(loss: Part) -> list[Part]:
     """The same loss without its class weights, without the published semantic term, or without weighing worlds."""
     found = []
     if loss.get("class_weights"):
-        found.append(loss | {"class_weights": None})
-    if loss.get("_target_") == "losses.Semantic":
-        found.append(
-            {"_target_": CROSS_ENTROPY, "target": loss.get("base"), "class_weights": loss.get("class_weights")}
-        )
+        found.append(loss.but(class_weights=None))
+    if loss.name == "Semantic":
+        plain = Part("losses.CrossEntropy")
+        found.append(plain.but(target=loss.get("base"), class_weights=loss.get("class_weights")))
     if loss.get("knowledge") == "axioms_and_facts":
-        found.append(loss | {"knowledge": "deduced"})
+        found.append(loss.but(knowledge="deduced"))
     return found
 
 
-def _sampler(run: Run) -> str | None:
-    return (run.info.get("training") or {}).get("sampler")
-
-
 def _is_answer_cross_entropy(run: Run) -> bool:
-    loss = run.info.get("loss") or {}
-    plain = loss.get("_target_") == CROSS_ENTROPY and loss.get("target", "answer") == "answer"
-    return plain and not loss.get("class_weights") and _sampler(run) != "balanced"
+    answer = Part("losses.CrossEntropy").but(target="answer")
+    return run.settings.loss == answer and run.settings.sampler != "balanced"
 
 
 def _contrast(answers: list[pd.DataFrame]) -> dict:

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from reporting.results import GROUP
+from reporting.results import names, of_group
 from reporting.style import PALETTE, TASK_NAMES, heading, legend_below, readable
 
 DIFFERENCES = (
@@ -21,10 +21,10 @@ def collapse_phases(ablation: pd.DataFrame, group: dict) -> Figure | None:
     Returns:
         None unless some loss was trained on at least three different shares.
     """
-    rows = ablation[(ablation[GROUP] == pd.Series(group)).all(axis=1)].dropna(subset="training_yes_share")
+    rows = of_group(ablation, group).dropna(subset="training_yes_share")
     rows = rows.assign(percent=(100 * rows["training_yes_share"].astype(float)).round().astype(int))
-    # One schedule and one number of questions at a time: others do not count where these alone were swept over shares.
-    spread = rows.groupby(["task", "loss", "schedule", "questions"], dropna=False)["percent"].transform("nunique")
+    # One schedule at a time: others do not count where these alone were swept over shares.
+    spread = rows.groupby(["task", "loss", "schedule"], dropna=False)["percent"].transform("nunique")
     rows = rows[spread >= 3]
     if rows.empty:
         return None
@@ -55,38 +55,39 @@ def collapse_phases(ablation: pd.DataFrame, group: dict) -> Figure | None:
     return figure
 
 
-def learning_curves(judged: pd.DataFrame, group: dict) -> Figure | None:
+def learning_curves(judged: pd.DataFrame, data: dict) -> Figure | None:
     """Balanced accuracy and AUROC over the number of training questions; a line a loss, a point a run.
 
     Args:
         judged: `ablation_table.judged_runs`.
+        data: the keys of GROUP but the number of questions, which differs here.
     Returns:
         None unless some loss was trained on different numbers of questions, the share of Yes being the same.
     """
-    runs = judged[(judged[GROUP] == pd.Series(group)).all(axis=1)].dropna(subset=["questions", "yes_share"])
+    runs = judged[(judged[[*data]] == pd.Series(data)).all(axis=1)].dropna(subset="yes_share")
     # Training sets of different sizes and seeds differ by a few labels.
     runs = runs.assign(percent=(100 * runs["yes_share"].astype(float)).round().astype(int))
     same = ["task", "loss", "schedule", "percent"]
-    runs = runs[runs.groupby(same)["questions"].transform("nunique") >= 2]
+    runs = runs[runs.groupby(same, dropna=False)["samples"].transform("nunique") >= 2]
     if runs.empty:
         return None
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.4), sharex=True)
-    for number, ((task, loss, _, percent), part) in enumerate(runs.groupby(same, sort=False)):
+    for number, ((task, loss, _, percent), part) in enumerate(runs.groupby(same, sort=False, dropna=False)):
         style = {"color": PALETTE[number % len(PALETTE)], "label": f"{loss}, {TASK_NAMES[task]}, {percent} % Yes"}
         for axis, metric in zip(axes, ("balanced_accuracy", "auroc"), strict=True):
             axis.plot(
-                part["questions"], part[metric].astype(float), ls="", marker="o", ms=6, alpha=0.7, color=style["color"]
+                part["samples"], part[metric].astype(float), ls="", marker="o", ms=6, alpha=0.7, color=style["color"]
             )
-            means = part.astype({metric: float}).groupby("questions")[metric].mean()
+            means = part.astype({metric: float}).groupby("samples")[metric].mean()
             axis.plot(means.index, means, lw=1.6, **style)
     for axis, label in zip(axes, ("balanced accuracy (answers)", "AUROC of the margin (knows)"), strict=True):
         axis.axhline(0.5, color="black", ls="dotted", lw=1)
         axis.set_xscale("log", base=2)
-        ticks = sorted(runs["questions"].astype(int).unique())
+        ticks = sorted(runs["samples"].unique())
         axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axis.minorticks_off()
         axis.set(xlabel="training questions", ylabel=label, ylim=(0.45, 1.0))
-    figure.suptitle(f"Learning curves on the corrected suites: {heading(group)}\npoints are runs, lines their means")
+    figure.suptitle(f"Learning curves on the corrected suites: {heading(data)}\npoints are runs, lines their means")
     legend_below(figure, axes, width=4.5)
     return figure
 
@@ -98,17 +99,18 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
     Args:
         contrasts: the frame of `ablation_contrasts`.
     """
-    rows = contrasts[(contrasts[GROUP] == pd.Series(group)).all(axis=1)]
+    rows = of_group(contrasts, group)
     if rows.empty:
         return None
-    names, places, headings, y = [], [], [], 0
+    rows = rows.assign(name=names(rows))
+    labels, places, headings, y = [], [], [], 0
     for (task, against), part in rows.groupby(["task", "against"], sort=False):
-        headings.append((y, f"against {_setting(against, task)}, {TASK_NAMES[task]}"))
+        headings.append((y, f"against {_named(against, task)}, {TASK_NAMES[task]}"))
         for _, row in part.sort_values("balanced_accuracy_difference", ascending=False).iterrows():
             y += 1
             places.append((y, row))
             collapsed = f"collapsed {row['collapsed']}, control {row['collapsed_against']}"
-            names.append(f"{_setting(row['variant'], task)}  ({collapsed})")
+            labels.append(f"{_named(row['name'], task)}  ({collapsed})")
         y += 1.4
     size = (13.5, 1.5 + 0.3 * y)
     figure, axes = pyplot.subplots(1, 2, figsize=size, sharey=True)
@@ -124,7 +126,7 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
         axis.axvline(0, color="black", lw=1)
         axis.set_title(title, fontsize=10)
         axis.locator_params(axis="x", nbins=6)
-        axis.set_yticks([place for place, _ in places], names)
+        axis.set_yticks([place for place, _ in places], labels)
     left_of_axis = {"xycoords": axes[0].get_yaxis_transform(), "textcoords": "offset points", "annotation_clip": False}
     for place, text in headings:
         axes[0].annotate(text, (0, place), (-6, 0), ha="right", va="center", weight="bold", **left_of_axis)
@@ -135,5 +137,5 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
     return figure
 
 
-def _setting(variant: str, task: str) -> str:
-    return readable(variant.removeprefix(f"{task}_"))
+def _named(name: str, task: str) -> str:
+    return readable(name.removeprefix(f"{task}_"))

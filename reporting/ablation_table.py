@@ -3,12 +3,12 @@
 import pandas as pd
 
 from reporting.judgement_tables import judged_rows
-from reporting.results import GROUP, RUN, Results, Run
+from reporting.results import GROUP, RUN, SETTING, Results, Run
 from reporting.table import Table
 from scoring.collapse import COLLAPSED_SHARE, collapse_rate
 from scoring.metrics import measure
 
-SETTING = ["variant", "task", "loss", "schedule"]
+DESCRIBED = ["loss", "schedule", "yes_share", "questions"]
 SHOWN = ["balanced_accuracy", "mcc", "auroc"]
 ADJUSTED = "logit_adjusted"
 PASSED = "constant_while_training"
@@ -25,7 +25,7 @@ def ablation_table(results: Results) -> Table:
     about = [run.key | {ADJUSTED: _logit_adjusted(run), PASSED: _once_constant(run)} for run in results.runs]
     judged = judged_runs(results).merge(pd.DataFrame(about, columns=[*RUN, ADJUSTED, PASSED]), on=RUN, how="left")
     rows = []
-    keys = [*GROUP, *SETTING]
+    keys = [*SETTING, "task", "loss", "schedule"]
     for key, runs in judged.groupby(keys, sort=False, dropna=False):
         rate = collapse_rate(runs["collapsed"].tolist())
         row = dict(zip(keys, key, strict=True))
@@ -42,7 +42,11 @@ def ablation_table(results: Results) -> Table:
         rows.append(row | {"verdicts": "; ".join(dict.fromkeys(runs["verdict"]))})
     bounds = [f"{name}{side}" for name in [*SHOWN, "collapse_rate"] for side in ("", "_low", "_high")]
     columns = [
-        *SETTING,
+        "variant",
+        "setting",
+        "task",
+        "loss",
+        "schedule",
         "questions",
         "training_yes_share",
         *bounds,
@@ -71,48 +75,33 @@ def judged_runs(results: Results) -> pd.DataFrame:
     judged = judged_rows(results.measured)
     # A model that was not trained has no loss to compare.
     judged = judged[judged["own_task"].notna()]
-    facts = pd.DataFrame(
-        [run.key | setting(run) for run in results.runs], columns=[*RUN, *SETTING[2:], "yes_share", "questions"]
-    )
+    facts = pd.DataFrame([run.key | described(run) for run in results.runs], columns=[*RUN, *DESCRIBED])
     return judged.merge(facts, on=RUN, how="left")
 
 
-def setting(run: Run) -> dict:
+def described(run: Run) -> dict:
     """A run's loss (with what its data had of its own) and schedule in one phrase each; its questions and share of Yes."""
-    training = run.info.get("training") or {}
-    data = "; balanced sampling" if training.get("sampler") == "balanced" else ""
-    if unlabelled := training.get("unlabelled_fraction"):
-        data += f"; {unlabelled:.0%} unlabelled"
+    settings = run.settings
+    data = "; balanced sampling" * (settings.sampler == "balanced")
+    if settings.unlabelled_fraction:
+        data += f"; {settings.unlabelled_fraction:.0%} unlabelled"
     return {
-        "loss": f"{described(run.info.get('loss'))}{data}",
-        "schedule": described(run.info.get("schedule")),
-        "yes_share": training.get("yes_share"),
-        "questions": training.get("samples"),
+        "loss": f"{settings.loss}{data}",
+        "schedule": None if settings.schedule is None else str(settings.schedule),
+        "yes_share": run.training.get("yes_share"),
+        "questions": run.training.get("samples"),
     }
 
 
 def _logit_adjusted(run: Run) -> float | None:
     """Balanced accuracy on the pooled corrected suite of its task, post hoc; None if the margins carry no prior."""
-    training, loss = run.info.get("training") or {}, run.info.get("loss")
-    loss = loss if isinstance(loss, dict) else {}
-    rebalanced = (
-        loss.get("_target_") in REBALANCING or loss.get("class_weights") or training.get("sampler") == "balanced"
-    )
-    own = run.own_margins()
-    if rebalanced or own is None or not training.get("yes_share"):
+    settings, own = run.settings, run.own_margins()
+    rebalanced = settings.loss.target in REBALANCING or settings.loss.get("class_weights")
+    if rebalanced or settings.sampler == "balanced" or own is None or not run.training.get("yes_share"):
         return None
-    row = measure(own["label"], own["margin"], own["graph"], resamples=0, prior=training["yes_share"])
+    row = measure(own["label"], own["margin"], own["graph"], resamples=0, prior=run.training["yes_share"])
     return row["logit_adjusted_balanced_accuracy"]
 
 
 def _once_constant(run: Run) -> bool:
     return bool((run.probes["probe/majority_share"] >= COLLAPSED_SHARE).any())
-
-
-def described(config: dict | str | None) -> str | None:
-    """A loss or schedule config in one phrase: `CrossEntropy(target=answer)`; keys that are None are left out."""
-    if not isinstance(config, dict):
-        return config
-    name = str(config.get("_target_", "")).rsplit(".", 1)[-1]
-    keys = ", ".join(f"{key}={value}" for key, value in config.items() if key != "_target_" and value is not None)
-    return f"{name}({keys})" if keys else name

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from reporting.results import GROUP, TASKS, Results, ResultsError
+from reporting.results import GROUP, SETTING, TASKS, Results, ResultsError
 from reporting.table import Table, with_seed_means
 from scoring.intervals import wilson
 
@@ -29,10 +29,16 @@ def adversarial_table(results: Results) -> Table:
             except ResultsError as error:
                 results.problems.append(f"{run.folder}: {error}")
     scores = ["accuracy", "pair_accuracy"]
-    columns = ["variant", "task", "family", *(f"{s}{side}" for s in scores for side in ("", "_low", "_high"))]
-    columns += ["flipped", "pairs", "model", "scale", "trained_on", "seed", "n", "commit", "seconds"]
+    columns = [
+        "variant",
+        "setting",
+        "task",
+        "family",
+        *(f"{s}{side}" for s in scores for side in ("", "_low", "_high")),
+    ]
+    columns += ["flipped", "pairs", *GROUP, "seed", "n", "commit", "seconds"]
     frame = pd.DataFrame(rows, columns=columns)
-    frame = with_seed_means(frame, [*GROUP, "variant", "task", "family"], [*scores, "flipped", "pairs"])
+    frame = with_seed_means(frame, [*SETTING, "task", "family"], [*scores, "flipped", "pairs"])
     note = (
         "*pair accuracy*: both items of a minimal pair are right. *flipped*: the verdict differs between the two, "
         "rightly or wrongly. Any constant answer has accuracy 0.5 and pair accuracy 0; a fair coin 0.5 and 0.25."

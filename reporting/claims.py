@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, Published, Results
+from reporting.results import GROUP, Published, Results, of_group
 from reporting.table import Table
 
 CE, SEMANTIC = ("transitivity_ce", "dseparation_ce"), ("transitivity_semantic", "dseparation_semantic")
@@ -23,10 +23,10 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
     ]
     rows = []
     for group, runs in results.groups():
-        variants = {run.info["variant"] for run in runs}
+        variants = {run.settings.variant for run in runs}
         if variants.isdisjoint({*CE, *SEMANTIC}):
             continue
-        own = _Group(*(_of_group(frame, group) for frame in sources))
+        own = _Group(*(of_group(frame, group) for frame in sources))
         measured = {
             "C1": "; ".join(own.collapse(variant) for variant in CE),
             "C2": f"{own.mean_accuracy('dseparation_ce')}; {own.collapse('dseparation_ce')}; "
@@ -108,10 +108,6 @@ class _Group:
     def _released(self, variant: str) -> float | None:
         rows = self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]
         return _summary(rows, "mean", variant=variant)
-
-
-def _of_group(frame: pd.DataFrame, group: dict) -> pd.DataFrame:
-    return frame[(frame[GROUP] == pd.Series(group)).all(axis=1)]
 
 
 def _summary(frame: pd.DataFrame, column: str, **keys) -> float | None:

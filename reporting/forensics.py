@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, RUN, SUITES, VARIANTS, Published, Results
+from reporting.results import GROUP, RUN, SUITES, VARIANTS, Published, Results, grouped, of_group
 from reporting.suite_tables import PAPER, constant_answer
 from reporting.table import Table
 from scoring.ways import WEIGHTS
@@ -10,7 +10,19 @@ from scoring.ways import WEIGHTS
 UNTUNED = "pretrained"
 CONSTANT = {"always No": False, "always Yes": True}
 CELLS = list(SUITES)
-COLUMNS = ["variant", "source", "suites", "prompt", *CELLS, "mean", "distance", "n", "relative_size", "surviving_share"]
+COLUMNS = [
+    "variant",
+    "setting",
+    "source",
+    "suites",
+    "prompt",
+    *CELLS,
+    "mean",
+    "distance",
+    "n",
+    "relative_size",
+    "surviving_share",
+]
 COLUMNS += ["step", "of", *GROUP, "seed"]
 NOTE = (
     "Accuracy on the five released suites. Under each *published* row stands what could have given it. On the *paper's "
@@ -36,6 +48,10 @@ def forensics_table(results: Results, published: Published, accuracy: pd.DataFra
     paper = accuracy[accuracy["suites"] == "paper's own"].drop_duplicates("variant").set_index("variant")
     constants = [_paper_row(paper, name, name) for name in CONSTANT]
     measured = _evaluations(results)
+    keys = set(measured[RUN].itertuples(index=False, name=None))
+    groups = [
+        group for group, _ in grouped([r for r in results.runs + results.underway if tuple(r.key.values()) in keys])
+    ]
     rows = []
     for variant in VARIANTS:
         origin = _paper_row(paper, variant, "published")
@@ -43,15 +59,16 @@ def forensics_table(results: Results, published: Published, accuracy: pd.DataFra
         if variant != UNTUNED:
             block.append(_paper_row(paper, UNTUNED, "published, untuned model"))
         block += constants
-        for group, evaluations in measured.groupby(GROUP, sort=True):
-            about = dict(zip(GROUP, group, strict=True))
+        for about in groups:
+            evaluations = of_group(measured, about)
             own = evaluations["variant"] == variant
             untuned = evaluations[~own & (evaluations["variant"] == UNTUNED)]
             block += evaluations[own].to_dict("records") + untuned.to_dict("records")
             block += [about | row for row in _constant_rows(evaluations)]
         rows.append(origin | {"variant": variant})
         rows += [row | {"variant": variant, "distance": _distance(row, origin)} for row in block]
-    frame = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    # The untrained model stands in every group of its scale.
+    frame = pd.DataFrame(rows).reindex(columns=COLUMNS).drop_duplicates(ignore_index=True)
     title = "Forensics: where each published number comes from"
     return Table(
         "forensics",
@@ -88,7 +105,7 @@ def _evaluations(results: Results) -> pd.DataFrame:
     scored = results.scored
     scored = scored[(scored["suite"] == "published") & (scored["protocol"] == "released")]
     scored = scored[(scored["task"] == scored["split"].map(SUITES)) & scored["variant"].isin(VARIANTS)]
-    trained = {tuple(run.key.values()): (run.info.get("training") or {}).get("steps") for run in results.runs}
+    trained = {tuple(run.key.values()): run.training.get("steps") for run in results.runs}
     rows = []
     for (*key, _), part in scored.groupby([*RUN, "evaluation"], sort=False):
         first = part.iloc[0]

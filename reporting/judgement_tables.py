@@ -1,8 +1,10 @@
 """Table 2 (metrics), table 4 (collapse), cross-task transfer and the paired tests: what the answers are worth."""
 
+import itertools
+
 import pandas as pd
 
-from reporting.results import GROUP, Results
+from reporting.results import GROUP, SETTING, Results, Run
 from reporting.suite_tables import COUNTS, OWN_TASK, PAPER, SUITES
 from reporting.table import Table, with_seed_means
 from scoring.collapse import collapse_rate, is_collapsed, is_uninformative, verdict
@@ -12,7 +14,7 @@ from scoring.metrics import from_confusion, paired_differences
 METRICS = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "auprc"]
 DECIMAL = (*METRICS, "calibrated_accuracy", "majority_share", "yes_rate", "label_yes_rate", "rate")
 BOUNDED = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "calibrated_accuracy"]
-PROVENANCE = ["model", "scale", "trained_on", "seed", "n", "commit", "seconds"]
+PROVENANCE = [*GROUP, "seed", "n", "commit", "seconds"]
 
 
 def metrics_table(results: Results, published) -> Table:
@@ -25,7 +27,7 @@ def metrics_table(results: Results, published) -> Table:
         "graphs for the others. – is undefined (a metric that divides by an empty class) or, for the paper, not "
         "published. A constant answer has balanced accuracy 0.5, AUROC 0.5 and no MCC."
     )
-    columns = ["variant", "source", "suites", "task", *_with_bounds(METRICS), *PROVENANCE]
+    columns = ["variant", "setting", "source", "suites", "task", *_with_bounds(METRICS), *PROVENANCE]
     frame = frame.reindex(columns=columns)
     hidden = ("auprc",)
     return Table("table2_metrics", "Table 2: metrics by task", note, frame, decimal=DECIMAL, hidden=hidden)
@@ -33,7 +35,7 @@ def metrics_table(results: Results, published) -> Table:
 
 def metrics_by_split_table(results: Results) -> Table:
     """Table 2 in full: every metric of every suite, split and task."""
-    columns = ["variant", "suites", "task", "split", *_with_bounds(METRICS), "yes_rate", "label_yes_rate"]
+    columns = ["variant", "setting", "suites", "task", "split", *_with_bounds(METRICS), "yes_rate", "label_yes_rate"]
     measured = results.measured
     frame = _metrics_rows(measured).reindex(columns=[*columns, *PROVENANCE])
     note = "As table 2, by split; AUPRC and the bounds of every interval are in the CSV."
@@ -46,6 +48,7 @@ def collapse_table(results: Results) -> Table:
     judged = judged.assign(above_shortcut=[_above_shortcut(results, row) for row in judged.to_dict("records")])
     columns = [
         "variant",
+        "setting",
         "task",
         "collapsed",
         "uninformative",
@@ -57,7 +60,7 @@ def collapse_table(results: Results) -> Table:
     columns += _with_bounds(["balanced_accuracy", "mcc", "auroc", "calibrated_accuracy"])
     frame = with_seed_means(
         judged,
-        [*GROUP, "variant", "task"],
+        [*SETTING, "task"],
         ["collapsed", "majority_share", "yes_rate", "balanced_accuracy", "auroc", "calibrated_accuracy"],
     )
     # The mean of "collapsed" is a rate and has a table of its own.
@@ -78,15 +81,26 @@ def collapse_rate_table(results: Results) -> Table:
     """Table 4, by variant: collapsed runs over runs, with the Wilson interval."""
     judged = judged_rows(results.measured)
     rows = []
-    keys = ["variant", "task", *GROUP]
+    keys = [*SETTING, "task"]
     for key, runs in judged.groupby(keys, sort=False):
         rate = collapse_rate(runs["collapsed"].tolist())
         low, high = rate.pop("rate_interval")
         counts = {"uninformative": int(runs["uninformative"].sum()), "seeds": ", ".join(runs["seed"])}
         row = dict(zip(keys, key, strict=True)) | rate | {"rate_low": low, "rate_high": high} | counts
         rows.append(row | {"n": runs["n"].iloc[0], "seconds": runs["seconds"].sum()})
-    columns = ["variant", "task", "runs", "collapsed", "rate", "rate_low", "rate_high", "uninformative", "seeds"]
-    frame = pd.DataFrame(rows, columns=[*columns, "model", "scale", "trained_on", "n", "seconds"])
+    columns = [
+        "variant",
+        "setting",
+        "task",
+        "runs",
+        "collapsed",
+        "rate",
+        "rate_low",
+        "rate_high",
+        "uninformative",
+        "seeds",
+    ]
+    frame = pd.DataFrame(rows, columns=[*columns, *GROUP, "n", "seconds"])
     note = "Collapsed runs over runs (one a seed), with its 95 % Wilson interval: few seeds leave it wide."
     return Table("table4_collapse_rate", "Table 4: collapse rate by variant", note, frame, decimal=DECIMAL)
 
@@ -97,8 +111,8 @@ def transfer_table(results: Results) -> Table:
     rows = _pooled_corrected(measured)
     rows = rows.assign(trained_task=rows["own_task"].fillna("none"), asked_task=rows["task"])
     values = ["accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate"]
-    frame = with_seed_means(rows, [*GROUP, "variant", "trained_task", "asked_task"], values)
-    columns = ["variant", "trained_task", "asked_task", *_with_bounds(values), *PROVENANCE]
+    frame = with_seed_means(rows, [*SETTING, "trained_task", "asked_task"], values)
+    columns = ["variant", "setting", "trained_task", "asked_task", *_with_bounds(values), *PROVENANCE]
     note = "Pooled corrected suites. Asked about the other task than it was trained on, a variant shows transfer."
     frame = frame.reindex(columns=columns)
     return Table("transfer", "Cross-task transfer", note, frame, decimal=DECIMAL)
@@ -107,24 +121,21 @@ def transfer_table(results: Results) -> Table:
 def paired_table(results: Results) -> Table:
     """Exact McNemar of every semantic variant against its cross-entropy counterparts, Holm-corrected in its group.
 
-    Counterparts: cross-entropy on the whole text, as in the paper, and on the answer alone (`<task>_answer_ce`).
+    Counterparts: cross-entropy on the whole text, as in the paper, and on the answer alone.
     """
     rows = []
     for group, runs in results.groups():
-        by_key = {(run.info["variant"], str(run.info["seed"])): run for run in runs}
         tests = []
-        for (variant, seed), run in by_key.items():
-            for loss in ("_ce", "_answer_ce") if variant.endswith("_semantic") else ():
-                counterpart = by_key.get((f"{variant.removesuffix('_semantic')}{loss}", seed))
-                answers = results.paired_margins(run, counterpart) if counterpart is not None else None
-                if answers is not None:
-                    about = group | {"variant": variant, "against": counterpart.info["variant"], "seed": seed}
-                    tests.append(about | {"task": run.info["task"]} | _paired(answers))
+        for run, control in itertools.product(runs, runs):
+            answers = results.paired_margins(run, control) if _is_control(control, run) else None
+            if answers is not None:
+                about = group | {"variant": run.name, "against": control.name, "seed": str(run.settings.seed)}
+                tests.append(about | {"task": run.settings.task} | _paired(answers))
         corrected = holm([test["p"] for test in tests])
         rows += [test | {"p_holm": p} for test, p in zip(tests, corrected, strict=True)]
     columns = ["variant", "against", "task", "accuracy", "accuracy_against"]
     columns += [f"balanced_accuracy_difference{end}" for end in ("", "_low", "_high")]
-    columns += ["only_variant", "only_against", "p", "p_holm", "model", "scale", "trained_on", "seed", "n"]
+    columns += ["only_variant", "only_against", "p", "p_holm", *GROUP, "seed", "n"]
     note = (
         "Same items: the pooled corrected suite of the task. *only variant* counts the items that it alone answers "
         "correctly. Exact McNemar; Holm over the tests of one model, scale and training protocol. The test takes "
@@ -161,7 +172,7 @@ def _known_suites(measured: pd.DataFrame) -> pd.DataFrame:
 
 def _metrics_rows(measured: pd.DataFrame) -> pd.DataFrame:
     rows = measured.assign(suites=measured["suite"].replace({"published": "released"}))
-    return with_seed_means(rows, [*GROUP, "variant", "suites", "task", "split"], METRICS)
+    return with_seed_means(rows, [*SETTING, "suites", "task", "split"], METRICS)
 
 
 def _paper_metrics(published) -> pd.DataFrame:
@@ -174,6 +185,15 @@ def _paper_metrics(published) -> pd.DataFrame:
             about = PAPER | {"variant": variant, "task": task, "suites": "paper's own", "n": sum(sums)}
             rows.append(about | {name: float(value) for name, value in from_confusion(*sums).items()})
     return pd.DataFrame(rows)
+
+
+def _is_control(control: Run, run: Run) -> bool:
+    """Whether `run` has the published semantic loss and `control`, of the same task and seed, plain cross-entropy."""
+    ours, theirs = run.settings, control.settings
+    if (ours.task, ours.seed) != (theirs.task, theirs.seed) or None in (ours.loss, theirs.loss):
+        return False
+    plain = theirs.loss.name == "CrossEntropy" and theirs.loss.get("class_weights") is None
+    return ours.loss.name == "Semantic" and plain and theirs.loss.get("target") in ("sequence", "answer")
 
 
 def _paired(answers: pd.DataFrame) -> dict:

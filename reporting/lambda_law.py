@@ -12,6 +12,7 @@ so that both follow the schedule of lambda, whatever the model knows. (docs/rele
 import numpy as np
 import pandas as pd
 
+from records.run_settings import Part
 from reporting.results import GROUP, Published, Results, Run
 from reporting.table import Table
 
@@ -32,15 +33,15 @@ def runs_under_the_law(results: Results) -> list[Run]:
 
     Runs that did not log it were made before the released cross-entropy covered the answer turn alone.
     """
-    runs = [run for run in results.runs + results.underway if _loss(run).get("_target_") == "losses.Semantic"]
-    runs = [run for run in runs if _loss(run).get("base") == "released" and run.log is not None]
+    runs = [run for run in results.runs + results.underway if run.log is not None]
+    runs = [run for run in runs if _is_released_semantic(run.settings.loss)]
     return [run for run in runs if not run.log.reindex(columns=LOGGED).dropna().empty]
 
 
 def turn_tokens(run: Run) -> int:
     """Tokens in the answer turn: from the log, else from the record, else Gemma's five."""
     logged = run.log["turn_tokens"].dropna() if "turn_tokens" in run.log else []
-    recorded = (run.info.get("training") or {}).get("turn_tokens")
+    recorded = run.training.get("turn_tokens")
     return int(logged.iloc[0] if len(logged) else recorded or TURN_TOKENS)
 
 
@@ -51,8 +52,8 @@ def logged_points(run: Run) -> pd.DataFrame:
 
 def answer_weights(run: Run) -> dict[str, float]:
     """What is added to lambda where an answer is asked for, by a phrase for the legend."""
-    added = _loss(run).get("class_weights") or {}
-    return {f" where the label is {label.capitalize()}": weight for label, weight in added.items()} or PLAIN
+    added = run.settings.loss.get("class_weights") or ()
+    return {f" where the label is {label.capitalize()}": weight for label, weight in reversed(added)} or PLAIN
 
 
 def lambda_law_table(results: Results, published: Published) -> Table:
@@ -70,7 +71,7 @@ def lambda_law_table(results: Results, published: Published) -> Table:
         rows.append(row | (_deviations(last, tokens) if answer_weights(run) == PLAIN else {}))
     deviations = ["answer_probability_deviation", "cross_entropy_deviation"]
     frame = pd.DataFrame(rows).reindex(
-        columns=["variant", *deviations, "points", "turn_tokens", "logged_to_step", *GROUP, "seed"]
+        columns=["variant", "setting", *deviations, "points", "turn_tokens", "logged_to_step", *GROUP, "seed"]
     )
     note = (
         "Mean absolute deviation of the last quarter of a run's logged points from the law of audit A1, p(answer) = λ/(λ + "
@@ -81,9 +82,8 @@ def lambda_law_table(results: Results, published: Published) -> Table:
     return Table("lambda_law", "The law of lambda: how far the logs lie from it", note, frame, fine=tuple(deviations))
 
 
-def _loss(run: Run) -> dict:
-    loss = run.info.get("loss")
-    return loss if isinstance(loss, dict) else {}
+def _is_released_semantic(loss: Part | None) -> bool:
+    return loss is not None and loss.name == "Semantic" and loss.get("base") == "released"
 
 
 def _deviations(points: pd.DataFrame, tokens: int) -> dict:

@@ -39,9 +39,7 @@ def lambda_law(runs: list[Run], group: dict, published: Published) -> Figure | N
             if len(known):
                 axis.scatter(known["lambda"], known[theirs], **marker, label="the release's log (T-V4)")
             axis.set(xlabel="λ, weight of the semantic term", xlim=(0, weights[-1]))
-        left.set(
-            title=f"{readable(run.info['variant'])} (seed {run.info['seed']})", ylabel="p(answer)", ylim=(-0.02, 1.02)
-        )
+        left.set(title=f"{readable(run.name)} (seed {run.settings.seed})", ylabel="p(answer)", ylim=(-0.02, 1.02))
         # The first steps lie far above: a linear axis that held them would show nothing of the law.
         right.set(ylabel="cross-entropy (nats a token of the turn)", ylim=(0, 2 * highest))
         above = int((points[LOGGED[1]] > 2 * highest).sum())

@@ -18,19 +18,19 @@ MOST = 13
 
 
 def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
-    """variant -> margins of the corrected suite, one table a seed."""
+    """name of a setting -> margins of the corrected suite, one table a seed."""
     margins: dict[str, list[pd.DataFrame]] = {}
     for run in runs:
         # Texts take long to read and to compare. `graph` is needed of the first seed only.
-        unread = ("id", "protocol", "graph") if run.info["variant"] in margins else ("id", "protocol")
+        unread = ("id", "protocol", "graph") if run.name in margins else ("id", "protocol")
         table = run.margins(
             "corrected", lambda name, unread=unread: name not in unread, categories=lambda name: name != "graph"
         )
         if table is not None:
-            added = {"own_task": run.info["task"] or "", "correct": (table["margin"] >= 0) == table["label"]}
+            added = {"own_task": run.settings.task or "", "correct": (table["margin"] >= 0) == table["label"]}
             if "graph" in table:
                 added["graph"] = pd.factorize(table["graph"])[0]
-            margins.setdefault(run.info["variant"], []).append(table.assign(**added))
+            margins.setdefault(run.name, []).append(table.assign(**added))
     return margins
 
 

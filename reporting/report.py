@@ -23,10 +23,13 @@ from reporting.judgement_tables import (
 )
 from reporting.lambda_law import lambda_law_table, runs_under_the_law
 from reporting.overview import overview
-from reporting.results import TASKS, Results, ResultsError, grouped, load, load_published
+from reporting.results import GROUP, TASKS, Results, ResultsError, grouped, load, load_published
 from reporting.suite_tables import accuracy_table, prediction_table
 from reporting.summary_table import summary_table
 from reporting.table import Table
+
+# What runs of one learning curve share.
+DATA = [name for name in GROUP if name != "samples"]
 
 
 @dataclass
@@ -67,7 +70,7 @@ class ReportSummary:
 def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = None) -> ReportSummary:
     """Write tables/, figures/ and REPORT.md under `out_dir` (default: the results folder itself); one process at a time.
 
-    Figures lie in figures/<scale>-<model>-<training protocol>/. Files are replaced one by one, never half written.
+    Figures lie in figures/<model>-<scale>-<samples>-<trained on>/. Files are replaced one by one, never half written.
 
     Raises:
         ResultsError: `results_dir` is not a folder. A malformed run does not raise; it is listed in the summary.
@@ -154,8 +157,11 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
         write(group, "lambda_law", lambda_law_figure.lambda_law(runs, group, published))
     grid = results.part(ablation=True)
     judged = judged_runs(grid)
+    for data in (
+        pd.DataFrame([run.group for run in grid.runs], columns=GROUP)[DATA].drop_duplicates().to_dict("records")
+    ):
+        write(data, "learning_curves", ablation_figure.learning_curves(judged, data))
     for group, _ in grid.groups():
-        write(group, "learning_curves", ablation_figure.learning_curves(judged, group))
         write(group, "collapse_phases", ablation_figure.collapse_phases(frames["ablation"], group))
         write(group, "ablation_differences", ablation_figure.differences(frames["ablation_contrasts"], group))
     for group, runs in results.groups():

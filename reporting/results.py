@@ -13,14 +13,17 @@ import pyarrow
 from pyarrow import parquet
 
 from records.reading import FileFormatError
+from records.run_folder import RunFolder, find_runs
+from records.run_settings import RunSettings
 from reporting.run_files import (
     MEASURED,
+    Evaluation,
     ResultsError,
     check_margins,
     read_evaluation,
-    read_identity,
     read_log,
     read_record,
+    read_settings,
     read_shortcuts,
     read_table,
 )
@@ -35,36 +38,61 @@ SUITES = {
     "shuffled": "transitivity",
     "long_names": "transitivity",
 }
-# Runs are only ever averaged or drawn together within one of these.
-GROUP = ["scale", "model", "trained_on"]
-RUN = [*GROUP, "variant", "seed"]
+# Runs are only ever averaged or drawn together within one of these; `of_group` adds the untrained model.
+GROUP = ["model", "scale", "samples", "trained_on"]
+# A run and its repetitions with other seeds; `setting` is what tells a variant's from each other, often nothing.
+SETTING = [*GROUP, "variant", "setting"]
+RUN = [*SETTING, "seed"]
 ABLATION = "ablation"  # grids of this name, and those whose names begin so
 SCORED = ["evaluation", "suite", "weights", "verdict", "prompt", "step", "steps", "relative_size", "surviving_share"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run. `info` is its run.json; `trained_on` in `key` is the protocol of its training data and the number
-    of questions a graph in it (released-k1): only runs that agree in it are compared.
+    """One run: the record of its settings (from config.yaml) and `info`, its run.json; {"status": ...} if unfinished.
+
+    `setting` says in words what tells it from the other runs of its group and variant, its repetitions left out; empty
+    if there are no others.
 
     `log` has one row a logged step (step, progress, lambda, loss, loss/..., probe/...); None for an untrained model.
     """
 
     folder: Path
+    settings: RunSettings
     info: dict
     log: pd.DataFrame | None = None
+    setting: str = ""
+
+    @property
+    def group(self) -> dict:
+        """The keys of GROUP; an untrained model is trained on 0 samples of "nothing"."""
+        settings = self.settings
+        return {
+            "model": settings.model,
+            "scale": settings.scale,
+            "samples": settings.samples or 0,
+            "trained_on": settings.trained_on,
+        }
 
     @property
     def key(self) -> dict:
-        info = self.info
-        k = info.get("questions_per_graph")
-        return {
-            "scale": info["scale"],
-            "model": info["model"],
-            "trained_on": info["protocol"] if k is None else f"{info['protocol']}-k{k}",
-            "variant": info["variant"],
-            "seed": str(info["seed"]),
-        }
+        """The keys of RUN."""
+        settings = self.settings
+        return self.group | {"variant": settings.variant, "setting": self.setting, "seed": str(settings.seed)}
+
+    @property
+    def name(self) -> str:
+        """What the run and its repetitions are called within their group: the variant, and what is special about them."""
+        return ", ".join(filter(None, (self.settings.variant, self.setting)))
+
+    @property
+    def training(self) -> dict:
+        """What run.json says of the training: samples (as many as there were), yes_share, steps, data_fingerprint ..."""
+        return self.info.get("training") or {}
+
+    @property
+    def finished(self) -> bool:
+        return self.info["status"] == "finished"
 
     @property
     def ablation(self) -> bool:
@@ -95,7 +123,7 @@ class Run:
             columns: says by its name whether a column is wanted, all by default; texts take long to read.
             categories: says which texts are to be read as categories, faster to compare, in no order.
         """
-        path = self.folder / "evaluation" / suite / "margins.parquet"
+        path = RunFolder(self.folder).evaluation(suite) / "margins.parquet"
         if not path.is_file():
             return None
         try:
@@ -109,7 +137,7 @@ class Run:
     def own_margins(self) -> pd.DataFrame | None:
         """id, graph, task, label, margin of the corrected suite on the task of the run's training; None if not scored."""
         margins = self.margins("corrected", ("id", "graph", "task", "label", "margin").__contains__)
-        return None if margins is None else margins[margins["task"] == self.info["task"]]
+        return None if margins is None else margins[margins["task"] == self.settings.task]
 
 
 @dataclass
@@ -173,20 +201,41 @@ class Results:
         return ours[["graph", "label"]].assign(ours=ours["margin"], theirs=theirs["margin"].reindex(ours.index))
 
     def groups(self) -> list[tuple[dict, list[Run]]]:
-        """Runs that may be compared: those of one scale, model and training protocol, in the order of VARIANTS."""
+        """Runs that may be compared, in the order of VARIANTS; see `grouped`."""
         return grouped(self.runs)
 
 
 def grouped(runs: list[Run]) -> list[tuple[dict, list[Run]]]:
-    """(group, its runs) for every scale, model and training protocol among `runs`."""
-    groups: dict[tuple, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(tuple(run.key[name] for name in GROUP), []).append(run)
-    return [(dict(zip(GROUP, key, strict=True)), members) for key, members in sorted(groups.items())]
+    """(group, its runs) for every group among `runs`; the untrained model is in each of its scale."""
+    groups = {tuple(run.group.values()): run.group for run in runs}
+    trained = {(group["model"], group["scale"]) for group in groups.values() if group["samples"]}
+    groups = [
+        group
+        for _, group in sorted(groups.items())
+        if group["samples"] or (group["model"], group["scale"]) not in trained
+    ]
+    untrained_first = sorted(runs, key=lambda run: run.group["samples"] > 0)
+    return [(group, [run for run in untrained_first if _belongs(run.group, group)]) for group in groups]
+
+
+def of_group(frame: pd.DataFrame, group: dict) -> pd.DataFrame:
+    """The rows of one group and of its untrained model; `frame` has the columns of GROUP."""
+    same_scale = (frame["model"] == group["model"]) & (frame["scale"] == group["scale"])
+    same_data = (frame["trained_on"] == group["trained_on"]) & (frame["samples"] == group["samples"])
+    return frame[same_scale & (same_data | (frame["samples"] == 0))]
+
+
+def names(frame: pd.DataFrame) -> pd.Series:
+    """`Run.name` of the rows of a frame with the columns of SETTING."""
+    return frame["variant"] + (", " + frame["setting"]).where(frame["setting"] != "", "")
+
+
+def _belongs(own: dict, group: dict) -> bool:
+    return own == group or own == group | {"trained_on": "nothing", "samples": 0}
 
 
 def load(folder: str | Path) -> Results:
-    """Read `folder`/runs/<scale>/<model>/<protocol>/<variant>/seed<k>.
+    """Read every run below `folder`/runs; results/README.md says how they lie.
 
     Raises:
         ResultsError: `folder` is not a folder.
@@ -195,21 +244,27 @@ def load(folder: str | Path) -> Results:
     if not folder.is_dir():
         raise ResultsError(f"results={folder}: no such folder; expected one that holds runs/")
     results = Results(folder)
-    measured: dict[Path, list[dict]] = {}
-    scored: list[dict] = []
-    for run_folder in sorted(path for path in folder.glob("runs/*/*/*/*/seed*") if path.is_dir()):
-        try:
-            measured[run_folder], rows = _add_run(results, run_folder)
-            scored += rows
-        except FileFormatError as error:
-            results.problems.append(str(error))
+    read = [found for path in find_runs(folder / "runs") if (found := _read_run(results, path))]
+    read = list(zip(_with_settings_told_apart([run for run, _ in read]), [scored for _, scored in read], strict=True))
+    pooled, scored = [], []
+    for run, evaluations in sorted(read, key=lambda one: _order(one[0])):
+        (results.runs if run.finished else results.underway).append(run)
+        about = run.key | {"own_task": run.settings.task, "grid": run.info.get("grid")}
+        scored += [about | one.about | row for one in evaluations for row in one.rows]
+        if run.finished:
+            about |= {"commit": run.info.get("commit"), "seconds": run.seconds}
+            measured = [about | {"suite": one.name} | row for one in evaluations if one.plain for row in one.rows]
+            pooled += _with_pooled(measured)
+            name = run.folder.relative_to(folder)
+            if not measured:
+                results.problems.append(f"{name}: finished, but nothing under evaluation/")
+            if run.info.get("diverged"):
+                why = "training.divergence in run.json says how"
+                results.problems.append(f"{name}: reported, but its training diverged ({why})")
     try:
         results.shortcuts = read_shortcuts(folder / "shortcuts.json")
     except FileFormatError as error:
         results.problems.append(str(error))
-    results.runs.sort(key=_order)
-    results.underway.sort(key=_order)
-    pooled = [row for run in results.runs for row in _with_pooled(measured[run.folder])]
     # Without any run the tables still need the columns they select by.
     columns = None if pooled else [*RUN, "own_task", "grid", "commit", "seconds", "suite", *MEASURED]
     results.measured = pd.DataFrame(pooled, columns=columns)
@@ -258,45 +313,43 @@ def load_published(folder: Path = PUBLISHED) -> Published:
 
 
 def _order(run: Run) -> tuple:
-    key = run.key
-    seed = key["seed"]
-    return (*(key[name] for name in GROUP), variant_rank(key["variant"]), int(seed) if seed.isdigit() else 0, seed)
+    return (*run.group.values(), variant_rank(run.settings.variant), run.setting, run.settings.seed)
 
 
-def _add_run(results: Results, folder: Path) -> tuple[list[dict], list[dict]]:
-    """Put the folder's run where it belongs in `results`; return its rows of `measured` and of `scored`."""
-    # train.py writes the record last.
-    interrupted = (folder / "config.yaml").is_file() and not (folder / "run.json").is_file()
-    info = {"status": "running or interrupted"} if interrupted else read_record(folder)
-    finished = info["status"] == "finished"
-    evaluated = sorted(folder.glob("evaluation/*/metrics.json"))
-    name = str(folder.relative_to(results.folder))
-    if not finished:
-        results.unfinished.append((name, info["status"]))
-        if not evaluated and not (folder / "training_log.jsonl").is_file():
-            return [], []
-    if interrupted:
-        info |= read_identity(folder / "config.yaml")
-    run = Run(folder, info, read_log(folder / "training_log.jsonl", complete=finished))
-    evaluations = [read_evaluation(path) for path in evaluated]
-    for path in sorted(folder.glob("evaluation/*/margins.parquet")):
-        # The others' margins are never read, and need not hold logits.
-        if all(one.plain for one in evaluations if one.name == path.parent.name):
-            check_margins(path)
-    (results.runs if finished else results.underway).append(run)
-    about = run.key | {"own_task": info["task"], "grid": info.get("grid")}
-    scored = [about | one.about | row for one in evaluations for row in one.rows]
-    if not finished:
-        return [], scored
-    about |= {"commit": info.get("commit"), "seconds": run.seconds}
-    measured = [about | {"suite": one.name} | row for one in evaluations if one.plain for row in one.rows]
-    if not measured:
-        results.problems.append(f"{name}: finished, but nothing under evaluation/")
-    if info.get("diverged"):
-        results.problems.append(
-            f"{name}: reported, but its training diverged (training.divergence in run.json says how)"
-        )
-    return measured, scored
+def _with_settings_told_apart(runs: list[Run]) -> list[Run]:
+    peers: dict[tuple, list[RunSettings]] = {}
+    for run in runs:
+        peers.setdefault((*run.group.values(), run.settings.variant), []).append(run.settings)
+    return [
+        replace(run, setting=run.settings.differences(peers[(*run.group.values(), run.settings.variant)]))
+        for run in runs
+    ]
+
+
+def _read_run(results: Results, path: Path) -> tuple[Run, list[Evaluation]] | None:
+    """The run of a folder and how it was scored; None, and a line in `results`, if it cannot be read or has nothing yet."""
+    folder = RunFolder(path)
+    try:
+        # train.py writes the record last.
+        interrupted = not folder.record.is_file()
+        info = {"status": "running or interrupted"} if interrupted else read_record(folder.record)
+        finished = info["status"] == "finished"
+        evaluated = sorted(path.glob("evaluation/*/metrics.json"))
+        if not finished:
+            results.unfinished.append((str(path.relative_to(results.folder)), info["status"]))
+            if not evaluated and not folder.training_log.is_file():
+                return None
+        settings = read_settings(folder.config)
+        run = Run(path, settings, info, read_log(folder.training_log, complete=finished))
+        evaluations = [read_evaluation(one) for one in evaluated]
+        for one in sorted(path.glob("evaluation/*/margins.parquet")):
+            # The others' margins are never read, and need not hold logits.
+            if all(scored.plain for scored in evaluations if scored.name == one.parent.name):
+                check_margins(one)
+    except FileFormatError as error:
+        results.problems.append(str(error))
+        return None
+    return run, evaluations
 
 
 def _with_pooled(rows: list[dict]) -> list[dict]:

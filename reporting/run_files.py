@@ -10,10 +10,18 @@ from pyarrow import parquet
 
 from records import reading
 from records.reading import FileFormatError, json_lines, kind, read_text
+from records.run_settings import RunSettings
 from reporting.expected import METRICS, check_columns, check_kinds, check_logged, check_record, check_row
 from scoring.ways import Way
 
-NEEDED = ("status", "variant", "task", "protocol", "model", "scale", "seed")
+# LibYAML's, ten times as fast, where PyYAML was built with it.
+YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+NEEDED = ("status",)
+# Fields of RunSettings.
+NUMBERS = dict.fromkeys(
+    ("questions_per_graph", "samples", "epochs", "learning_rate", "yes_share", "unlabelled_fraction"),
+    ("a number", "null"),
+)
 MARGINS = ("id", "graph", "task", "protocol", "split", "label", "margin")
 MEASURED = ("task", "split", "protocol", "n", "accuracy", "yes_rate", "label_yes_rate", "majority_share")
 # How a model was scored if its metrics.json does not say so: files older than the choice.
@@ -47,39 +55,36 @@ class Evaluation:
         return scored == (SCORED_AS["weights"], SCORED_AS["verdict"]) and not unusual
 
 
-def read_record(folder: Path) -> dict:
-    """The folder's run.json. Raises FileFormatError if it is missing, is not JSON, lacks a key of NEEDED or holds what
-    no run writes."""
-    info = read_json(folder / "run.json")
-    _require(folder / "run.json", info, NEEDED)
-    check_record(folder / "run.json", info)
+def read_record(path: Path) -> dict:
+    """A run.json. Raises FileFormatError if it is not JSON, lacks a key of NEEDED or holds what no run writes."""
+    info = read_json(path)
+    _require(path, info, NEEDED)
+    check_record(path, info)
     return info
 
 
-def read_identity(path: Path) -> dict:
-    """What a run.json would say of a run, from its config.yaml: an unfinished run has no other record.
+def read_settings(path: Path) -> RunSettings:
+    """The record of a run's settings, from its config.yaml.
 
     Raises:
-        FileFormatError: not YAML, a key is missing, or its value is of another kind.
+        FileFormatError: it is missing, is not YAML, lacks a key, or a value is of another kind.
     """
+    if not path.is_file():
+        raise ResultsError(f"{path}: missing; a run folder needs it")
+    text = read_text(path)
     try:
         # The saved config is resolved: nothing in it needs more than plain YAML.
-        config = yaml.safe_load(read_text(path))
-    except FileFormatError:
-        raise
+        config = yaml.load(text, YAML)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
     try:
-        trained = config["training"]["enabled"]
-        identity = {name: config[name] for name in ("variant", "protocol", "scale", "seed")}
-        identity |= {"model": config["model"]["name"], "questions_per_graph": config["task"]["questions_per_graph"]}
-        identity["task"] = config["task"]["name"] if trained else None
-    except (KeyError, TypeError) as error:
+        settings = RunSettings.of(config)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ResultsError(f"{path}: not the config of a run ({type(error).__name__}: {error})") from None
-    identity |= {name: config.get(name) if trained else None for name in ("loss", "schedule")}
-    identity["grid"] = config.get("grid")
-    check_record(path, identity)
-    return identity
+    named = {name: getattr(settings, name) for name in ("variant", "model", "scale", "seed", "task")}
+    check_record(path, named | {"protocol": settings.protocol or "corrected"})
+    check_kinds(path, vars(settings), NUMBERS)
+    return settings
 
 
 def read_evaluation(path: Path) -> Evaluation:

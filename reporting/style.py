@@ -65,7 +65,8 @@ def readable(name: str) -> str:
 
 
 def heading(group: dict) -> str:
-    return f"{group['model']}, scale {group['scale']}, trained on {group['trained_on']}"
+    samples = f", {group['samples']:,} questions" if group.get("samples") else ""
+    return f"{group['model']}, scale {group['scale']}, trained on {group['trained_on']}{samples}"
 
 
 def legend_below(figure: Figure, axes, width: float = 2.7) -> None:

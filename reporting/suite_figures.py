@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from reporting.results import GROUP, SUITES, Published, Results
+from reporting.results import SUITES, Published, Results, names, of_group
 from reporting.style import TASK_NAMES, colour, heading, legend_below, readable
 from reporting.suite_tables import COUNTS, constant_answer, label_shares, measured_by_suite
 from scoring.metrics import from_confusion
@@ -59,7 +59,8 @@ def adversarial_pairs(pairs: pd.DataFrame, group: dict) -> Figure | None:
     Args:
         pairs: the frame of `adversarial_table`.
     """
-    frame = pairs[(pairs[GROUP] == pd.Series(group)).all(axis=1)]
+    frame = of_group(pairs, group)
+    frame = frame.assign(variant=names(frame))
     frame = frame[~frame["seed"].astype(str).str.startswith("mean")]
     if not len(frame):
         return None
@@ -90,7 +91,8 @@ def adversarial_pairs(pairs: pd.DataFrame, group: dict) -> Figure | None:
 def _by_suite(results: Results, group: dict, value: str, columns, title, decorate, bars: bool) -> Figure | None:
     """One panel a protocol, one cluster a suite, one colour a variant; `decorate` adds the references to a panel."""
     measured = results.measured
-    measured = measured[(measured[GROUP] == pd.Series(group)).all(axis=1)]
+    measured = of_group(measured, group)
+    measured = measured.assign(variant=names(measured))
     table = measured_by_suite(measured, value)
     protocols = [name for name in PANELS if (table["suites"] == name).any()]
     if not protocols:
@@ -124,8 +126,8 @@ def _by_suite(results: Results, group: dict, value: str, columns, title, decorat
         decorate(axis, protocol, shares.loc[protocol], place)
         axis.set(title=PANELS[protocol], ylim=(-0.02, 1.04), ylabel=readable(value), xlim=(-0.6, len(columns) - 0.4))
         axis.grid(axis="x", visible=False)
-        names = [f"{readable(name)}\n({TASK_NAMES[SUITES[name]]})" if name in SUITES else name for name in columns]
-        axis.set_xticks(range(len(columns)), names)
+        ticks = [f"{readable(name)}\n({TASK_NAMES[SUITES[name]]})" if name in SUITES else name for name in columns]
+        axis.set_xticks(range(len(columns)), ticks)
         axis.tick_params(labelbottom=True)
     figure.suptitle(title)
     legend_below(figure, axes[:, 0])

@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, RUN, SUITES, VARIANTS, Published, Results, Run
+from reporting.results import GROUP, RUN, SETTING, SUITES, VARIANTS, Published, Results, Run, of_group
 from reporting.table import Table, with_seed_means
 from scoring.metrics import from_confusion
 
 COUNTS = ["tp", "tn", "fp", "fn"]
 VALUES = [*SUITES, "mean", "own_task", "adversarial"]
-COLUMNS = ["variant", "source", "suites", *VALUES, "model", "scale", "trained_on", "seed", "n", "commit", "seconds"]
-PAPER = {"model": "gemma3_270m", "scale": "published", "trained_on": "released", "source": "published"}
+COLUMNS = ["variant", "setting", "source", "suites", *VALUES, *GROUP, "seed", "n", "commit", "seconds"]
+PAPER = {"model": "gemma3_270m", "scale": "published", "trained_on": "released", "samples": None, "source": "published"}
 OWN_TASK = dict.fromkeys(VARIANTS) | {
     f"{task}_{loss}": task for task in ("transitivity", "dseparation") for loss in ("ce", "semantic")
 }
@@ -17,8 +17,8 @@ READING = (
     "`suites`: *paper's own* are the released files, *released* is their construction rebuilt with its faults, "
     "*corrected* is the same five suites without the faults and balanced to 50 % Yes. "
     "`mean` is over the five suites, `own task` over all items of the variant's task, `adversarial` over its minimal "
-    "pairs. `trained on` is the protocol of the training data and its questions a graph (k), `seconds` the wall time of "
-    "training and scoring. "
+    "pairs. `trained on` is the protocol of the training data and its questions a graph (k), `samples` the number of questions "
+    "that were asked for, `seconds` the wall time of training and scoring. "
 )
 
 
@@ -100,9 +100,9 @@ def _by_suite(results: Results, published: Published, value: str, reference_rows
     blocks = []
     for group, runs in results.groups():
         measured = results.measured
-        measured = measured[(measured[GROUP] == pd.Series(group)).all(axis=1)]
+        measured = of_group(measured, group)
         own = measured_by_suite(measured, value).assign(source="measured")
-        own = with_seed_means(own, [*GROUP, "variant", "source", "suites"], VALUES)
+        own = with_seed_means(own, [*SETTING, "source", "suites"], VALUES)
         references = reference_rows(results, measured, runs, published, group)
         block = pd.concat([references, paper, own], ignore_index=True)
         order = {name: rank for rank, name in enumerate(dict.fromkeys([*VARIANTS, *own["variant"]]))}
@@ -183,9 +183,9 @@ def training_shares(runs: list[Run]) -> dict[str, float | None]:
     """Mean share of Yes labels in the training data of the runs of each task; None where no run trained on it."""
     shares: dict[str, list[float]] = {task: [] for task in dict.fromkeys(SUITES.values())}
     for run in runs:
-        share = (run.info.get("training") or {}).get("yes_share")
-        if run.info["task"] in shares and share is not None:
-            shares[run.info["task"]].append(share)
+        share = run.training.get("yes_share")
+        if run.settings.task in shares and share is not None:
+            shares[run.settings.task].append(share)
     return {task: sum(values) / len(values) if values else None for task, values in shares.items()}
 
 

@@ -46,7 +46,7 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
         if results.shortcuts
     ]
     rows = _once(rows, len(groups))
-    means = measured.set_index(RUN)["mean"]
+    means = measured.drop_duplicates(RUN).set_index(RUN)["mean"]
     for _, row in collapse.iterrows():
         key = tuple(row[name] for name in RUN)
         intervals = [
@@ -58,7 +58,18 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
         )
     if not rows:  # nothing measured yet: the paper's side stands alone
         rows = [{"variant": name, "paper": mean} for name, mean in (papers_own | paper).items()]
-    order = ["variant", "task", "paper", "released", "balanced_accuracy", "mcc", "auroc", "yes_rate", "verdict"]
+    order = [
+        "variant",
+        "setting",
+        "task",
+        "paper",
+        "released",
+        "balanced_accuracy",
+        "mcc",
+        "auroc",
+        "yes_rate",
+        "verdict",
+    ]
     order += ["above_shortcut"]
     frame = pd.DataFrame(rows)
     frame = frame.reindex(

@@ -47,7 +47,9 @@ class Table:
                 values = [v if low == MISSING else f"{v} [{low}, {high}]" for v, low, high in triples]
             unit = " %" if name in self.percent else " (points)" if name in self.points else ""
             cells[name.replace("_", " ") + unit] = values
-        return pd.DataFrame(cells)
+        # A column of empty texts, such as what tells settings of a variant apart where each has one, is left out.
+        empty = [name for name, values in cells.items() if "" in values and not {*values} - {"", MISSING}]
+        return pd.DataFrame(cells).drop(columns=empty)
 
     def markdown(self) -> str:
         return f"# {self.title}\n\n{self.note}\n\n{self.display().to_markdown(index=False, disable_numparse=True)}\n"

@@ -16,8 +16,8 @@ def loss_terms(runs: list[Run], group: dict) -> Figure | None:
     logs = {}
     for run in runs:
         log = run.log
-        if log is not None and "loss" in log and run.info["variant"] not in logs:
-            logs[run.info["variant"]] = (run, log)
+        if log is not None and "loss" in log and run.name not in logs:
+            logs[run.name] = (run, log)
     if not logs:
         return None
     figure, axes = panels(len(logs), most=2, width=5.6, height=2.9)
@@ -30,7 +30,7 @@ def loss_terms(runs: list[Run], group: dict) -> Figure | None:
                 label = "total loss" if name == "loss" else f"{readable(name.removeprefix('loss/'))} term"
                 style = {"lw": 1.8 if name == "loss" else 1.1, "ls": "-" if name == "loss" else "--"}
                 axis.plot(points["progress"], _smooth(points[name]), color=palette[name], label=label, **style)
-        axis.set(title=f"{readable(variant)} (seed {run.info['seed']})", xlabel="share of training", xlim=(0, 1))
+        axis.set(title=f"{readable(variant)} (seed {run.settings.seed})", xlabel="share of training", xlim=(0, 1))
         axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
         axis.set_ylabel("loss (nats)")
         # Lambda weighs a second term; beside a single one it says nothing.
@@ -53,7 +53,7 @@ def collapse_over_training(runs: list[Run], group: dict) -> Figure | None:
     for run in runs:
         log = run.log
         if log is not None and "probe/majority_share" in log:
-            probes.append((run.info["variant"], log.dropna(subset="probe/majority_share")))
+            probes.append((run.name, log.dropna(subset="probe/majority_share")))
     if not probes:
         return None
     variants = list(dict.fromkeys(variant for variant, _ in probes))

@@ -1,6 +1,6 @@
 """A checkpoint small enough for git: a long training goes on from it in another clone.
 
-    python -m training.portable run=results/runs/paper/... [step=2000]     RUN/checkpoints/ → RUN/portable/
+    python -m training.portable run=results/runs/... [step=2000]     RUN/checkpoints/ → RUN/portable/
 
 Adapter and AdamW's moments are rounded to bf16, a quarter of what the checkpoint takes; the state of the random
 generator, of lambda and of the learning rate is kept exactly. No pickle: safetensors and JSON. `train.py resume=true` goes

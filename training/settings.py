@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from causal_tasks.families import family_size
 from records.errors import UserError
+from records.run_settings import loss_name, settings_hash
 from schedulers import Schedule
 from training.schema import Train
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 # Conditions in configs: ${if:CONDITION,THEN,ELSE} and ${equal:ONE,OTHER}.
 OmegaConf.register_new_resolver("if", lambda condition, then, otherwise: then if condition else otherwise, replace=True)
 OmegaConf.register_new_resolver("equal", lambda one, other: one == other, replace=True)
+# ${loss_name:${loss}} and, of the whole config, ${settings_hash:}.
+OmegaConf.register_new_resolver("loss_name", loss_name, replace=True)
+OmegaConf.register_new_resolver("settings_hash", lambda *, _root_: settings_hash(_root_), replace=True)
 
 
 class SettingsError(UserError, ValueError):

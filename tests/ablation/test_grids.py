@@ -78,7 +78,6 @@ def test_every_cell_can_be_run_and_has_a_folder_and_a_name_of_its_own(composed):
                 assert place not in seen, f"{files} {value} and {seen[place]} share {place}"
                 seen[place] = (files, value)
     assert len(folders) == len(cells) > 100
-    assert {Path(folder).parts[-4] for folder in folders} == {"tiny"}, "results are found five levels deep"
 
 
 @pytest.mark.parametrize("grid", GRIDS)
@@ -153,4 +152,4 @@ def test_a_sweep_runs_the_cells_of_a_union_and_writes_its_table(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert "2 cells: 2 finished" in done.stdout + done.stderr
     table = (tmp_path / ".smoke/tables/ablation.csv").read_text()
-    assert "transitivity_answer_ce_plain_yes0.3" in table and "transitivity_answer_ce_plain_yes0.7" in table
+    assert "transitivity_answer_ce,30 % Yes" in table and "transitivity_answer_ce,70 % Yes" in table

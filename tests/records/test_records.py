@@ -14,7 +14,7 @@ from records.claim import Claimed, claim
 from records.files import read_json, write_json, write_parquet, write_text
 from records.model_card import write_model_card
 from records.provenance import provenance
-from records.run_folder import PROJECT, RunFolder, RunFolderError, differing_keys
+from records.run_folder import PROJECT, RunFolder, RunFolderError
 from records.tracking import Tracker
 
 
@@ -175,11 +175,6 @@ def test_other_settings_are_refused_by_key_even_with_resume(tmp_path):
     scored(folder)
     with pytest.raises(RunFolderError, match="training.samples"):
         RunFolder(tmp_path / "run").open(config(resume=True, training={"samples": 5}))
-
-
-def test_where_and_how_may_differ():
-    assert differing_keys(config(), config(resume=True, model={"device": "cuda"})) == []
-    assert differing_keys(config(), config(seed=1, loss={"target": "sequence"})) == ["loss.target", "seed"]
 
 
 def test_finish_and_fail_leave_a_record(tmp_path):

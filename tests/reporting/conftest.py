@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from records.run_settings import settings_hash
 from scoring.metrics import best_threshold, measure
 
 RELEASED = {  # split: task, share of Yes labels as published
@@ -85,18 +86,18 @@ def write_evaluation(folder: Path, suite: str, margins: pd.DataFrame, threshold:
 
 
 def write_run(results: Path, variant: str, seed: int = 0, n: int = 120, steps: int = 40, **info) -> Path:
-    """One finished run folder; `info` overrides fields of run.json. Its bytes depend on the arguments alone."""
+    """One finished run folder; `info` overrides fields of run.json, or gives those of `write_config`.
+
+    Its bytes depend on the arguments alone.
+    """
     task, strength, shift = BEHAVIOUR.get(variant, (info.get("task"), 1.0, 0.0))
+    settings = {name: info.pop(name) for name in [*info] if name in SETTINGS}
     record = {
-        "status": "finished", "variant": variant, "task": task, "protocol": "corrected", "model": "tiny",
-        "scale": "smoke", "seed": seed, "loss": None if task is None else variant.split("_")[-1], "schedule": "linear",
-        "grid": None, "commit": "0123456789abcdef", "versions": {}, "machine": {}, "command": "python train.py",
+        "status": "finished", "variant": variant, "task": task, "seed": seed, "grid": None, "commit": "0123456789abcdef", "versions": {}, "machine": {}, "command": "python train.py",
         "seconds": {"train": 60.0, "score": 12.5}, "data_fingerprint": {},
         "training": {"samples": 100, "yes_share": 0.632 if task == "transitivity" else 0.117, "steps": steps},
     } | info  # fmt: skip
-    parts = [record[name] for name in ("scale", "model", "protocol", "variant")]
-    folder = results.joinpath("runs", *parts, f"seed{record['seed']}")
-    folder.mkdir(parents=True)
+    folder = write_config(results, variant, seed, task=task, **settings)
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
     if record["status"] != "finished":
         return folder
@@ -144,17 +145,35 @@ def write_log(path: Path, variant: str, steps: int, rng) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def write_unfinished_run(results: Path, variant: str, seed: int = 0) -> Path:
-    """The folder of a run that has only begun: its config, as train.py saves it, and no record."""
+SETTINGS = ("protocol", "scale", "model", "loss", "schedule", "samples", "questions_per_graph", "data")
+LOSSES = {
+    "ce": {"_target_": "losses.CrossEntropy", "target": "sequence", "class_weights": None},
+    "semantic": {"_target_": "losses.Semantic", "base": "released", "class_weights": None},
+}
+LINEAR = {"_target_": "schedulers.Linear", "start": 0.05, "end": 0.3}
+
+
+def write_config(
+    results: Path, variant: str, seed: int = 0, task=None, protocol="corrected", scale="smoke", model="tiny", loss=None,
+    schedule=None, samples=100, questions_per_graph=1, data=None,
+) -> Path:  # fmt: skip
+    """Make the folder of a run and its config.yaml, the settings that the reporting asks for; return the folder."""
     config = {
-        "variant": variant, "protocol": "released", "scale": "smoke", "seed": seed, "grid": "five_variants",
-        "model": {"name": "tiny"}, "task": {"name": variant.split("_")[0], "questions_per_graph": 1},
-        "training": {"enabled": True}, "loss": {"_target_": "losses.Semantic", "base": "released"}, "schedule": None,
+        "variant": variant, "protocol": protocol, "scale": scale, "seed": seed, "model": {"name": model},
+        "task": {"name": task or "transitivity", "questions_per_graph": questions_per_graph},
+        "training": {"enabled": task is not None, "samples": samples}, "data": data or {},
+        "loss": loss or LOSSES[variant.split("_")[-1] if variant.split("_")[-1] in LOSSES else "ce"],
+        "schedule": schedule or LINEAR,
     }  # fmt: skip
-    folder = results / f"runs/smoke/tiny/released-k1/{variant}/seed{seed}"
+    folder = results / "runs" / model / variant / settings_hash(config) / f"seed{seed}"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return folder
+
+
+def write_unfinished_run(results: Path, variant: str, seed: int = 0) -> Path:
+    """The folder of a run that has only begun: its config, as train.py saves it, and no record."""
+    return write_config(results, variant, seed, task=variant.split("_")[0], protocol="released")
 
 
 @pytest.fixture

@@ -13,7 +13,11 @@ def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path,
     about = dict(grid="ablation", task="transitivity", loss=loss, schedule=schedule, n=40)
     for seed in (0, 1):
         make_run(tmp_path, "transitivity_published", seed, **about)
-    make_run(tmp_path, "transitivity_balanced", **about | {"training": {"samples": 100, "yes_share": 0.5}})
+    make_run(
+        tmp_path,
+        "transitivity_balanced",
+        **about | {"data": {"yes_share": 0.5}, "training": {"samples": 100, "yes_share": 0.5}},
+    )
     make_run(tmp_path, "transitivity_ce", n=40)
     made = tables(tmp_path)
     assert set(made["table4_collapse"]["variant"]) == {"transitivity_ce"}
@@ -27,7 +31,7 @@ def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path,
     assert row["questions"] == 100
     # The made-up logs of variants with a "ce" in their name end constant.
     assert frame["constant_while_training"].to_dict() == {"transitivity_published": 0, "transitivity_balanced": 1}
-    assert row["loss"] == "Semantic(base=released)" and row["schedule"] == "Linear(start=0.05, end=0.3)"
+    assert row["loss"] == "Semantic(base=released)" and row["schedule"] == "Linear(end=0.3, start=0.05)"
     assert row["training_yes_share"] == 0.63 and row["seeds"] == "0, 1" and row["seconds_a_run"] == 72.5
     judged = load(tmp_path).part(ablation=True).measured
     judged = judged[(judged["suite"] == "corrected") & (judged["split"] == "pooled")]
@@ -39,16 +43,17 @@ PLAIN = {"_target_": "losses.CrossEntropy", "target": "answer", "class_weights":
 
 
 def test_losses_are_held_against_answer_cross_entropy_on_the_same_data(tmp_path, make_run):
-    def ablated(variant, seed, loss=PLAIN, **training):
-        training = {"data_fingerprint": f"data of seed {seed}", "steps": 64, "unlabelled_fraction": 0.0} | training
-        make_run(tmp_path, variant, seed, grid="ablation", task="transitivity", loss=loss, training=training, n=200)
+    def ablated(variant, seed, loss=PLAIN, data=None, **training):
+        training = {"data_fingerprint": f"data of seed {seed}", "steps": 64} | training
+        about = {"task": "transitivity", "loss": loss, "data": data, "training": training, "n": 200}
+        make_run(tmp_path, variant, seed, grid="ablation", **about)
 
     for seed in (0, 1):
         ablated("transitivity_ce", seed)  # says Yes to everything, and knows
-        ablated("transitivity_semantic", seed, loss={"_target_": "losses.Semantic"})  # knows more
+        ablated("transitivity_semantic", seed, loss={"_target_": "losses.Semantic", "base": "answer"})  # knows more
     weighted = PLAIN | {"class_weights": {"yes": 0.58, "no": 1.0}}
     ablated("transitivity_weighted", 0, loss=weighted)
-    ablated("transitivity_sampled", 0, sampler="balanced")
+    ablated("transitivity_sampled", 0, data={"sampler": "balanced"})
     ablated("transitivity_other_data", 0, loss=weighted, data_fingerprint="other")
     frame = tables(tmp_path)["ablation_contrasts"].set_index("variant")
     assert set(frame["against"]) == {"transitivity_ce"}
@@ -77,7 +82,7 @@ def test_the_exact_semantic_loss_is_also_held_against_what_it_gives_away(tmp_pat
         "transitivity_deduced": (exact | {"knowledge": "deduced"}, linear),
         "transitivity_deduced_four": (exact | {"knowledge": "deduced", "group_size": 4}, linear),
     }
-    training = {"data_fingerprint": "the same", "steps": 64, "unlabelled_fraction": 0.0}
+    training = {"data_fingerprint": "the same", "steps": 64}
     for variant, (loss, schedule) in runs.items():
         about = {"task": "transitivity", "loss": loss, "schedule": schedule, "training": training, "n": 40}
         make_run(tmp_path, variant, grid="ablation", **about)
@@ -103,8 +108,9 @@ def test_class_weights_and_the_semantic_term_are_also_held_against_the_loss_with
         "semantic_linear_weighted": (semantic | {"class_weights": weights}, linear, "shuffled"),
     }
     for variant, (loss, schedule, sampler) in runs.items():
-        training = {"data_fingerprint": "the same", "steps": 64, "unlabelled_fraction": 0.0, "sampler": sampler}
-        about = {"task": "transitivity", "loss": loss, "schedule": schedule, "training": training, "n": 40}
+        training = {"data_fingerprint": "the same", "steps": 64}
+        about = {"task": "transitivity", "loss": loss, "schedule": schedule, "data": {"sampler": sampler}, "n": 40}
+        about |= {"training": training}
         make_run(tmp_path, f"transitivity_{variant}", grid="ablation", **about)
     frame = tables(tmp_path)["ablation_contrasts"]
     found = {

@@ -36,13 +36,13 @@ def test_every_group_gets_its_figures(tmp_path, make_run):
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
         names[path.parent.name].add(path.stem)
-    assert set(names) == {"demo-tiny-corrected", "smoke-tiny-corrected"}
+    assert set(names) == {"tiny-demo-0-nothing", "tiny-smoke-100-corrected-k1"}
     untrained = {"accuracy_by_suite", "yes_rate_by_suite", "reliability", "margin_densities", "adversarial_pairs"}
     untrained |= {"difficulty_transitivity", "difficulty_dseparation"}
-    assert names["demo-tiny-corrected"] == untrained
-    assert {"loss_terms", "collapse_over_training", "difficulty_transitivity"} <= names["smoke-tiny-corrected"]
-    assert "constancy_and_knowledge" in names["smoke-tiny-corrected"]
-    assert "difficulty_dseparation" not in names["smoke-tiny-corrected"]
+    assert names["tiny-demo-0-nothing"] == untrained
+    assert {"loss_terms", "collapse_over_training", "difficulty_transitivity"} <= names["tiny-smoke-100-corrected-k1"]
+    assert "constancy_and_knowledge" in names["tiny-smoke-100-corrected-k1"]
+    assert "difficulty_dseparation" not in names["tiny-smoke-100-corrected-k1"]
 
 
 def test_bars_are_the_mean_accuracy_over_seeds(results):
@@ -98,11 +98,11 @@ def item(name, edges, questions):
 
 
 def test_phase_diagram_counts_collapsed_runs():
-    group = {"scale": "demo", "model": "tiny", "trained_on": "released-k1"}
+    group = {"model": "tiny", "scale": "demo", "samples": 100, "trained_on": "released-k1"}
     rows = [
         group
         | {"task": "transitivity", "loss": loss, "schedule": "Linear", "training_yes_share": share}
-        | {"collapsed": collapsed, "runs": 2, "questions": 100}
+        | {"collapsed": collapsed, "runs": 2}
         for loss, shares in {"CrossEntropy": (0.1, 0.5, 0.9), "Semantic": (0.1, 0.5, 0.9), "Focal": (0.5,)}.items()
         for share, collapsed in zip(shares, (2, 0, 1), strict=False)
     ]
@@ -114,7 +114,7 @@ def test_phase_diagram_counts_collapsed_runs():
     other_schedule = rows[0] | {"schedule": "Cosine", "collapsed": 0}
     (axis, _bar) = ablation_figure.collapse_phases(pd.DataFrame([*rows, other_schedule]), group).axes
     assert axis.texts[0].get_text() == "2/2", "another schedule's run is not counted"
-    more_questions = rows[0] | {"questions": 200, "collapsed": 0}
+    more_questions = rows[0] | {"samples": 200, "collapsed": 0}
     (axis, _bar) = ablation_figure.collapse_phases(pd.DataFrame([*rows, more_questions]), group).axes
     assert axis.texts[0].get_text() == "2/2", "a longer run is not counted"
 
@@ -128,8 +128,8 @@ def test_learning_curves_join_runs_that_differ_in_questions_alone():
         "yes_share": 0.632,
         "auroc": 0.7,
     }
-    runs = [about | {"questions": q, "balanced_accuracy": b} for q, b in ((1024, 0.5), (1024, 0.7), (2048, 0.8))]
-    runs.append(about | {"questions": 2048, "balanced_accuracy": 0.9, "yes_share": 0.5})
+    runs = [about | {"samples": n, "balanced_accuracy": b} for n, b in ((1024, 0.5), (1024, 0.7), (2048, 0.8))]
+    runs.append(about | {"samples": 2048, "balanced_accuracy": 0.9, "yes_share": 0.5})
     answers, knows = ablation_figure.learning_curves(pd.DataFrame(runs), group).axes
     points, means = answers.lines[:2]
     assert list(points.get_xdata()) == [1024, 1024, 2048] and list(points.get_ydata()) == [0.5, 0.7, 0.8]
@@ -139,10 +139,14 @@ def test_learning_curves_join_runs_that_differ_in_questions_alone():
 
 
 def test_differences_name_control_collapse_and_single_seeds():
-    group = {"scale": "demo", "model": "tiny", "trained_on": "corrected-k1"}
+    group = {"model": "tiny", "scale": "demo", "samples": 100, "trained_on": "corrected-k1"}
     ends = {f"{name}_difference{end}": value for name in ("balanced_accuracy", "auroc")
             for end, value in (("", 0.1), ("_low", 0.05), ("_high", 0.2))}  # fmt: skip
-    about = group | ends | {"task": "transitivity", "against": "transitivity_answer_ce", "collapsed_against": "1/1"}
+    about = (
+        group
+        | ends
+        | {"task": "transitivity", "setting": "", "against": "transitivity_answer_ce", "collapsed_against": "1/1"}
+    )
     rows = [
         about
         | {"variant": "transitivity_focal", "collapsed": "1/1", "seeds": "0", "balanced_accuracy_difference": 0.06},

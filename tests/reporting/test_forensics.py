@@ -17,7 +17,7 @@ EXTRA = {
     "published-dseparation_released": {"prompt": "dseparation_released"},
     "published-step20": {"step": 20, "steps": 40},
 }
-GROUP = {"scale": "smoke", "model": "tiny", "trained_on": "released-k1"}
+GROUP = {"model": "tiny", "scale": "smoke", "samples": 100, "trained_on": "released-k1"}
 
 
 def rows(accuracies, label_shares=(1.0, 0.02, 0.02, 0.0, 0.34), n=200):
@@ -114,9 +114,9 @@ def test_an_unfinished_run_stands_here_with_its_step_and_nowhere_else(made):
 def test_other_tables_do_not_change_with_extra_evaluations(made):
     with_extra = tables(made)
     for name in EXTRA:
-        (folder,) = made.glob(f"runs/*/*/*/transitivity_semantic/seed0/evaluation/{name}")
+        (folder,) = made.glob(f"runs/tiny/transitivity_semantic/*/seed0/evaluation/{name}")
         shutil.rmtree(folder)
-    shutil.rmtree(made / "runs/smoke/tiny/released-k1/dseparation_ce")
+    shutil.rmtree(made / "runs/tiny/dseparation_ce")
     for name, frame in tables(made).items():
         if name != "forensics":
             pd.testing.assert_frame_equal(with_extra[name], frame, obj=name)
@@ -124,7 +124,7 @@ def test_other_tables_do_not_change_with_extra_evaluations(made):
 
 
 def test_a_suite_that_was_not_scored_leaves_distance_and_mean_open(made):
-    (path,) = made.glob("runs/*/*/*/transitivity_semantic/seed0/evaluation/published-text/metrics.json")
+    (path,) = made.glob("runs/tiny/transitivity_semantic/*/seed0/evaluation/published-text/metrics.json")
     report = json.loads(path.read_text())
     path.write_text(json.dumps(report | {"rows": report["rows"][:4]}))
     row = of(tables(made)["forensics"], "transitivity_semantic", source="adapter, text rule").iloc[0]
@@ -137,18 +137,19 @@ def test_a_suite_that_was_not_scored_leaves_distance_and_mean_open(made):
         ("evaluation/published/metrics.json", '{"rows": [', "evaluation/published/metrics.json:1: not JSON"),
         ("evaluation/published/metrics.json", '{"rows": {}}', "rows is an object; expected a list"),
         ("config.yaml", "variant: [", "config.yaml: not YAML"),
-        ("config.yaml", "variant: transitivity_ce", "config.yaml: not the config of a run (KeyError: 'training')"),
+        ("config.yaml", "variant: transitivity_ce", "config.yaml: not the config of a run (KeyError: 'model.name')"),
     ],
 )
 def test_an_unreadable_unfinished_run_gives_one_line(made, file, text, message):
-    (made / "runs/smoke/tiny/released-k1/dseparation_ce/seed0" / file).write_text(text)
+    (run,) = made.glob("runs/tiny/dseparation_ce/*/seed0")
+    (run / file).write_text(text)
     (problem,) = load(made).problems
     assert message in problem and "\n" not in problem
 
 
 def test_a_line_that_is_still_being_written_is_left_out(made):
-    log = made / "runs/smoke/tiny/released-k1/dseparation_ce/seed0/training_log.jsonl"
-    log.write_text('{"step": 1, "progress": 0.5}\n{"step')
+    (run,) = made.glob("runs/tiny/dseparation_ce/*/seed0")
+    (run / "training_log.jsonl").write_text('{"step": 1, "progress": 0.5}\n{"step')
     results = load(made)
     assert results.problems == [] and len(results.underway[0].log) == 1
 

@@ -12,7 +12,7 @@ from reporting.lambda_law_figure import lambda_law
 from reporting.results import grouped, load, load_published
 
 SEMANTIC = {"_target_": "losses.Semantic", "base": "released", "class_weights": None}
-GROUP = {"scale": "smoke", "model": "tiny", "trained_on": "released-k1"}
+GROUP = {"model": "tiny", "scale": "smoke", "samples": 100, "trained_on": "released-k1"}
 
 
 def write_log(folder, off=0.0, tokens=5, lines=40):
@@ -25,12 +25,13 @@ def write_log(folder, off=0.0, tokens=5, lines=40):
             probability, cross_entropy = 0.1 * k, 3.0 / k
         line = {
             "step": 10 * k,
+            "progress": k / lines,
             "lambda": weight,
             "loss/cross_entropy": cross_entropy + off,
             "answer_probability": probability - off,
         }
         written.append(line | ({"turn_tokens": tokens} if k == 1 else {}))
-    written.insert(3, {"step": 30, "probe/auroc": 0.5})
+    written.insert(3, {"step": 30, "progress": 3 / lines, "probe/auroc": 0.5})
     (folder / "training_log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in written))
 
 

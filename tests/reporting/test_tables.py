@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from reporting import collapse_rates, report, tables, write_all
 from reporting.adversarial_table import pair_scores
 from reporting.report import build_tables
-from reporting.results import ResultsError, load, load_published
+from reporting.results import ResultsError, load, load_published, of_group
 from reporting.suite_tables import constant_answer
 from reporting.summary_table import BEGIN, END, into_readme, summary_table
 from reporting.table import Table, with_seed_means
@@ -58,7 +58,7 @@ def test_published_accuracies_follow_from_the_published_counts(made):
 
 
 def test_measured_accuracy_is_recomputed_from_the_margins(five_variants, made):
-    folder = five_variants / "runs/smoke/tiny/corrected/dseparation_semantic/seed0"
+    (folder,) = five_variants.glob("runs/tiny/dseparation_semantic/*/seed0")
     for suite, protocol in (("published", "released"), ("corrected", "corrected")):
         margins = pd.read_parquet(folder / "evaluation" / suite / "margins.parquet")
         correct = (margins["margin"] >= 0) == margins["label"]
@@ -196,17 +196,44 @@ def test_scales_models_protocols_and_k_never_mix(tmp_path, make_run):
 def test_baselines_stand_once_and_claims_where_a_variant_of_the_paper_was_run(tmp_path, make_run):
     make_run(tmp_path, "transitivity_ce", 0, n=40)
     make_run(tmp_path, "transitivity_ce", 0, n=40, scale="demo")
-    make_run(tmp_path, "pretrained", 0, n=40, protocol="released")
+    make_run(tmp_path, "transitivity_ce", 0, n=40, scale="demo", samples=200)
+    make_run(tmp_path, "pretrained", 0, n=40)
     made = tables(tmp_path)
     summary = made["summary"]
-    assert summary["variant"].tolist()[:2] == ["always Yes", "always No"] and summary["scale"].isna().tolist()[:2] == [
-        True,
-        True,
+    assert summary["variant"].tolist()[:2] == ["always Yes", "always No"] and summary["scale"].isna().sum() == 2
+    assert set(summary["scale"].iloc[2:]) == {"demo", "smoke"}
+    assert made["claims"][["scale", "samples"]].drop_duplicates().values.tolist() == [
+        ["demo", 100],
+        ["demo", 200],
+        ["smoke", 100],
     ]
-    assert summary["scale"].iloc[2:].notna().all() and set(summary["scale"].iloc[2:]) == {"demo", "smoke"}
-    assert made["claims"][["scale", "trained_on"]].drop_duplicates().values.tolist() == [
-        ["demo", "corrected"],
-        ["smoke", "corrected"],
+    assert made["claims"]["trained_on"].unique().tolist() == ["corrected-k1"]
+
+
+def test_the_untrained_model_stands_in_every_group_of_its_scale_and_once_where_rows_are_runs(tmp_path, make_run):
+    for samples in (100, 200):
+        make_run(tmp_path, "transitivity_ce", n=40, samples=samples)
+    make_run(tmp_path, "pretrained", n=40)
+    make_run(tmp_path, "pretrained", n=40, scale="demo")
+    results = load(tmp_path)
+    members = {(group["scale"], group["samples"]): [run.name for run in runs] for group, runs in results.groups()}
+    trained = ["pretrained", "transitivity_ce"]
+    assert members == {("demo", 0): ["pretrained"], ("smoke", 100): trained, ("smoke", 200): trained}
+    for group, runs in results.groups():
+        assert set(of_group(results.measured, group)["variant"]) == {run.name for run in runs}
+    assert (tables(tmp_path)["summary"]["variant"] == "pretrained").sum() == 2 * 2  # scales, tasks
+
+
+def test_runs_that_differ_in_a_setting_are_neither_averaged_nor_called_alike(tmp_path, make_run):
+    for seed in (0, 1):
+        make_run(tmp_path, "transitivity_ce", seed, n=40)
+    make_run(tmp_path, "transitivity_ce", n=40, data={"yes_share": 0.5})
+    make_run(tmp_path, "transitivity_semantic", n=40)
+    rates = tables(tmp_path)["table4_collapse_rate"]
+    assert rates[["variant", "setting", "runs"]].values.tolist() == [
+        ["transitivity_ce", "", 2],
+        ["transitivity_ce", "50 % Yes", 1],
+        ["transitivity_semantic", "", 1],
     ]
 
 
@@ -225,13 +252,13 @@ def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
 def test_failed_and_malformed_runs_are_listed(tmp_path, make_run):
     make_run(tmp_path, "transitivity_ce", n=40)
     make_run(tmp_path, "transitivity_semantic", status="failed")
-    interrupted = tmp_path / "runs/smoke/tiny/corrected/pretrained/seed0"
+    interrupted = tmp_path / "runs/tiny/pretrained/0/seed0"
     interrupted.mkdir(parents=True)
     (interrupted / "config.yaml").write_text("seed: 0")
     broken = make_run(tmp_path, "dseparation_ce", n=40)
     (broken / "run.json").write_text('{"status": "finished"')
-    empty = tmp_path / "runs/smoke/tiny/corrected/dseparation_semantic/seed0"
-    empty.mkdir(parents=True)
+    without_config = make_run(tmp_path, "dseparation_semantic", n=40)
+    (without_config / "config.yaml").unlink()
     logless = make_run(tmp_path, "transitivity_ce", 1, n=40)
     (logless / "training_log.jsonl").write_text('{"step": 1}\n{"step"')
     other = make_run(tmp_path, "transitivity_ce", 2, n=40)
@@ -241,8 +268,8 @@ def test_failed_and_malformed_runs_are_listed(tmp_path, make_run):
     assert sorted(status for _, status in summary.unfinished) == ["failed", "running or interrupted"]
     problems = "\n".join(summary.problems)
     assert len(summary.problems) == 4
-    assert "dseparation_ce/seed0/run.json:1: not JSON" in problems
-    assert "dseparation_semantic/seed0/run.json: missing" in problems
+    assert f"{broken}/run.json:1: not JSON" in problems
+    assert f"{without_config}/config.yaml: missing" in problems
     assert "training_log.jsonl:2: not JSON" in problems
     assert "margins.parquet: not a parquet file" in problems
     assert all(line in str(summary) for line in summary.problems)
@@ -331,7 +358,8 @@ def test_command_line(five_variants, tmp_path):
     done = subprocess.run(arguments, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "always No" in done.stdout and str(tmp_path / "tables") in done.stdout
-    assert "not finished: runs/smoke/tiny/corrected/dseparation_ce/seed1 (failed)" in done.stdout
+    (failed,) = five_variants.glob("runs/tiny/dseparation_ce/*/seed1")
+    assert f"not finished: {failed.relative_to(five_variants)} (failed)" in done.stdout
     # Processor time, because test machines are busy; half as much again as the ten seconds for slower ones.
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 15
 

@@ -46,7 +46,7 @@ def test_default_is_semantic_transitivity_on_the_corrected_protocol(composed):
     cfg = composed()
     check_settings(cfg)
     assert (cfg.variant, cfg.protocol, cfg.scale, cfg.loss.base) == (
-        "transitivity_semantic_linear",
+        "transitivity_answer_semantic",
         "corrected",
         "demo",
         "answer",

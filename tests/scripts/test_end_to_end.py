@@ -25,7 +25,7 @@ def trained(run_script, tmp_path_factory):
 
 def test_a_run_leaves_a_full_record(trained):
     record = read(trained / "run.json")
-    assert record["status"] == "finished" and record["variant"] == "transitivity_semantic_linear"
+    assert record["status"] == "finished" and record["variant"] == "transitivity_answer_semantic"
     assert record["training"]["steps"] == 6 and record["training"]["samples"] == 48
     assert {"commit", "versions", "machine", "command", "seconds", "loaded", "seed"} <= set(record)
     assert (trained / "adapter" / "adapter_model.safetensors").is_file()
@@ -234,10 +234,10 @@ GRID = ["scale=smoke", "suites.published.samples=4", "suites.corrected.samples=8
 
 
 @pytest.fixture(scope="module")
-def swept(run_script, tmp_path_factory):
+def swept(run_script, composed, tmp_path_factory):
     """The five-variant grid, one cell of which cannot work."""
     folder = tmp_path_factory.mktemp("sweep")
-    blocked = folder / ".smoke/runs/smoke/tiny/released-k1/dseparation_ce/seed0"
+    blocked = folder / composed("experiment=dseparation_ce", *GRID).out
     blocked.mkdir(parents=True)
     (blocked / "adapter").write_text("a file where a folder must go")
     output = run_script("sweep.py", *GRID, cwd=folder, expect=1)
@@ -247,13 +247,16 @@ def swept(run_script, tmp_path_factory):
 def test_a_failed_cell_stops_no_other_and_is_named(swept):
     folder, output = swept
     assert "1 failed" in output and "dseparation_ce" in output.splitlines()[-1]
-    finished = [p.parent.parent.name for p in folder.glob(".smoke/runs/**/run.json") if read(p)["status"] == "finished"]
+    finished = [
+        p.parts[-4] for p in folder.glob(".smoke/runs/tiny/*/*/seed0/run.json") if read(p)["status"] == "finished"
+    ]
     assert sorted(finished) == ["dseparation_semantic", "pretrained", "transitivity_ce", "transitivity_semantic"]
 
 
 def test_started_again_only_what_is_missing_runs(run_script, swept):
     folder, _ = swept
-    (folder / ".smoke/runs/smoke/tiny/released-k1/dseparation_ce/seed0/adapter").unlink()
+    (blocked,) = folder.glob(".smoke/runs/tiny/dseparation_ce/*/seed0/adapter")
+    blocked.unlink()
     before = {p: p.stat().st_mtime_ns for p in folder.glob(".smoke/runs/**/run.json") if "dseparation_ce" not in str(p)}
     output = run_script("sweep.py", *GRID, cwd=folder)
     assert output.count("finished before: ") == 4
