@@ -54,6 +54,8 @@ class BitGraph:
 
     def distance(self, source: int, target: int) -> int | None:
         """Hops between two nodes when arrows are ignored; None if no path joins them."""
+        if (source, target) in self._places:
+            return self._places[source, target][0]
         path = self.shortest_path(source, target)
         return None if path is None else len(path) - 1
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import Question, say_premise, say_question
+from causal_tasks.randomness import Stream
 
 ALPHABET = string.ascii_letters + string.digits
 _LETTERS = len(ALPHABET)
@@ -65,13 +66,16 @@ def ask_in_twins(
     return tuple(rng.sample(asked, len(asked)))
 
 
-def random_name(rng: random.Random, shortest: int, longest: int) -> str:
+def random_name(rng: Stream, shortest: int, longest: int) -> str:
     """Letters and digits drawn with replacement; the length is uniform over shortest..longest."""
-    length, draw = rng.randint(shortest, longest), rng.random
-    return "".join([ALPHABET[int(draw() * _LETTERS)] for _ in range(length)])
+    draw = rng.random
+    name = ""
+    for _ in range(shortest + rng.below(longest - shortest + 1)):
+        name += ALPHABET[int(draw() * _LETTERS)]
+    return name
 
 
-def distinct_names(rng: random.Random, count: int, shortest: int, longest: int) -> list[str]:
+def distinct_names(rng: Stream, count: int, shortest: int, longest: int) -> list[str]:
     names: dict[str, None] = {}
     while len(names) < count:
         names[random_name(rng, shortest, longest)] = None
@@ -88,7 +92,8 @@ def family(graph: CausalGraph) -> str:
 
 
 def named_graph(draft: Draft, names: list[str]) -> CausalGraph:
-    return CausalGraph(*(tuple((names[a], names[b]) for a, b in pairs) for pairs in (draft.edges, draft.hidden)))
+    edges, hidden = (tuple([(names[a], names[b]) for a, b in pairs]) for pairs in (draft.edges, draft.hidden))
+    return CausalGraph(edges, hidden)
 
 
 def dress(draft: Draft, graph: CausalGraph, names: list[str], task: str, item_id: str) -> Item:

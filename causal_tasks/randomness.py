@@ -17,11 +17,25 @@ class Stream(random.Random):
 
     def below(self, count: int) -> int:
         """0..count-1; count >= 1."""
-        width = count.bit_length()
-        drawn = self.getrandbits(width)
+        width, draw = count.bit_length(), self.getrandbits
+        drawn = draw(width)
         while drawn >= count:
-            drawn = self.getrandbits(width)
+            drawn = draw(width)
         return drawn
+
+    def several_below(self, counts: Sequence[tuple[int, int]]) -> int:
+        """`below` of each count in turn, as the digits of one number, the first the highest: see `digits`.
+
+        Args:
+            counts: (count, its bit length).
+        """
+        draw, number = self.getrandbits, 0
+        for count, width in counts:
+            drawn = draw(width)
+            while drawn >= count:
+                drawn = draw(width)
+            number = number * count + drawn
+        return number
 
     def sample(self, population: Sequence, k: int) -> list:
         count = len(population)
@@ -48,8 +62,15 @@ class Stream(random.Random):
         """Two different numbers of 0..count-1: those of sample(range(count), 2); count >= 2."""
         if count > _SMALL:
             return tuple(super().sample(range(count), 2))
-        first, second = self.below(count), self.below(count - 1)
-        return first, count - 1 if second == first else second
+        width, draw, left = count.bit_length(), self.getrandbits, count - 1
+        first = draw(width)
+        while first >= count:
+            first = draw(width)
+        width = left.bit_length()
+        second = draw(width)
+        while second >= left:
+            second = draw(width)
+        return first, left if second == first else second
 
     def randint(self, a: int, b: int) -> int:
         return a + self.below(b - a + 1) if a <= b else super().randint(a, b)
@@ -59,6 +80,15 @@ class Stream(random.Random):
 
     def choice(self, seq: Sequence):
         return seq[self.below(len(seq))] if seq else super().choice(seq)
+
+
+def digits(number: int, counts: Sequence[tuple[int, int]]) -> list[int]:
+    """What Stream.several_below drew, one number for each count."""
+    drawn = []
+    for count, _ in reversed(counts):
+        number, digit = divmod(number, count)
+        drawn.append(digit)
+    return drawn[::-1]
 
 
 def generator(*key: str | int) -> Stream:

@@ -1,10 +1,12 @@
 """The fast stream against Python's own: the same numbers from the same seed."""
 
+import itertools
 import random
 
 import pytest
 
-from causal_tasks.randomness import Stream, generator
+from causal_tasks import released
+from causal_tasks.randomness import Stream, digits, generator
 
 SEEDS = range(40)
 
@@ -25,6 +27,23 @@ def test_samples_one_after_another_are_pythons():
         fast, slow = Stream(seed), random.Random(seed)
         expected = [letter for p in populations for letter in slow.sample(p, min(2, len(p)))]
         assert fast.sample_each(populations, 2) == expected
+        assert fast.getstate() == slow.getstate()
+
+
+def test_several_numbers_in_one_are_those_drawn_one_by_one():
+    counts = tuple((count, count.bit_length()) for count in (5, 1, 3, 64, 2))
+    for seed in SEEDS:
+        fast, slow = Stream(seed), Stream(seed)
+        assert digits(fast.several_below(counts), counts) == [slow.below(count) for count, _ in counts]
+        assert fast.getstate() == slow.getstate()
+
+
+def test_small_graphs_are_those_that_sample_each_draws():
+    for seed in SEEDS:
+        fast, slow = Stream(seed), Stream(seed)
+        for n, targets in itertools.product(range(2, 7), range(1, 5)):
+            small = released._small_dag(n, targets, fast.several_below(released._counts(n, targets)))
+            assert list(small) == released._joined(n, slow.sample_each(released._edges_out(n), targets))
         assert fast.getstate() == slow.getstate()
 
 
