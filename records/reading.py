@@ -80,7 +80,7 @@ def json_lines(path: str | Path, text: str | None = None) -> Iterator[tuple[int,
     text = read_text(path) if text is None else text
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         if line.strip(" \t\n"):
-            yield number, parse_json(line, path, number)
+            yield number, parse_json(line.rstrip("\n"), path, number)
 
 
 def kind(value: object) -> str:
