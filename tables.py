@@ -3,6 +3,7 @@
 python tables.py                          read results/, write results/tables/ and results/figures/
 python tables.py results=DIR out=DIR      read DIR, write DIR/tables/ and DIR/figures/ elsewhere
 python tables.py readme=README.md         also put the summary table between the README's markers
+python tables.py explain=TABLE:ROW:COLUMN where a number comes from: runs, seeds, commits, configs, fingerprints
 """
 
 import sys
@@ -10,21 +11,27 @@ from pathlib import Path
 
 from records.files import write_text
 from reporting import write_all
+from reporting.explain import explain
 from reporting.results import ResultsError
 from reporting.summary_table import into_readme
 
 
 def main(arguments: list[str]) -> int:
-    settings = {"results": "results", "out": None, "readme": None}
+    settings = {"results": "results", "out": None, "readme": None, "explain": None}
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key not in settings or not equals or not value:
             print(
-                f"tables.py: {argument!r} is not understood; allowed: results=DIR out=DIR readme=FILE", file=sys.stderr
+                f"tables.py: {argument!r} is not understood; allowed: results=DIR out=DIR readme=FILE "
+                "explain=TABLE:ROW:COLUMN",
+                file=sys.stderr,
             )
             return 2
         settings[key] = value
     try:
+        if settings["explain"]:
+            print(explain(settings["results"], settings["explain"]))
+            return 0
         summary = write_all(settings["results"], settings["out"])
         if settings["readme"]:
             readme = Path(settings["readme"])

@@ -1,0 +1,97 @@
+"""Where a number in a table comes from: runs, seeds, commits, configs and fingerprints."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from records.files import read_json
+from reporting.results import SETTING, ResultsError, Run, load
+from reporting.run_files import read_table
+
+
+def explain(results_dir: str | Path, number: str) -> str:
+    """What stands behind ``TABLE:ROW:COLUMN`` of results/tables/.
+
+    ROW is the number of the row in TABLE.csv, from 1, or a text of one of its cells (a variant, say) that no other row has.
+    Raises ResultsError, naming what there is, if there is no such table, row or column.
+    """
+    parts = number.split(":")
+    if len(parts) != 3:
+        raise ResultsError(f"explain={number}: must be TABLE:ROW:COLUMN, as table2_metrics:3:mcc")
+    name, row, column = parts
+    folder = Path(results_dir) / "tables"
+    names = sorted(path.stem for path in folder.glob("*.csv"))
+    if name not in names:
+        raise ResultsError(f"explain={number}: no table {name}; there are {', '.join(names) or 'none'} in {folder}")
+    table = read_table(folder / f"{name}.csv", ())
+    if column not in table:
+        raise ResultsError(f"explain={number}: {name} has no column {column}; it has {', '.join(table)}")
+    found = table.loc[_row(table, row, number)]
+    said = {
+        key: str(found[key]) for key in table if key in (*SETTING, "against", "task", "seed") and pd.notna(found[key])
+    }
+    lines = [
+        f"{name}, row {found.name + 1}, {column}: {found[column]}",
+        ", ".join(f"{k} {v}" for k, v in said.items()),
+        "",
+    ]
+    runs = [run for run in load(results_dir).runs if _stands_behind(run, said)]
+    if not runs:
+        lines.append(
+            "No run here stands behind it: a published number (results/published/), a constant answer or a yardstick."
+        )
+    suites = str(found.get("suites", ""))
+    return "\n".join(lines + [line for run in runs for line in _about(run, suites)])
+
+
+def _row(table: pd.DataFrame, row: str, number: str) -> int:
+    if row.isdecimal():
+        if not 1 <= int(row) <= len(table):
+            raise ResultsError(f"explain={number}: the table has rows 1 to {len(table)}")
+        return int(row) - 1
+    having = table.index[(table.astype(str) == row).any(axis=1)]
+    if len(having) != 1:
+        rows = f"rows {', '.join(str(index + 1) for index in having)}" if len(having) else f"none of {len(table)} rows"
+        raise ResultsError(f"explain={number}: {row} is in {rows}; give the number of one")
+    return int(having[0])
+
+
+def _stands_behind(run: Run, said: dict[str, str]) -> bool:
+    """Whether the row is of this run, of a mean over it and other seeds, or of a comparison with it."""
+    key = {name: str(value) for name, value in run.key.items()}
+    names = {said.get("variant"), said.get("against")}
+    if not names & {key["variant"], run.name}:
+        return False
+    # An untrained model belongs to the group that it is compared in.
+    same = [
+        name
+        for name in said.keys() & key.keys() - {"variant", "seed", "setting"}
+        if run.settings.samples or name == "model"
+    ]
+    seed = said.get("seed", "")
+    one_seed = seed.removesuffix(".0").isdecimal()
+    return all(said[name].removesuffix(".0") == key[name] for name in same) and (
+        not one_seed or seed.removesuffix(".0") == key["seed"]
+    )
+
+
+def _about(run: Run, suites: str) -> list[str]:
+    info, training = run.info, run.training
+    changed = {True: ", with uncommitted changes", False: ""}.get(info.get("uncommitted_changes"), ", changes unknown")
+    lines = [
+        f"{run.name}, seed {run.key['seed']}: {run.folder}",
+        f"  config     {run.folder / 'config.yaml'}",
+        f"  commit     {info.get('commit')}{changed}; finished {info.get('finished')}",
+        f"  command    {info.get('command')}",
+    ]
+    if training:
+        lines.append(
+            f"  trained    {training.get('samples')} questions, fingerprint {training.get('data_fingerprint')}"
+        )
+    for path in sorted(run.folder.glob("evaluation/*/metrics.json")):
+        report = read_json(path)
+        if suites in ("", "nan", report.get("suite")) or suites not in ("published", "corrected"):
+            prints = "; ".join(f"{place} {value}" for place, value in (report.get("data_fingerprint") or {}).items())
+            margins = report.get("margins_fingerprint", "not recorded")
+            lines.append(f"  scored     {path.parent.name}: questions {prints}; margins {margins}")
+    return [*lines, ""]
