@@ -4,6 +4,8 @@
     python sweep.py seed=0,1,2 scale=cpu             more seeds, larger
     python sweep.py protocol=corrected               the same losses on the corrected construction
     python sweep.py scale=paper model=gemma3_270m hydra/launcher=slurm    on a GPU cluster; joblib, ray: docs/cluster.md
+    python sweep.py seed=0,1,2 plan=true             only tell what it would run, and how long that takes
+    python sweep.py seed=0,1,2 status=true           only tell how each of its cells stands
 
 Finished cells are skipped, interrupted ones go on. A failed cell does not stop the others: it is listed at the
 end and makes the exit status 1. Tables and figures: results/tables, results/figures.
@@ -46,6 +48,15 @@ def main(cfg: DictConfig) -> None:
         gc.collect()  # the Trainer and its callbacks hold each other, and with them the model
 
 
+def looking_only(arguments: list[str]) -> list[str]:
+    """plan=true and status=true stand for launchers that run nothing, whatever launcher is asked for beside them."""
+    launcher = {f"{show}=true": f"hydra/launcher={show}" for show in ("plan", "status")}
+    wanted = [launcher[argument] for argument in arguments if argument in launcher]
+    rest = [a for a in arguments if a not in launcher and not (wanted and a.startswith("hydra/launcher="))]
+    return rest + wanted[:1]
+
+
 if __name__ == "__main__":
+    sys.argv[1:] = looking_only(sys.argv[1:])
     start(main, __doc__, "sweep")
     sys.exit(exit_of_sweep(WriteTables.failed))

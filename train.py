@@ -28,7 +28,7 @@ from records.model_card import write_model_card
 from records.run_folder import RunFolder, identity
 from records.tracking import Tracker
 from scoring.ways import Way
-from training.settings import build_loss, build_schedule, check_settings
+from training.settings import build_loss, build_schedule, check_settings, unlike_defaults
 from training.start import start
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run(cfg: DictConfig) -> RunFolder:
             answerer, facts["loaded"] = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed, prompt=cfg.prompt)
         if first_process:
             folder.open(cfg)
-            log.info("\n%s", OmegaConf.to_yaml(cfg, resolve=True))
+            log.info("\n%s", "\n".join([f"settings: {folder.config}; unlike the defaults:", *unlike_defaults(cfg)]))
         tracking = cfg.tracking if first_process else {"mode": "disabled"}
         config = OmegaConf.to_container(cfg, resolve=True)
         with Tracker(tracking, folder.path, str(cfg.out), "train", config) as tracker:

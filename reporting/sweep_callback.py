@@ -33,6 +33,8 @@ def end_sweep(config: DictConfig) -> list[str]:
     """
     folder = config.hydra.sweep.dir
     ended = [cell["status"] for cell in cells(folder)]
+    if not ended:  # plan=true, status=true
+        return []
     counts = ", ".join(f"{ended.count(status)} {status}" for status in dict.fromkeys(ended))
     log.info("%d cells: %s", len(ended), counts)
     failed = failures(folder)

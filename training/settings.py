@@ -1,10 +1,13 @@
 """Refuse settings that are unknown, out of range or contradict each other, before any work."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
@@ -16,12 +19,15 @@ from pydantic import BaseModel, ValidationError
 from causal_tasks.families import family_size
 from records.errors import UserError
 from records.run_settings import loss_name, settings_hash
+from records.run_folder import differing_keys
 from schedulers import Schedule
 from training.schema import Train
 
 if TYPE_CHECKING:
     from losses.loss import Loss  # imports torch
 
+
+CONF = Path(__file__).parents[1] / "conf"
 
 # Conditions in configs: ${if:CONDITION,THEN,ELSE} and ${equal:ONE,OTHER}.
 OmegaConf.register_new_resolver("if", lambda condition, then, otherwise: then if condition else otherwise, replace=True)
@@ -64,6 +70,25 @@ def check_settings(cfg: DictConfig, schema: type[BaseModel] = Train) -> None:
         raise SettingsError(f"{key}={value}: {_expected(problem)}") from None
     if schema is Train:
         _check_combinations(cfg)
+
+
+def composed(config: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """What Hydra makes of ``config`` with these overrides, inside a script that it started and outside."""
+    if GlobalHydra.instance().is_initialized():
+        return compose(config, list(overrides))
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(config, list(overrides))
+
+
+def unlike_defaults(cfg: DictConfig) -> list[str]:
+    """What of ``cfg`` differs from `python train.py` alone: one line a group, key=value of each setting in it."""
+    groups: dict[str, list[str]] = {}
+    for key in differing_keys(composed("train"), cfg):
+        value = OmegaConf.select(cfg, key, default=...)
+        if value is not ... and not isinstance(value, DictConfig):  # the keys of a group stand for it
+            group, _, name = key.rpartition(".")
+            groups.setdefault(group, []).append(f"{name}={value}")
+    return [f"  {group + ': ' if group else ''}{' '.join(settings)}" for group, settings in groups.items()]
 
 
 def dotted_keys(node, prefix: str = "") -> Iterator[str]:

@@ -2,18 +2,22 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from training.settings import dotted_keys, unknown_key
+from records.errors import UserError
+from training.settings import composed, dotted_keys, unknown_key
 
-CONF = Path(__file__).parents[1] / "conf"
+# What libraries say to each other's authors; nobody who runs a script can act on it.
+FOR_LIBRARIES = (
+    (FutureWarning, "`is_gradient_checkpointing` is deprecated"),  # transformers, of its own Trainer
+    (DeprecationWarning, "`torch.jit.script_method` is deprecated"),  # torch, of its own modules
+)
 
 
 def start(main: Callable[[], None], description: str, config: str) -> None:
@@ -23,11 +27,15 @@ def start(main: Callable[[], None], description: str, config: str) -> None:
     """
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(description)
+    for category, message in FOR_LIBRARIES:
+        warnings.filterwarnings("ignore", message, category)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, instead of printing them with Hydra's own advice
     if refused := unnamed_option(sys.argv[1:]):
         sys.exit(f"error: {refused}")
     try:
         main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
     except (HydraException, OmegaConfBaseException) as error:
         sys.exit(f"error: {in_one_line(error, config)}")
 
@@ -69,9 +77,8 @@ def _known_keys(config: str, key: str):
         for override in OverridesParser.create().parse_overrides(given)
         if not override.is_sweep_override() and not override.key_or_group.startswith(key)
     ]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        try:
-            cfg = compose(config, kept)
-        except HydraException:  # more than one of them is wrong
-            cfg = compose(config)
+    try:
+        cfg = composed(config, kept)
+    except HydraException:  # more than one of them is wrong
+        cfg = composed(config)
     return dotted_keys(OmegaConf.to_container(cfg))

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 
-from training.settings import SettingsError, build_loss, build_schedule, check_settings
+from training.settings import SettingsError, build_loss, build_schedule, check_settings, unlike_defaults
 from training.start import unnamed_option
 
 CONF = Path("conf").absolute()
@@ -159,8 +159,8 @@ def test_a_loss_refusal_names_the_key(composed):
 @pytest.mark.parametrize(
     ("target", "cause"),
     [
-        ("losses.Nothing", "loss: Error locating target 'losses.Nothing'"),
-        ("no_such_module.Loss", "No module named 'no_such_module'"),
+        ("losses.Nothing", "loss._target_=losses.Nothing: Error loading 'losses.Nothing'"),
+        ("no_such_module.Loss", "loss._target_=no_such_module.Loss: must be a class of losses/"),
         ("losses.ExactSemantic", "loss.knowledge must be one of axioms"),
     ],
 )
@@ -205,3 +205,11 @@ def test_any_override_is_composed_or_refused_by_the_documented_errors(composed, 
     if unnamed_option([f"{key}={value}"]) is None:
         with contextlib.suppress(HydraException, OmegaConfBaseException, SettingsError):
             check_settings(composed(f"{key}={value}", "scale=smoke"))
+
+
+def test_what_differs_from_the_defaults_is_shown_and_nothing_else(composed):
+    assert unlike_defaults(composed()) == []
+    cfg = composed("loss.class_weights={yes: 2, no: 1}", "model=tiny", "seed=3", "out=elsewhere")
+    shown = unlike_defaults(cfg)
+    assert "  seed=3" in shown and "  loss.class_weights: no=1 yes=2" in shown
+    assert "  model: name=tiny precision=fp32 random_architecture=True wheel=None" in shown and len(shown) == 3

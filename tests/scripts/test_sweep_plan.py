@@ -1,0 +1,63 @@
+"""plan=true and status=true tell what a sweep would run and how far it is, and run nothing."""
+
+import json
+
+import pytest
+
+SMOKE = ["scale=smoke", "seed=0,1", "suites.published.samples=4"]
+
+
+@pytest.fixture
+def results(tmp_path):
+    """One finished run of the grid, one that failed, one interrupted before its first checkpoint."""
+    runs = tmp_path / ".smoke/runs/smoke/tiny/released-k1"
+    record = {"status": "finished", "model": "tiny", "training": {"samples": 40, "seconds": 10.0}}
+    record |= {"machine": {"cores": 2, "processor": "Abacus", "accelerators": []}}
+    done = runs / "transitivity_ce/seed0"
+    (done / "evaluation/published").mkdir(parents=True)
+    (done / "run.json").write_text(json.dumps(record))
+    (done / "config.yaml").write_text("training: {epochs: 2}\n")
+    (done / ".made_here").touch()
+    rows = [{"split": "length", "n": 30}, {"split": "reversed", "n": 10}, {"split": "pooled", "n": 40}]
+    (done / "evaluation/published/metrics.json").write_text(json.dumps({"rows": rows, "seconds": 2.0}))
+    failed = runs / "dseparation_ce/seed1"
+    failed.mkdir(parents=True)
+    (failed / "run.json").write_text(json.dumps({"status": "failed", "reason": "OSError: no space"}))
+    interrupted = runs / "dseparation_ce/seed0"
+    interrupted.mkdir(parents=True)
+    (interrupted / "config.yaml").write_text("{}\n")
+    return tmp_path
+
+
+def files(folder):
+    return sorted(path for path in folder.rglob("*") if "multirun" not in path.parts)
+
+
+def test_the_plan_counts_cells_and_questions_and_knows_the_hours(run_script, results):
+    before = files(results)
+    output = run_script("sweep.py", *SMOKE, "plan=true", cwd=results)
+    assert "10 cells: 7 new, 1 finished, 1 unfinished, 1 failed" in output
+    # 48 questions in each of eight cells, one of which is done; 2 x 16 + 5 x 4 + 12 x 16 scored in each of nine
+    assert f"left to train: {7 * 48} questions" in output and "left to score: 2,196 evaluation samples" in output
+    assert "tiny: 8.0 questions a second trained, 20.0 scored, by 1 runs in .smoke (2 cores of Abacus)" in output
+    assert f"about {(7 * 48 / 8 + 2196 / 20) / 3600:.1f} hours" in output
+    assert files(results) == before
+
+
+def test_the_status_says_how_each_cell_stands(run_script, results):
+    before = files(results)
+    output = run_script("sweep.py", *SMOKE, "status=true", "hydra/launcher=slurm", cwd=results)
+    assert "failed     .smoke/runs/smoke/tiny/released-k1/dseparation_ce/seed1: OSError: no space" in output
+    assert "unfinished .smoke/runs/smoke/tiny/released-k1/dseparation_ce/seed0: no checkpoint yet" in output
+    assert "finished   .smoke/runs/smoke/tiny/released-k1/transitivity_ce/seed0\n" in output
+    assert files(results) == before
+
+
+def test_without_a_record_no_time_is_made_up(run_script, tmp_path):
+    output = run_script("sweep.py", "scale=smoke", "plan=true", cwd=tmp_path)
+    assert "no time is known for tiny: no finished run of it in .smoke" in output and "hours" not in output
+
+
+def test_a_plan_that_cannot_be_run_is_refused(run_script, tmp_path):
+    output = run_script("sweep.py", "scale=smoke", "plan=true", "training.epochs=0", cwd=tmp_path, expect=1)
+    assert "error: training.epochs=0: must be greater than or equal to 1" in output and "Traceback" not in output
