@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from records.errors import UserError
-from training.settings import composed, dotted_keys, unknown_key
+from training.settings import CONF, composed, dotted_keys, unknown_key
 
 # What libraries say to each other's authors; nobody who runs a script can act on it.
 FOR_LIBRARIES = (
