@@ -18,8 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from causal_tasks.families import family_size
 from records.errors import UserError
-from records.run_settings import loss_name, settings_hash
-from records.run_folder import differing_keys
+from records.run_settings import differing_keys, loss_name, settings_hash
 from schedulers import Schedule
 from training.schema import Train
 

@@ -212,4 +212,4 @@ def test_what_differs_from_the_defaults_is_shown_and_nothing_else(composed):
     cfg = composed("loss.class_weights={yes: 2, no: 1}", "model=tiny", "seed=3", "out=elsewhere")
     shown = unlike_defaults(cfg)
     assert "  seed=3" in shown and "  loss.class_weights: no=1 yes=2" in shown
-    assert "  model: name=tiny precision=fp32 random_architecture=True wheel=None" in shown and len(shown) == 3
+    assert "  model: name=tiny precision=fp32 random_architecture=True" in shown and len(shown) == 3

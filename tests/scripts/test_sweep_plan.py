@@ -1,6 +1,7 @@
 """plan=true and status=true tell what a sweep would run and how far it is, and run nothing."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,22 +9,29 @@ SMOKE = ["scale=smoke", "seed=0,1", "suites.published.samples=4"]
 
 
 @pytest.fixture
-def results(tmp_path):
+def cells(run_script, tmp_path):
+    """(variant, seed) → folder of the cell, as the sweep would name it."""
+    lines = run_script("sweep.py", *SMOKE, "status=true", cwd=tmp_path).splitlines()
+    folders = [Path(line.split()[1]) for line in lines if line.startswith("new ")]
+    return {(folder.parts[-3], folder.name): folder for folder in folders}
+
+
+@pytest.fixture
+def results(tmp_path, cells):
     """One finished run of the grid, one that failed, one interrupted before its first checkpoint."""
-    runs = tmp_path / ".smoke/runs/smoke/tiny/released-k1"
     record = {"status": "finished", "model": "tiny", "training": {"samples": 40, "seconds": 10.0}}
     record |= {"machine": {"cores": 2, "processor": "Abacus", "accelerators": []}}
-    done = runs / "transitivity_ce/seed0"
+    done = tmp_path / cells["transitivity_ce", "seed0"]
     (done / "evaluation/published").mkdir(parents=True)
     (done / "run.json").write_text(json.dumps(record))
     (done / "config.yaml").write_text("training: {epochs: 2}\n")
     (done / ".made_here").touch()
     rows = [{"split": "length", "n": 30}, {"split": "reversed", "n": 10}, {"split": "pooled", "n": 40}]
     (done / "evaluation/published/metrics.json").write_text(json.dumps({"rows": rows, "seconds": 2.0}))
-    failed = runs / "dseparation_ce/seed1"
+    failed = tmp_path / cells["dseparation_ce", "seed1"]
     failed.mkdir(parents=True)
     (failed / "run.json").write_text(json.dumps({"status": "failed", "reason": "OSError: no space"}))
-    interrupted = runs / "dseparation_ce/seed0"
+    interrupted = tmp_path / cells["dseparation_ce", "seed0"]
     interrupted.mkdir(parents=True)
     (interrupted / "config.yaml").write_text("{}\n")
     return tmp_path
@@ -44,12 +52,12 @@ def test_the_plan_counts_cells_and_questions_and_knows_the_hours(run_script, res
     assert files(results) == before
 
 
-def test_the_status_says_how_each_cell_stands(run_script, results):
+def test_the_status_says_how_each_cell_stands(run_script, results, cells):
     before = files(results)
     output = run_script("sweep.py", *SMOKE, "status=true", "hydra/launcher=slurm", cwd=results)
-    assert "failed     .smoke/runs/smoke/tiny/released-k1/dseparation_ce/seed1: OSError: no space" in output
-    assert "unfinished .smoke/runs/smoke/tiny/released-k1/dseparation_ce/seed0: no checkpoint yet" in output
-    assert "finished   .smoke/runs/smoke/tiny/released-k1/transitivity_ce/seed0\n" in output
+    assert f"failed     {cells['dseparation_ce', 'seed1']}: OSError: no space" in output
+    assert f"unfinished {cells['dseparation_ce', 'seed0']}: no checkpoint yet" in output
+    assert f"finished   {cells['transitivity_ce', 'seed0']}\n" in output
     assert files(results) == before
 
 
