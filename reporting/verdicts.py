@@ -1,0 +1,119 @@
+"""What became of each claim of the paper: one of four verdicts, by rules that stand beside it."""
+
+from dataclasses import dataclass, field
+
+from scoring.intervals import Interval
+
+REPLICATES, FAILS, UNSETTLED = "replicates", "does not replicate", "not settled"
+# Fewer seeds are an anecdote (DESIGN: intervals).
+ENOUGH_SEEDS = 3
+# Two rows of five accuracies that differ by less, on average, were printed from the same numbers.
+SAME_ROW = 0.001
+# A merged model of which fewer verdicts differ from the untuned model's is that model.
+SAME_MODEL = 0.01
+PUBLISHED_SAMPLES = 200_000
+LOOKS_ACCURATE = 0.70
+
+RULES = {
+    "C1": f"with {ENOUGH_SEEDS} seeds of either task: *{REPLICATES}* if every run is constant, else *{FAILS}*; with fewer, "
+    "*explained by A11* if the text rule gives the published transitivity row on the published labels, whatever the model "
+    f"(mean difference at most {100 * SAME_ROW:g} points)",
+    "C2": f"*{REPLICATES}* if a constant answer scores at least {100 * LOOKS_ACCURATE:g} % on the mean of the published suites",
+    "C3": f"with {ENOUGH_SEEDS} seeds: *{REPLICATES}* if no run is constant, else *{FAILS}*; with fewer, *explained by A10* if "
+    "the published row lies five times nearer to the published untuned model than to the release's own evaluation of the "
+    f"adapter, and our adapter, merged into 4 bit, changes at most {100 * SAME_MODEL:g} % of the untuned model's verdicts",
+    "C4": f"with {ENOUGH_SEEDS} seeds: *{REPLICATES}* if no run is constant, else *{FAILS}*",
+    "C5": f"with {ENOUGH_SEEDS} paired seeds: *{REPLICATES}* if the t interval of the difference in balanced accuracy lies above "
+    f"0, else *{FAILS}*; with fewer, explained as C1 and C3 are, if both are",
+    "C6": f"with {ENOUGH_SEEDS} paired seeds of either task: *{REPLICATES}* if the semantic runs answer more minimal pairs than "
+    f"the plain ones (t interval above 0) on both, else *{FAILS}*",
+    "C7": f"*{REPLICATES}* if all five variants answered the published suites, {PUBLISHED_SAMPLES:,} questions or more together",
+    "C8": f"with {ENOUGH_SEEDS} seeds of cross-entropy on the answer alone at the same settings: *{FAILS}* if none of them is "
+    f"constant and the semantic runs are not better (t interval not above 0); *{REPLICATES}* if all are constant",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the verdicts rest on; None, or no entry, where it was not measured.
+
+    constant: variant → whether each finished run, one a seed, ended constant.
+    text_rule_distance, untuned_distance, own_distance: mean absolute difference of accuracies over the five suites,
+        shares in 0..1: of the published transitivity_ce row to the text rule on the published labels; of the published
+        transitivity_semantic row to the published untuned model, and to the release's own evaluation of that adapter.
+    merged_flips: share of verdicts that differ between transitivity_semantic merged into 4 bit and the untuned model.
+    constant_mean: the higher mean accuracy of the two constant answers on the published suites.
+    gain: 95 % t interval over seeds of balanced accuracy, transitivity_semantic minus transitivity_ce.
+    pairs_gained: task → that of the share of minimal pairs answered, semantic minus plain.
+    over_control: that of balanced accuracy, transitivity_semantic minus transitivity_answer_ce.
+    answers, variants: questions answered on the published suites, and how many of the five variants answered them.
+    """
+
+    constant: dict[str, list[bool]] = field(default_factory=dict)
+    text_rule_distance: float | None = None
+    untuned_distance: float | None = None
+    own_distance: float | None = None
+    merged_flips: float | None = None
+    constant_mean: float | None = None
+    gain: Interval | None = None
+    pairs_gained: dict[str, Interval] = field(default_factory=dict)
+    over_control: Interval | None = None
+    answers: int = 0
+    variants: int = 0
+
+    def enough(self, *variants: str) -> bool:
+        return all(len(self.constant.get(variant, ())) >= ENOUGH_SEEDS for variant in variants)
+
+    def ever(self, *variants: str) -> bool:
+        """Whether any run of these ended constant."""
+        return any(any(self.constant.get(variant, ())) for variant in variants)
+
+    def always(self, *variants: str) -> bool:
+        return all(all(self.constant.get(variant, ())) for variant in variants)
+
+
+def verdicts(found: Evidence) -> dict[str, str]:
+    """Claim → verdict, by RULES."""
+    plain = ("transitivity_ce", "dseparation_ce")
+    collapse = _decided(found.enough(*plain), found.always(*plain))
+    if collapse == UNSETTLED and found.text_rule_distance is not None and found.text_rule_distance <= SAME_ROW:
+        collapse = "explained by A11"
+    prevented = _decided(found.enough("transitivity_semantic"), not found.ever("transitivity_semantic"))
+    if prevented == UNSETTLED and _rounded_away(found):
+        prevented = "explained by A10"
+    difference = _decided(found.gain is not None, found.gain is not None and found.gain[0] > 0)
+    if difference == UNSETTLED and collapse.startswith("explained") and prevented.startswith("explained"):
+        difference = "explained by A10 and A11"
+    pairs = found.pairs_gained
+    return {
+        "C1": collapse,
+        "C2": _decided(found.constant_mean is not None, (found.constant_mean or 0) >= LOOKS_ACCURATE),
+        "C3": prevented,
+        "C4": _decided(found.enough("dseparation_semantic"), not found.ever("dseparation_semantic")),
+        "C5": difference,
+        "C6": _decided(len(pairs) == 2, all(low > 0 for low, _ in pairs.values())),
+        "C7": REPLICATES if found.variants == 5 and found.answers >= PUBLISHED_SAMPLES else UNSETTLED,
+        "C8": _essential(found),
+    }
+
+
+def _decided(measured: bool, holds: bool) -> str:
+    return UNSETTLED if not measured else REPLICATES if holds else FAILS
+
+
+def _rounded_away(found: Evidence) -> bool:
+    """Whether the published semantic row is the untuned model's, the adapter lost in the merge (audit A10)."""
+    measured = (found.untuned_distance, found.own_distance, found.merged_flips)
+    if None in measured:
+        return False
+    return 5 * found.untuned_distance < found.own_distance and found.merged_flips <= SAME_MODEL
+
+
+def _essential(found: Evidence) -> str:
+    control = "transitivity_answer_ce"
+    if not found.enough(control):
+        return UNSETTLED
+    if found.always(control):
+        return REPLICATES
+    not_better = found.over_control is not None and found.over_control[0] <= 0
+    return FAILS if not found.ever(control) and not_better else UNSETTLED

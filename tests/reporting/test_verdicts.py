@@ -1,0 +1,47 @@
+"""Verdicts follow their rules, and nothing is decided by fewer seeds than the rules name."""
+
+import pytest
+
+from reporting.verdicts import FAILS, REPLICATES, RULES, UNSETTLED, Evidence, verdicts
+
+MERGED = {"untuned_distance": 0.027, "own_distance": 0.348, "merged_flips": 0.002}
+
+
+def test_without_evidence_nothing_is_settled():
+    assert verdicts(Evidence()) == dict.fromkeys(RULES, UNSETTLED)
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "verdict"),
+    [
+        ("C1", {"constant": {"transitivity_ce": [True] * 3, "dseparation_ce": [True] * 3}}, REPLICATES),
+        ("C1", {"constant": {"transitivity_ce": [True, True, False], "dseparation_ce": [True] * 3}}, FAILS),
+        ("C1", {"constant": {"transitivity_ce": [False] * 2, "dseparation_ce": [True] * 3}}, UNSETTLED),
+        ("C1", {"text_rule_distance": 0.0001}, "explained by A11"),
+        ("C1", {"text_rule_distance": 0.01}, UNSETTLED),
+        ("C2", {"constant_mean": 0.723}, REPLICATES),
+        ("C2", {"constant_mean": 0.6}, FAILS),
+        ("C3", {"constant": {"transitivity_semantic": [False] * 3}}, REPLICATES),
+        ("C3", {"constant": {"transitivity_semantic": [False, False, True]}}, FAILS),
+        ("C3", MERGED, "explained by A10"),
+        ("C3", MERGED | {"merged_flips": 0.2}, UNSETTLED),
+        ("C3", MERGED | {"own_distance": 0.1}, UNSETTLED),
+        ("C3", MERGED | {"constant": {"transitivity_semantic": [False] * 3}}, REPLICATES),
+        ("C4", {"constant": {"dseparation_semantic": [True] * 4}}, FAILS),
+        ("C5", {"gain": (0.01, 0.2)}, REPLICATES),
+        ("C5", {"gain": (-0.01, 0.2)}, FAILS),
+        ("C5", MERGED | {"text_rule_distance": 0.0}, "explained by A10 and A11"),
+        ("C5", MERGED, UNSETTLED),
+        ("C6", {"pairs_gained": {"transitivity": (0.1, 0.2), "dseparation": (0.1, 0.2)}}, REPLICATES),
+        ("C6", {"pairs_gained": {"transitivity": (0.1, 0.2), "dseparation": (-0.1, 0.2)}}, FAILS),
+        ("C6", {"pairs_gained": {"transitivity": (0.1, 0.2)}}, UNSETTLED),
+        ("C7", {"answers": 250_000, "variants": 5}, REPLICATES),
+        ("C7", {"answers": 250_000, "variants": 4}, UNSETTLED),
+        ("C8", {"constant": {"transitivity_answer_ce": [True] * 3}}, REPLICATES),
+        ("C8", {"constant": {"transitivity_answer_ce": [False] * 3}, "over_control": (-0.1, 0.1)}, FAILS),
+        ("C8", {"constant": {"transitivity_answer_ce": [False] * 3}, "over_control": (0.1, 0.2)}, UNSETTLED),
+        ("C8", {"constant": {"transitivity_answer_ce": [False] * 2}, "over_control": (-0.1, 0.1)}, UNSETTLED),
+    ],
+)
+def test_each_rule(claim, evidence, verdict):
+    assert verdicts(Evidence(**evidence))[claim] == verdict
