@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from records.files import write_text
+from records.files import read_json, write_text
 from reporting.ablation_contrasts import ablation_contrasts
 from reporting.ablation_table import ablation_table, judged_runs
+from reporting.adapter_growth import adapter_growth_table
 from reporting.adversarial_table import adversarial_table
 from reporting.claims import claims_table
 from reporting.forensics import forensics_table
+from reporting.forensics_page import forensics_page
 from reporting.judgement_tables import (
     collapse_rate_table,
     collapse_table,
@@ -96,6 +98,8 @@ def _write_all(results: Results, out: Path) -> ReportSummary:
     summary.figures = write_figures(results, {name: table.frame for name, table in made.items()}, out / "figures")
     results.problems[:] = dict.fromkeys(results.problems)
     write_text(out / "REPORT.md", overview(results, made, summary.figures, out))
+    page = forensics_page(made["forensics"].frame, made["adapter_growth"], made["lambda_law"], summary.figures, out)
+    write_text(out / "FORENSICS.md", page)
     summary.seconds = time.perf_counter() - started
     return summary
 
@@ -133,19 +137,27 @@ def build_tables(results: Results) -> dict[str, Table]:
     ablation, contrasts = ablation_table(grid), ablation_contrasts(grid)
     summary = summary_table(results, named["table1_accuracy"].frame, named["table4_collapse"].frame)
     forensics = forensics_table(results, published, named["table1_accuracy"].frame)
-    law = lambda_law_table(everything, published)
-    return (
-        {summary.name: summary} | named | {table.name: table for table in (claims, forensics, law, ablation, contrasts)}
-    )
+    law, growth = lambda_law_table(everything, published), adapter_growth_table(everything)
+    others = (claims, forensics, law, growth, ablation, contrasts)
+    return {summary.name: summary} | named | {table.name: table for table in others}
 
 
 def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
     """Draw each group's figures; one that has nothing to show is left out. `frames` are the tables."""
     # Late, because matplotlib takes a second that the tables alone need not pay.
-    from reporting import ablation_figure, lambda_law_figure, margin_figures, suite_figures, training_figures
+    from reporting import (
+        ablation_figure,
+        adapter_growth_figure,
+        lambda_law_figure,
+        margin_figures,
+        suite_figures,
+        training_figures,
+    )
     from reporting.style import save
 
     published = load_published()
+    survival = results.folder / "benchmarks" / "merge_survival.json"
+    scaled = read_json(survival) if survival.is_file() else None
     paths = []
 
     def write(group: dict, name: str, figure) -> None:
@@ -153,6 +165,11 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
             paths.append(folder / "-".join(str(value) for value in group.values()) / f"{name}.png")
             save(figure, paths[-1])
 
+    write(
+        {"all": "all"},
+        "adapter_growth",
+        adapter_growth_figure.adapter_growth(frames["adapter_growth"], scaled),
+    )
     for group, runs in grouped(runs_under_the_law(results)):
         write(group, "lambda_law", lambda_law_figure.lambda_law(runs, group, published))
     grid = results.part(ablation=True)

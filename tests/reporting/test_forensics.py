@@ -103,7 +103,7 @@ def test_an_unfinished_run_stands_here_with_its_step_and_nowhere_else(made):
     assert (row["step"], row["of"], row["seed"]) == (2000, 18750, "0")
     assert {name: row[name] for name in GROUP} == GROUP
     for name, frame in made_tables.items():
-        if name != "forensics" and "variant" in frame:
+        if name not in ("forensics", "adapter_growth") and "variant" in frame:
             measured = frame[frame["source"] == "measured"] if "source" in frame else frame
             measured = measured[measured["scale"] == "smoke"] if "scale" in measured else measured
             assert "dseparation_ce" not in set(measured["variant"]), name
@@ -118,7 +118,7 @@ def test_other_tables_do_not_change_with_extra_evaluations(made):
         shutil.rmtree(folder)
     shutil.rmtree(made / "runs/tiny/dseparation_ce")
     for name, frame in tables(made).items():
-        if name != "forensics":
+        if name not in ("forensics", "adapter_growth"):
             pd.testing.assert_frame_equal(with_extra[name], frame, obj=name)
     assert len(tables(made)["forensics"]) == len(with_extra["forensics"]) - len(EXTRA) - 1
 
@@ -177,3 +177,37 @@ def test_the_shown_table_has_points_and_steps(made):
     shown = (made / "out/tables/forensics.md").read_text()
     assert "distance (points)" in shown and "| 2000 " in shown and "| 18750 " in shown
     assert "## Forensics" in (made / "out/REPORT.md").read_text()
+
+
+def test_the_page_names_what_lies_nearest_and_what_a_merge_leaves(made):
+    """The published transitivity-CE row is always Yes on the paper's own labels; the semantic one is near the untuned model."""
+    write_all(made)
+    page = (made / "FORENSICS.md").read_text(encoding="utf-8")
+    sections = {section.split("\n", 1)[0]: section for section in page.split("\n## ")}
+    assert "Nearest: **always Yes** (paper's own suites), 0.0 points away." in sections["transitivity_ce"]
+    semantic = sections["transitivity_semantic"]
+    assert "Nearest: **published, untuned model** (paper's own suites), 2.7 points away." in semantic
+    assert "release, adapter, cell 134" in semantic  # however far
+    assert "Published is the mean alone, 68.6 %" in sections["dseparation_semantic"]
+    assert "| transitivity_semantic | 40     | 0.02000" in sections["Which adapters survive a merge"]
+
+
+def test_growth_joins_the_log_with_what_was_scored(made):
+    folder = next(made.glob("runs/tiny/transitivity_semantic/*/seed0"))
+    with (folder / "training_log.jsonl").open("a", encoding="utf-8") as log:
+        log.write('{"step": 8, "progress": 0.2, "adapter/relative_size": 0.01, "adapter/surviving_share": 0.5}\n')
+    shutil.copytree(folder / "evaluation/published", folder / "evaluation/published-merged_4bit", dirs_exist_ok=True)
+    write_metrics(folder, "published-merged_4bit", (1.0, 0.02, 0.02, 0.0, 0.34), **EXTRA["published-merged_4bit"])
+    untuned = next(made.glob("runs/tiny/pretrained/*/seed0")) / "evaluation/published/margins.parquet"
+    ours, theirs = (
+        pd.read_parquet(path)["margin"] >= 0
+        for path in (folder / "evaluation/published-merged_4bit/margins.parquet", untuned)
+    )
+    growth = tables(made)["adapter_growth"]
+    assert growth[["step", "relative_size", "surviving_share"]].to_numpy().tolist() == [
+        [8, 0.01, 0.5],
+        [40, 0.02, 0.018],
+    ]
+    end = growth.iloc[1]
+    assert end["merged_4bit"] == pytest.approx(0.276) and end["adapter"] == pytest.approx(0.6)
+    assert end["flips"] == pytest.approx((ours != theirs).mean()) and end["flips_n"] == len(ours)

@@ -1,0 +1,74 @@
+"""At which size does an adapter survive a merge into the 4-bit base? A trained adapter, made larger (audit A10).
+
+    python -m benchmarks.merge_survival run=results/runs/... [step=3000] [sizes=0.005,0.01,0.02,0.05,0.1,0.2]
+
+Multiplies the adapter of a run, or of its checkpoint, so that σ(ΔW)/σ(W), mean over modules, has each of the sizes, and
+measures the share of ΔW, along its own direction, that is left when it is merged and rounded to nf4 again. Writes
+merge_survival.json and .md into out=, by default results/benchmarks.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from causal_tasks.command_line import read_settings, whole, write_report
+from models.adapters import adapter_size, lora_layers
+from models.loading import load_answerer
+from records.errors import UserError
+from records.provenance import provenance
+from records.run_folder import RunFolder
+
+NAME = "merge_survival"
+DEFAULTS = {"step": "-1", "sizes": "0.005,0.01,0.02,0.05,0.1,0.2", "out": "results/benchmarks"}
+
+
+def measure(run: RunFolder, step: int | None, sizes: Sequence[float]) -> tuple[str, list[dict]]:
+    """The model's name, and a row (relative_size, surviving_share) for the adapter as it is and for each size."""
+    model = run.trained_with().model
+    answerer, _ = load_answerer(model, adapter=run.adapter_of(step))
+    adapted = answerer.language_model
+    answerer.float()  # a product of bf16 numbers would not scale exactly
+    rows = [adapter_size(adapted)]
+    for size in sizes:
+        factor = size / rows[-1]["relative_size"]
+        for _, layer in lora_layers(adapted):
+            with torch.no_grad():
+                layer.lora_B[adapted.active_adapter].weight.mul_(factor)
+        rows.append(adapter_size(adapted))
+    return model.name, rows
+
+
+def markdown(result: dict) -> str:
+    lines = ["# What a merge into 4 bit leaves of an adapter, by its size", ""]
+    lines += ["| σ(ΔW)/σ(W) | surviving share |", "|---|---|"]
+    lines += [f"| {row['relative_size']:.4f} | {row['surviving_share']:.3f} |" for row in result["rows"]]
+    step = "" if result["step"] is None else f", step {result['step']:,}"
+    lines += [
+        "",
+        f"{result['model']}, the adapter of {result['variant']}{step}; the first row is the adapter as it is.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    try:
+        settings = read_settings(arguments, DEFAULTS, required=("run",), usage=__doc__)
+        step = whole(settings, "step")
+        sizes = [float(size) for size in settings["sizes"].split(",")]
+        run = RunFolder(settings["run"])
+        model, rows = measure(run, None if step < 0 else step, sizes)
+    except (ValueError, UserError) as error:
+        print(f"{NAME}: {error}", file=sys.stderr)
+        return 2
+    about = {"model": model, "variant": run.trained_with().variant, "step": None if step < 0 else step}
+    result = about | {"rows": rows, "provenance": provenance()}
+    write_report(Path(settings["out"]) / NAME, result, markdown(result))
+    print(markdown(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

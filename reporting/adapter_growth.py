@@ -1,0 +1,75 @@
+"""How large an adapter becomes in training, what a merge leaves of it, and what the merged model answers (audit A10)."""
+
+import pandas as pd
+
+from reporting.results import RUN, SUITES, Results, Run
+from reporting.table import Table
+
+SIZES = ["relative_size", "surviving_share"]
+LOGGED = [f"adapter/{name}" for name in SIZES]
+WAYS = ("adapter", "merged_16bit", "merged_4bit")
+
+
+def adapter_growth_table(results: Results) -> Table:
+    """One row a run and step at which its adapter was measured, unfinished runs included."""
+    untuned = {run.settings.model: run for run in results.runs if run.settings.task is None}
+    rows = []
+    for run in results.runs + results.underway:
+        if run.settings.task is not None:
+            rows += _growth(run, results.scored, untuned.get(run.settings.model))
+    columns = ["variant", "step", *SIZES, *WAYS, "flips", "flips_n"]
+    frame = pd.DataFrame(rows).reindex(columns=[*columns, *(name for name in RUN if name != "variant")])
+    note = (
+        "*relative size*: standard deviation of the adapter's change of a weight matrix over that of the matrix. *surviving "
+        "share*: how much of the change, along its own direction, is left when it is merged into the base and rounded to 4 "
+        "bit again. Both are means over modules. *adapter*, *merged 16bit*, *merged 4bit*: mean accuracy over the five "
+        "released suites with these weights, where that step was scored. *flips*: share of the verdicts of the 4-bit merge "
+        "that differ from the untuned model's on the same *flips n* questions."
+    )
+    return Table(
+        "adapter_growth",
+        "Adapters along training: their size, and what a merge leaves",
+        note,
+        frame,
+        percent=(*WAYS, "flips"),
+        fine=tuple(SIZES),
+    )
+
+
+def logged_growth(run: Run) -> pd.DataFrame:
+    """step, relative_size, surviving_share of the log's lines that hold them."""
+    if run.log is None or not set(LOGGED) <= set(run.log):
+        return pd.DataFrame(columns=["step", *SIZES])
+    return run.log.dropna(subset=LOGGED)[["step", *LOGGED]].rename(columns=dict(zip(LOGGED, SIZES, strict=True)))
+
+
+def _growth(run: Run, scored: pd.DataFrame, untuned: Run | None) -> list[dict]:
+    """Rows by step: what the log says of the adapter, and what its scored merges do."""
+    own = scored[(scored[RUN] == pd.Series(run.key)).all(axis=1)]
+    own = own[(own["suite"] == "published") & (own["verdict"] == "logits") & (own["prompt"] == "benchmark")]
+    own = own[own["split"].isin(list(SUITES))]
+    by_step = {int(row["step"]): dict(row) for row in logged_growth(run).to_dict("records")}
+    for (_, way), part in own.groupby(["evaluation", "weights"], sort=False):
+        step = part["step"].iloc[0]
+        step = int(step if pd.notna(step) else run.training["steps"])
+        row = by_step.setdefault(step, {"step": step})
+        if len(part) == len(SUITES):
+            row[way] = part["accuracy"].mean()
+        if way == "merged_4bit":
+            row |= {name: part[name].iloc[0] for name in SIZES}
+            row |= flips(run, untuned, part["evaluation"].iloc[0])
+    return [run.key | row for _, row in sorted(by_step.items()) if row.get("relative_size") is not None]
+
+
+def flips(run: Run, untuned: Run | None, evaluation: str) -> dict:
+    """flips, a share in 0..1, and flips_n: verdicts that differ from the untuned model's on the questions both answered."""
+    if untuned is None:
+        return {}
+    wanted = ("id", "margin").__contains__
+    tables = [one.margins(name, wanted) for one, name in ((run, evaluation), (untuned, "published"))]
+    if any(table is None for table in tables):
+        return {}
+    both = tables[0].merge(tables[1], on="id", suffixes=("", "_untuned"))
+    if both.empty:
+        return {}
+    return {"flips": float(((both["margin"] >= 0) != (both["margin_untuned"] >= 0)).mean()), "flips_n": len(both)}

@@ -1,0 +1,103 @@
+"""FORENSICS.md: for each published row, what could have given it, nearest first."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reporting.forensics import CELLS, UNTUNED
+from reporting.results import VARIANTS
+from reporting.table import Table
+
+PAPER_MODEL = "gemma3_270m"
+NEAREST = 6
+INTRODUCTION = """\
+The paper prints one row of five accuracies a model. Each is held here against everything that could have given it: the
+release's own small evaluations, the untuned model, the constant answers (which the text rule of audit A11 equals, whatever
+the model: its Yes is found in the prompt), and our runs on Gemma 3 270M with the released settings, as adapter, merged into
+16 bit, merged into the 4-bit base, and by the text rule. *distance* is the mean absolute difference to the published row over
+the five suites, in points. Rows on the *paper's own* suites are arithmetic on published counts; *rebuilt* ones are measured here
+on the same construction, other samples. Audit numbers (A1 …): [docs/release.md](../docs/release.md). All candidates:
+[tables/forensics.md](tables/forensics.md).
+"""
+BASE = """\
+## What the untuned base can and cannot explain
+
+The paper tunes `gemma-3-270m-it`; what can be had without an account is the base model `gemma-3-270m`, and every row of ours is
+on it. Merging an adapter that is rounded away gives back the *untuned* model: on the instruction-tuned checkpoint a row near
+{published} % (the published untuned row), on the base a row near {ours} %, since the base says Yes to almost everything. So
+our runs show *that* the merge loses the adapter and at which size; they cannot reproduce the digits of the published rows that
+this would explain. On this base, the 4-bit merge, the text rule and always Yes all lie near the published transitivity-CE row
+and cannot be told apart by it. `model=gemma3_270m_it` runs the same commands on the paper's checkpoint.
+"""
+
+
+def forensics_page(forensics: pd.DataFrame, growth: Table, law: Table, figures: list[Path], folder: Path) -> str:
+    """Markdown of the page.
+
+    forensics: the frame of `forensics_table`. figures: written ones below ``folder``, where the page will lie.
+    """
+    ours = forensics["suites"] == "released"
+    kept = forensics[~ours | (forensics["model"] == PAPER_MODEL)]
+    lines = ["# Where each published number comes from", "", INTRODUCTION]
+    for variant in VARIANTS:
+        lines += [f"## {variant}", "", *_variant(kept[kept["variant"] == variant]), ""]
+    lines += ["## Which adapters survive a merge", "", growth.note, ""]
+    lines += _pictures(figures, "adapter_growth", folder)
+    if len(growth.frame):
+        shown = [
+            "variant",
+            "step",
+            "relative_size",
+            "surviving_share",
+            "adapter",
+            "merged_16bit",
+            "merged_4bit",
+            "flips",
+        ]
+        scored = growth.frame.dropna(subset=["merged_4bit"])
+        lines += [_markdown(Table("", "", "", scored, growth.percent, fine=growth.fine).display(shown)), ""]
+    lines += ["## The law of λ", "", law.note, ""]
+    lines += _pictures(figures, "lambda_law", folder)
+    shown = ["variant", "seed", "logged_to_step", "points", "answer_probability_deviation", "cross_entropy_deviation"]
+    lines += [_markdown(law.display(shown)), ""]
+    untuned = kept[(kept["variant"] == UNTUNED)].set_index("source")["mean"]
+    if {"published", "untuned model"} <= set(untuned.index):
+        means = {name: f"{100 * untuned.loc[[name]].iloc[-1]:.1f}" for name in ("published", "untuned model")}
+        lines += [BASE.format(published=means["published"], ours=means["untuned model"])]
+    return "\n".join(lines)
+
+
+def _variant(rows: pd.DataFrame) -> list[str]:
+    """The published row, its nearest candidates, and what they say in a sentence."""
+    published, candidates = rows[rows["source"] == "published"], rows[rows["source"] != "published"]
+    candidates = candidates.dropna(subset=["distance"]).sort_values("distance", kind="stable")
+    if candidates.empty:
+        mean = published["mean"].iloc[0]
+        printed = f"Published is the mean alone, {100 * mean:.1f} %" if pd.notna(mean) else "No row was published"
+        return [f"{printed}: a row of five accuracies that it could be held against is not on record."]
+    best = candidates.iloc[0]
+    release = candidates["source"].str.startswith("release")  # its own evaluations are shown however far they are
+    shown = pd.concat([published, candidates[release | (range(len(candidates)) < np.array(NEAREST))]])
+    where = shown["suites"].map({"released": "rebuilt", "paper's own": "paper's own"})
+    done = [
+        f", step {step:.0f} of {of:.0f}" if pd.notna(step) and step != of else ""
+        for step, of in shown[["step", "of"]].to_numpy(dtype=float)
+    ]
+    shown = shown.assign(candidate=shown["source"] + done, suites=where)
+    table = Table("", "", "", shown, percent=(*CELLS, "mean"), points=("distance",))
+    sentence = (
+        f"Nearest: **{best['source']}** ({where.loc[best.name]} suites), {100 * best['distance']:.1f} points away."
+    )
+    return [sentence, "", _markdown(table.display(["candidate", "suites", *CELLS, "mean", "distance", "n"]))]
+
+
+def _pictures(figures: list[Path], name: str, folder: Path) -> list[str]:
+    found = [
+        path for path in figures if path.stem == name and (name == "adapter_growth" or PAPER_MODEL in path.parent.name)
+    ]
+    return [line for path in found for line in (f"![{name}]({path.relative_to(folder).as_posix()})", "")]
+
+
+def _markdown(display: pd.DataFrame) -> str:
+    return display.to_markdown(index=False, disable_numparse=True)
