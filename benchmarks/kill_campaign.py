@@ -4,7 +4,7 @@
 
 Each script runs undisturbed once (tiny model, scale=smoke, fp32). Then it is started and killed at a random moment of that
 duration, up to four times in a row, and at last left alone, until there were ``kills`` kills. After each kill every file in
-its place must be whole; in the end every margin must be, bit by bit, that of the undisturbed run. Processes are forked from
+its place must be whole; in the end every margin must be, bit by bit, that of the undisturbed run. Two sweeps are also started at once on one results folder, ``kills`` / 4 times. Processes are forked from
 this one, which has imported what is slow to import, so that few kills are spent on imports. Writes kill_campaign.json and .md.
 """
 
@@ -42,12 +42,18 @@ class Lost(Exception):
     """What must not happen: other margins, a file that cannot be read, a command that does not go on."""
 
 
-def run(command: Sequence[str], folder: Path, kill_after: float | None = None) -> int | None:
-    """Run a script in a process of its own; its exit status, None if it was killed after so many seconds."""
-    started = time.monotonic()
+def start(command: Sequence[str], folder: Path, log: str = "log.txt") -> int:
+    """Start a script in a process of its own; the process's number."""
     child = os.fork()
     if child == 0:
-        _become(command, folder)
+        _become(command, folder, log)
+    return child
+
+
+def run(command: Sequence[str], folder: Path, kill_after: float | None = None) -> int | None:
+    """Run a script to its end; its exit status, None if it was killed after so many seconds."""
+    started = time.monotonic()
+    child = start(command, folder)
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -59,11 +65,11 @@ def run(command: Sequence[str], folder: Path, kill_after: float | None = None) -
         time.sleep(0.002)
 
 
-def _become(command: Sequence[str], folder: Path) -> None:
+def _become(command: Sequence[str], folder: Path, name: str) -> None:
     """Turn the forked process into the script; does not return."""
     code = 1
     try:
-        log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        log = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.chdir(folder)
@@ -136,6 +142,22 @@ def campaign(script: str, kills: int, draw: random.Random, folder: Path) -> dict
     return {"script": script, "kills": done, "runs": rounds, "margin_files": len(expected), "lost": 0}
 
 
+def two_at_once(rounds: int, folder: Path) -> dict:
+    """Two sweeps of the same cells on one results folder. Raises Lost unless each cell is trained once, as undisturbed."""
+    reference = _prepared("sweep", folder / "alone")
+    _finish(COMMANDS["sweep"], reference)
+    expected = margins(reference)
+    for number in range(rounds):
+        where = _prepared("sweep", folder / f"both-{number}")
+        children = [start(COMMANDS["sweep"], where, log) for log in ("one.txt", "two.txt")]
+        statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        said = "".join((where / log).read_text() for log in ("one.txt", "two.txt"))
+        trained = said.count("training on ")
+        if statuses != [0, 0] or trained != 2 or margins(where) != expected:
+            raise Lost(f"two sweeps, round {number + 1}: exit statuses {statuses}, {trained} trainings of 2 cells")
+    return {"rounds": rounds, "cells": 2 * rounds, "trained_twice": 0, "lost": 0}
+
+
 def _prepared(script: str, folder: Path) -> Path:
     """A folder in which the script can start: evaluate.py needs a run."""
     folder.mkdir(parents=True)
@@ -165,6 +187,12 @@ def markdown(report: dict) -> str:
         f"| {row['script']} | {row['kills']} | {row['runs']} | {row['margin_files']} | {row['lost']} |"
         for row in report["rows"]
     ]
+    both = report["two_sweeps_at_once"]
+    if both:
+        lines += [
+            "",
+            f"Two sweeps at once on one results folder, {both['rounds']} times: {both['cells']} cells, each trained once.",
+        ]
     lines += ["", f"`python -m benchmarks.{NAME} kills={report['kills']} seed={report['seed']}`", ""]
     return "\n".join(lines)
 
@@ -183,11 +211,12 @@ def main(arguments: Sequence[str]) -> int:
     out = Path(settings["out"]).absolute()
     with tempfile.TemporaryDirectory() as folder:
         try:
+            both = two_at_once(kills // 4, Path(folder)) if "sweep" in scripts else None
             rows = [campaign(script, kills, random.Random(f"{seed} {script}"), Path(folder)) for script in scripts]
         except Lost as loss:
             print(f"{NAME}: {loss}", file=sys.stderr)
             return 1
-    report = {"kills": kills, "seed": seed, "rows": rows, "provenance": provenance()}
+    report = {"kills": kills, "seed": seed, "rows": rows, "two_sweeps_at_once": both, "provenance": provenance()}
     write_report(out / NAME, report, markdown(report))
     print(markdown(report))
     return 0

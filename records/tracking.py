@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 from records.files import write_text
@@ -28,23 +29,34 @@ class Tracker:
         import wandb  # late: importing it takes a second
 
         Path(folder).mkdir(parents=True, exist_ok=True)
-        self.run = wandb.init(
-            project=settings.project,
-            entity=settings.entity,
-            group=settings.group,
-            job_type=job_type,
-            name=f"{job_type}/{name}",
-            id=_id_of(Path(folder), job_type),
-            resume="allow",
-            mode=settings.mode,
-            dir=str(folder),
-            config=config,
-        )
+        with self._going_on():
+            self.run = wandb.init(
+                project=settings.project,
+                entity=settings.entity,
+                group=settings.group,
+                job_type=job_type,
+                name=f"{job_type}/{name}",
+                id=_id_of(Path(folder), job_type),
+                resume="allow",
+                mode=settings.mode,
+                dir=str(folder),
+                config=config,
+            )
+
+    @contextmanager
+    def _going_on(self):
+        """wandb is a mirror: what goes wrong with it is said once, and the run goes on without it."""
+        try:
+            yield
+        except Exception as error:  # whatever its service dies of
+            log.warning("wandb: %s: %s; going on without it", type(error).__name__, str(error).split("\n")[0])
+            self.run = None
 
     def log(self, values: dict, step: int | None = None) -> None:
         """Mirror numbers; values that are not numbers are left out (they live in the local files)."""
         if self.run is not None:
-            self.run.log({k: v for k, v in values.items() if isinstance(v, (int, float))}, step=step)
+            with self._going_on():
+                self.run.log({k: v for k, v in values.items() if isinstance(v, (int, float))}, step=step)
 
     def report(self, report: dict) -> None:
         """Final numbers of a scored suite (the content of metrics.json), as the run's summary."""
@@ -57,21 +69,24 @@ class Tracker:
     def summary(self, values: dict) -> None:
         """Final numbers by name; booleans are 0 and 1, and what is not a number is left out."""
         if self.run is not None:
-            self.run.summary.update({k: v * 1 for k, v in values.items() if isinstance(v, (int, float))})
+            with self._going_on():
+                self.run.summary.update({k: v * 1 for k, v in values.items() if isinstance(v, (int, float))})
 
     def tables(self, tables: dict) -> None:
         """DataFrames by name."""
         if self.run is not None:
             import wandb
 
-            self.run.log({name: wandb.Table(dataframe=table.astype(str)) for name, table in tables.items()})
+            with self._going_on():
+                self.run.log({name: wandb.Table(dataframe=table.astype(str)) for name, table in tables.items()})
 
     def __enter__(self) -> "Tracker":
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
         if self.run is not None:
-            self.run.finish(exit_code=0 if kind is None else 1)
+            with self._going_on():
+                self.run.finish(exit_code=0 if kind is None else 1)
 
 
 def _id_of(folder: Path, job_type: str) -> str:

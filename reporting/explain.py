@@ -38,7 +38,8 @@ def explain(results_dir: str | Path, number: str) -> str:
     runs = [run for run in load(results_dir).runs if _stands_behind(run, said)]
     if not runs:
         lines.append(
-            "No run here stands behind it: a published number (results/published/), a constant answer or a yardstick."
+            "No run here stands behind it: a published number (results/published/), a constant answer, a yardstick, or runs that "
+            "lay here when the table was written."
         )
     suites = str(found.get("suites", ""))
     return "\n".join(lines + [line for run in runs for line in _about(run, suites)])

@@ -1,5 +1,6 @@
 """How train.py, evaluate.py and sweep.py start: their docstring as help, and what Hydra refuses in one line."""
 
+import errno
 import os
 import sys
 import warnings
@@ -18,6 +19,10 @@ FOR_LIBRARIES = (
     (FutureWarning, "`is_gradient_checkpointing` is deprecated"),  # transformers, of its own Trainer
     (DeprecationWarning, "`torch.jit.script_method` is deprecated"),  # torch, of its own modules
 )
+# Full, read-only, not ours, or no folder at all: nothing that a traceback would explain.
+OF_THE_DISK = {
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "ENOTDIR", "EEXIST")
+}
 
 
 def start(main: Callable[[], None], description: str, config: str) -> None:
@@ -36,6 +41,10 @@ def start(main: Callable[[], None], description: str, config: str) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in OF_THE_DISK:
+            raise
+        sys.exit(f"error: {error.filename or 'a file'}: {error.strerror}; what was computed stays, resume=true goes on")
     except (HydraException, OmegaConfBaseException) as error:
         sys.exit(f"error: {in_one_line(error, config)}")
 

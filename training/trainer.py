@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from peft import load_peft_weights, set_peft_model_state_dict
+from safetensors import SafetensorError
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
@@ -27,6 +28,10 @@ from training.sampling import LengthGroupedSampler
 SCHEDULE_STATE = "lambda_schedule.json"
 LOSS_WEIGHTS = "loss_parameters.json"
 CHECKPOINTS_KEPT = 2
+
+
+class CheckpointNotWritten(UserError, OSError):
+    """The disk is full, or cannot be written to; the message names the last good checkpoint."""
 
 
 class NotFinite(UserError, ArithmeticError):
@@ -168,13 +173,21 @@ class CausalTrainer(Trainer):
         if self.is_world_process_zero():
             shutil.rmtree(unfinished, ignore_errors=True)
         self.accelerator.wait_for_everyone()
-        super()._save_checkpoint(model, trial)
-        self.accelerator.wait_for_everyone()  # every process adds the state of its random generator
-        if self.is_world_process_zero():
-            name = f"{checkpoints.PREFIX}{self.state.global_step}"
-            checkpoints.publish(unfinished / name, folder / name)
-            unfinished.rmdir()
-            checkpoints.keep_newest(folder, CHECKPOINTS_KEPT)
+        try:
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()  # every process adds the state of its random generator
+            if self.is_world_process_zero():
+                name = f"{checkpoints.PREFIX}{self.state.global_step}"
+                checkpoints.publish(unfinished / name, folder / name)
+                unfinished.rmdir()
+                checkpoints.keep_newest(folder, CHECKPOINTS_KEPT)
+        except (OSError, RuntimeError, SafetensorError) as error:  # a full disk is any of these
+            shutil.rmtree(unfinished, ignore_errors=True)
+            good, _ = checkpoints.newest_whole(folder)
+            raise CheckpointNotWritten(
+                f"step {self.state.global_step}: the checkpoint cannot be written ({str(error).splitlines()[0]}); last good "
+                f"checkpoint: {good or 'none'}. Make room; resume=true goes on"
+            ) from error
 
     def _save(self, output_dir: str | None = None, state_dict=None) -> None:
         folder = Path(output_dir or self.args.output_dir)

@@ -1,0 +1,127 @@
+"""Killed processes, a full disk, a foreign home: what a run does, and that its margins stay the same (docs/reliability.md)."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import wandb
+
+from records.claim import claim
+
+ROOT = Path(__file__).parents[2]
+FEW = ["suites.published.samples=4", "suites.corrected.samples=8", "suites.validation.samples=8"]
+SMALL = ["scale=smoke", "out=run", "evaluation.resamples=20", *FEW]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run_script, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run_script("train.py", *SMALL, "tracking=none", cwd=folder)
+    return margins(folder / "run")
+
+
+def margins(run):
+    return {path.parent.name: pd.read_parquet(path)["margin"].tolist() for path in run.rglob("margins.parquet")}
+
+
+def test_kills_at_random_moments_change_no_margin(tmp_path):
+    """A few; `make test-faults` makes twenty for each script."""
+    command = [sys.executable, "-m", "benchmarks.kill_campaign", "kills=2", "scripts=train", f"out={tmp_path}"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (row,) = json.loads((tmp_path / "kill_campaign.json").read_text())["rows"]
+    assert row["kills"] == 2 and row["lost"] == 0
+
+
+def test_without_home_and_git_and_from_another_folder_the_run_is_the_same(tmp_path, undisturbed):
+    environment = {"PATH": str(tmp_path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, str(ROOT / "train.py"), *SMALL]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert margins(tmp_path / "run") == undisturbed
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["commit"] == "unknown" and record["uncommitted_changes"] == "unknown"
+
+
+@pytest.fixture
+def small_files():
+    """A function that lets no file grow beyond so many bytes: what a full disk does, without filling one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def limit(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    yield limit
+    limit(before[0])
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("size", [2_000, 60_000])
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
+    run_script, tmp_path, small_files, undisturbed, size
+):
+    small_files(size)
+    output = run_script("train.py", *SMALL, "tracking=none", cwd=tmp_path, expect=1)
+    small_files(resource.RLIM_INFINITY)
+    assert "Traceback" not in output and "resume=true goes on" in output.splitlines()[-1]
+    run_script("train.py", *SMALL, "tracking=none", "resume=true", cwd=tmp_path)
+    assert margins(tmp_path / "run") == undisturbed
+
+
+def test_results_that_cannot_be_written_are_one_line(run_script, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    output = run_script("train.py", *SMALL, "out=file/run", "tracking=none", cwd=tmp_path, expect=1)
+    assert output.splitlines()[-1].startswith("error: ") and "file: File exists" in output and "Traceback" not in output
+
+
+def test_a_clock_that_runs_backwards_changes_nothing(run_script, tmp_path, monkeypatch, undisturbed):
+    now = iter(range(2_000_000_000, 0, -60))
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: float(next(now)))
+        run_script("train.py", *SMALL, "tracking=none", cwd=tmp_path)
+    assert margins(tmp_path / "run") == undisturbed
+    assert json.loads((tmp_path / "run/run.json").read_text())["seconds"]["train"] >= 0
+
+
+@pytest.mark.parametrize("when", ["init", "log"])
+def test_wandb_out_of_reach_costs_the_mirror_only(run_script, tmp_path, monkeypatch, undisturbed, when):
+    def dead(*arguments, **settings):
+        raise wandb.errors.CommError("no route to host")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((wandb, "init") if when == "init" else (wandb.Run, "log")), dead)
+        output = run_script("train.py", *SMALL, cwd=tmp_path)
+    assert output.count("wandb: CommError: no route to host; going on without it") == 1
+    assert margins(tmp_path / "run") == undisturbed
+
+
+def test_a_cell_that_another_sweep_trains_is_left_to_it(run_script, tmp_path):
+    command = ["sweep.py", "scale=smoke", "results=results", "tracking=none", "evaluation.resamples=20", *FEW]
+    command += ["experiment=transitivity_ce"]
+    run_script(*command, cwd=tmp_path)
+    (run,) = (path.parent for path in (tmp_path / "results/runs").rglob("run.json"))
+    shutil.rmtree(run)
+    with claim(run):
+        output = run_script(*command, cwd=tmp_path)
+    assert f"process {os.getpid()} on" in output and "left to another process" in output
+    assert not run.exists(), "nothing is computed twice"
+    assert "1 elsewhere" in output
+
+
+def test_a_planted_secret_reaches_no_file(run_script, tmp_path, monkeypatch):
+    secret = "hunter2-planted"
+    for name in ("WANDB_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "SECRET"):
+        monkeypatch.setenv(name, secret)
+    run_script("train.py", *SMALL, cwd=tmp_path)
+    run_script("evaluate.py", "run=run", "suite=corrected", "suite.samples=8", "out=scored", cwd=tmp_path)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files and not [path for path in files if secret.encode() in path.read_bytes()]
