@@ -55,7 +55,6 @@ CASES = [
             ("`exact_semantic` axioms, 3 nodes", ExactSemantic),
             ("`exact_semantic` axioms_and_facts, 3 nodes", lambda: ExactSemantic("axioms_and_facts")),
             ("`exact_semantic` deduced, 3 nodes", lambda: ExactSemantic("deduced")),
-            ("`exact_semantic` entailed", lambda: ExactSemantic("entailed")),
             ("`semantic_distance` fixed weights", lambda: SemanticDistance(EVEN)),
             ("`semantic_distance` learned weights", lambda: SemanticDistance(EVEN, learned=True)),
         )

@@ -15,24 +15,15 @@ from losses.answers import LOG_OF_ZERO, Answers, FormattedText
 from losses.circuits import Circuit
 from losses.constraints import Group, axioms, find_groups
 from losses.cross_entropy import CrossEntropy
-from losses.loss import Loss, masked_mean, require_choice
+from losses.loss import Loss, require_choice
 
 if TYPE_CHECKING:
     from causal_tasks.items import Item
 
-KNOWLEDGE = ("axioms", "axioms_and_facts", "deduced", "entailed")
+KNOWLEDGE = ("axioms", "axioms_and_facts", "deduced")
 
 # A marginal this close to 0 or 1 is certain: over at most 679 equally likely worlds others are farther away.
 CERTAIN = 1e-4
-
-
-def entailed_loss(answers: Answers) -> Tensor:
-    """Closed world: one world per graph, so L_s factorises into -log p(label) over {Yes, No}; its mean
-    over the supervised questions. Differs from answer cross-entropy (audit A2) only in that p is
-    normalised over the two answers instead of the vocabulary.
-    """
-    yes, no = answers.log_p
-    return masked_mean(-torch.where(answers.labels, yes, no), answers.supervised)
 
 
 def group_losses(log_yes: Tensor, log_no: Tensor, groups: Rows[Rows[Group]], circuit: Circuit) -> Tensor:
@@ -97,8 +88,8 @@ class ExactSemantic(Loss):
         axioms_and_facts: also the stated edges; reads no labels.
         deduced: of these only the answers that they decide one by one (``deduced_loss``): the control that tells
             what the exact loss adds to labels that cost nothing. Reads no labels.
-        entailed: the closed world, that is the labels (``entailed_loss``).
-        All but the last also cover graphs with ``labelled=False``.
+        All cover graphs with ``labelled=False``, too. The closed world, in which the constraint is the labels, is
+        ``Semantic`` with term=margin.
     group_size: nodes that a family of questions ties together, 3 or 4.
     base, class_weights: the cross-entropy beside it, as in ``CrossEntropy``.
 
@@ -123,16 +114,14 @@ class ExactSemantic(Loss):
         self.knowledge = knowledge
         self.group_size = group_size
         # two: the same d-separation statement asked in both orders
-        self.minimum_questions = 1 if knowledge == "entailed" else 2
+        self.minimum_questions = 2
         self.circuit: Circuit | None = None
 
     def questions_needed(self, task: str) -> int:
-        return 1 if self.knowledge == "entailed" else questions_in_family(task, self.group_size)
+        return questions_in_family(task, self.group_size)
 
     def prepare(self, items: Rows[Item]) -> None:
         super().prepare(items)
-        if self.knowledge == "entailed":
-            return
         tasks = {item.task for item in items}
         if len(tasks) > 1:
             raise ValueError(f"loss={self.name} works on one task at a time, got {', '.join(sorted(tasks))}")
@@ -149,13 +138,9 @@ class ExactSemantic(Loss):
 
     def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         parts = self.base(answers, text, weight)
-        if self.knowledge == "entailed":
-            semantic = entailed_loss(answers)
-        else:
-            semantic, counts = self._constraint_loss(answers)
-            parts |= counts
+        semantic, counts = self._constraint_loss(answers)
         total = parts.pop("total") + weight * semantic
-        return {"total": total, **parts, "semantic": semantic.detach()}
+        return {"total": total, **parts, **counts, "semantic": semantic.detach()}
 
     def _constraint_loss(self, answers: Answers) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and what the log should count in the batch; a batch without any group has loss 0."""

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow
 from pyarrow import parquet
 
+from records.published import PUBLISHED
 from records.reading import FileFormatError
 from records.run_folder import RunFolder, find_runs
 from records.run_settings import RunSettings
@@ -289,9 +290,6 @@ class Published:
         pd.DataFrame
     )  # model, variant, weights, method, prompt, n, the five suites, mean (percent), cell
     lambda_law: pd.DataFrame  # lambda, cross_entropy (nats), consistency (probability)
-
-
-PUBLISHED = Path(__file__).resolve().parent.parent / "results" / "published"
 
 
 def load_published(folder: Path = PUBLISHED) -> Published:

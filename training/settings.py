@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from causal_tasks.families import family_size
 from records.errors import UserError
+from records.published import published_yes_share
 from records.run_settings import differing_keys, loss_name, settings_hash
 from schedulers import Schedule
 from training.schema import Train
@@ -31,8 +32,9 @@ CONF = Path(__file__).parents[1] / "conf"
 # Conditions in configs: ${if:CONDITION,THEN,ELSE} and ${equal:ONE,OTHER}.
 OmegaConf.register_new_resolver("if", lambda condition, then, otherwise: then if condition else otherwise, replace=True)
 OmegaConf.register_new_resolver("equal", lambda one, other: one == other, replace=True)
-# ${loss_name:${loss}} and, of the whole config, ${settings_hash:}.
+# ${loss_name:${loss}}, ${published_yes_share:${task.name}} and, of the whole config, ${settings_hash:}.
 OmegaConf.register_new_resolver("loss_name", loss_name, replace=True)
+OmegaConf.register_new_resolver("published_yes_share", published_yes_share, replace=True)
 OmegaConf.register_new_resolver("settings_hash", lambda *, _root_: settings_hash(_root_), replace=True)
 
 

@@ -19,12 +19,19 @@ from training.fine_tune import training_items
 
 SMALL = ["scale=smoke", "tracking=none", "suites.corrected.samples=8", "evaluation.resamples=20", "grid=ablation"]
 CELLS = {
-    "weighted": ["experiment=ablation/answer_ce", "ablation.weighting=weighted", "task=dseparation"],
-    "schedule": ["experiment=ablation/released_semantic", "schedule=relobralo"],
-    "semi-supervised": ["experiment=ablation/exact_semantic", "task=dseparation", "data.unlabelled_fraction=0.9"],
-    "control": ["experiment=ablation/families_answer_ce", "task=dseparation", "data.unlabelled_fraction=0.9"],
+    "weighted": ["experiment=ablation/weighted", "loss=cross_entropy", "task=dseparation"],
+    "schedule": ["experiment=ablation/sampled", "loss=semantic", "loss.base=released", "schedule=relobralo"],
+    "semi-supervised": ["experiment=ablation/families", "task=dseparation", "data.unlabelled_fraction=0.9"],
+    "control": [
+        "experiment=ablation/families",
+        "loss=cross_entropy",
+        "task=dseparation",
+        "data.unlabelled_fraction=0.9",
+    ],
     "distance": [
-        "experiment=ablation/semantic_distance_learned",
+        "experiment=ablation/families",
+        "loss=semantic_distance",
+        "loss.learned=true",
         "+suite@suites.closure=closure",
         "suites.closure.samples=60",
         # The first step is all warm-up: a few more show that the weights move.
@@ -120,7 +127,7 @@ def test_a_share_of_yes_with_one_question_a_graph_takes_the_first_of_each_class(
 
 
 def test_training_items_are_families_where_the_config_says_so(composed):
-    cfg = composed("experiment=ablation/families_answer_ce", "scale=smoke", "seed=3")
+    cfg = composed("experiment=ablation/families", "scale=smoke", "seed=3")
     assert training_items(cfg) == families.build("transitivity", "train", 48, 3, 6)
 
 
@@ -138,7 +145,7 @@ LOSSES = {
     "axioms": {"_target_": "losses.ExactSemantic"},
     "facts": {"_target_": "losses.ExactSemantic", "knowledge": "axioms_and_facts"},
     "deduced": {"_target_": "losses.ExactSemantic", "knowledge": "deduced"},
-    "entailed": {"_target_": "losses.ExactSemantic", "knowledge": "entailed"},
+    "closed world": {"_target_": "losses.Semantic", "term": "margin"},
     "distance": OmegaConf.load("conf/loss/semantic_distance.yaml"),
 }
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from causal_tasks.families import constraint_queries
-from losses import Answers, CrossEntropy, ExactSemantic
+from losses import Answers, CrossEntropy, ExactSemantic, Semantic
 from losses.circuits import Circuit
 from losses.constraints import axioms
-from losses.exact_semantic import entailed_loss
 
 FAMILIES = [("transitivity", 3), ("transitivity", 4), ("dseparation", 3)]
 
@@ -229,16 +228,16 @@ def test_axioms_and_facts_read_no_labels(knowledge):
     assert gradient.abs().min() > 0
 
 
-def test_entailed_equals_answer_cross_entropy_when_yes_and_no_hold_all_the_mass():
+def test_the_closed_world_is_a_semantic_term_and_answer_cross_entropy_where_yes_and_no_hold_all_the_mass():
     queries = constraint_queries("transitivity", range(3))
     _, yes, no = random_logs(6, 6)
     answers = batch(queries, yes, no, labels=[True, False, True, False, False, False])
-    torch.testing.assert_close(entailed_loss(answers), CrossEntropy()(answers, None, 0.0)["total"])
-    total = ExactSemantic("entailed")(answers, None, 0.3)["total"]
-    torch.testing.assert_close(total, 1.3 * entailed_loss(answers))
+    closed, plain = Semantic(term="margin")(answers, None, 0.3), CrossEntropy()(answers, None, 0.0)
+    torch.testing.assert_close(closed["semantic"], plain["total"])
+    torch.testing.assert_close(closed["total"], 1.3 * plain["total"])
 
 
-@pytest.mark.parametrize("knowledge", ["axioms", "axioms_and_facts", "deduced", "entailed"])
+@pytest.mark.parametrize("knowledge", ["axioms", "axioms_and_facts", "deduced"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_finite_at_probability_zero_and_one(knowledge, dtype):
     queries = constraint_queries("transitivity", range(3))
@@ -285,7 +284,7 @@ def test_a_batch_without_groups_is_zero_with_a_graph():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: ExactSemantic("axiom"), "loss.knowledge must be one of axioms, axioms_and_facts, deduced, entailed"),
+        (lambda: ExactSemantic("axiom"), "loss.knowledge must be one of axioms, axioms_and_facts, deduced"),
         (lambda: ExactSemantic(group_size=5), "loss.group_size must be one of 3, 4"),
         (lambda: ExactSemantic(base="exact"), "loss.target must be one of"),
         (

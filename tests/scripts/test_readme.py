@@ -30,7 +30,10 @@ def small(command):
         # The cluster's launcher is Slurm, and its model is on a hub; here two columns of the grid run locally.
         words = [w for w in words if not w.startswith(("hydra/launcher=", "model=", "scale=", "seed="))]
         ablation = any(w.startswith("grid=ablation") for w in words)
-        few = ["experiment=ablation/answer_ce"] if ablation else ["experiment=transitivity_ce,dseparation_semantic"]
+        few = ["experiment=transitivity_ce,dseparation_semantic"]
+        if ablation:
+            few = [f"hydra.sweeper.parts.{part}=null" for part in ("cross_entropy", "semantic", "balanced_sampling")]
+            few += ["loss=margin"]
         words = [w for w in words if not w.startswith("training.samples=")]
         words += ["scale=smoke", *few, *SMALL, *([] if ablation else SUITES)]
     if words[1] == "tables.py":
