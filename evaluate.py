@@ -38,7 +38,7 @@ def evaluate(cfg: DictConfig) -> Path:
         raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
     # Late, as in train.py: torch, transformers and peft take seconds to import.
     from models.loading import load_answerer
-    from scoring.evaluation import build_suite, evaluate_suite, refuse_to_replace, summary_lines, tuned_thresholds
+    from scoring.evaluation import build_suite, evaluate_suite, refuse_to_replace, summary_lines, validation_thresholds
 
     way = Way.of(cfg.suite, cfg)
     adapter, model, thresholds = None, cfg.model, {}
@@ -50,8 +50,7 @@ def evaluate(cfg: DictConfig) -> Path:
         model = OmegaConf.merge(OmegaConf.to_container(cfg.model), trained_with.model)
         adapter = run.adapter_of(cfg.checkpoint) if trained_with.training.enabled else None
         described = {"run": str(run.path), "model": model.name} | run.progress(cfg.checkpoint)
-        if (run.evaluation("validation") / "margins.parquet").is_file():
-            thresholds = tuned_thresholds(run.evaluation("validation"))
+        thresholds = validation_thresholds(run.evaluation("validation"))
     if adapter is None and way.needs_adapter:
         raise SettingsError(f"weights={way.weights}: an untrained model has no adapter to merge; use weights=adapter")
     folder = way.folder(cfg.suite.name, cfg.checkpoint)

@@ -104,7 +104,7 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
         evaluate_suite,
         headline,
         summary_lines,
-        tuned_thresholds,
+        validation_thresholds,
     )
 
     thresholds: dict[str, float] = {}
@@ -125,7 +125,7 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
         tracker.report(report)
         tracker.summary(headline(report, cfg.task.name))
         if name == "validation":
-            thresholds = tuned_thresholds(target)
+            thresholds = validation_thresholds(target)
     return round(seconds, 1)
 
 

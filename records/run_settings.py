@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 NOT_SCIENCE = (
     "ablation",
     "evaluation.token_budget",
+    "evaluation.yardstick_questions",
     "grid",
     "hydra",
     "model.device",

@@ -4,12 +4,13 @@ import itertools
 
 import pandas as pd
 
-from reporting.results import GROUP, SETTING, Results, Run
+from reporting.results import GROUP, RUN, SETTING, Results, Run
 from reporting.suite_tables import COUNTS, OWN_TASK, PAPER, SUITES
 from reporting.table import Table, with_seed_means
-from scoring.collapse import collapse_rate, is_collapsed, is_uninformative, verdict
+from scoring.collapse import collapse_rate, is_collapsed, is_uninformative
 from scoring.intervals import holm, mcnemar_exact
 from scoring.metrics import from_confusion, paired_differences
+from scoring.words import words
 
 METRICS = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "auprc"]
 DECIMAL = (*METRICS, "calibrated_accuracy", "majority_share", "yes_rate", "label_yes_rate", "rate")
@@ -152,14 +153,25 @@ def judged_rows(measured: pd.DataFrame) -> pd.DataFrame:
     """Pooled corrected rows of each run's own task (every task for the untrained model), with the judgement added."""
     rows = _pooled_corrected(measured)
     rows = rows[rows["own_task"].isna() | (rows["task"] == rows["own_task"])]
-    records = [_none_for_nan(row) for row in rows.to_dict("records")]
+    records = [none_for_nan(row) for row in rows.to_dict("records")]
     two_classes = [0 < row["label_yes_rate"] < 1 for row in records]
-    pairs = list(zip(records, two_classes, strict=True))
+    judged = list(zip(records, two_classes, strict=True))
+    headlines = _rows_by_run(measured[(measured["suite"] == "corrected") & (measured["split"] == "headline")])
+    pairs = _rows_by_run(measured[(measured["suite"] == "adversarial") & (measured["split"] == "pooled")])
+    keys = [_run_and_task(row) for row in records]
     return rows.assign(
-        collapsed=[is_collapsed(row) if both else None for row, both in pairs],
-        uninformative=[is_uninformative(row) if both else None for row, both in pairs],
-        verdict=[verdict(row) for row in records],
+        collapsed=[is_collapsed(row) if both else None for row, both in judged],
+        uninformative=[is_uninformative(row) if both else None for row, both in judged],
+        verdict=[words(row, headlines.get(key), pairs.get(key)) for row, key in zip(records, keys, strict=True)],
     )
+
+
+def _rows_by_run(rows: pd.DataFrame) -> dict[tuple, dict]:
+    return {_run_and_task(row): none_for_nan(row) for row in rows.to_dict("records")}
+
+
+def _run_and_task(row: dict) -> tuple:
+    return tuple(row[name] for name in [*RUN, "task"])
 
 
 def _pooled_corrected(measured: pd.DataFrame) -> pd.DataFrame:
@@ -229,11 +241,10 @@ def _above_shortcut(results: Results, row: dict) -> bool | None:
     return None if shortcut is None or low is None or pd.isna(low) else bool(low > shortcut)
 
 
-def _none_for_nan(row: dict) -> dict:
+def none_for_nan(row: dict) -> dict:
     """Back to the form `measure` writes: None where undefined, and intervals as pairs."""
     clean = {name: None if isinstance(value, float) and pd.isna(value) else value for name, value in row.items()}
-    for name in ("auroc", "mcc"):
-        low = clean.get(f"{name}_low")
+    for name in [name.removesuffix("_low") for name in clean if name.endswith("_low")]:
+        low = clean[f"{name}_low"]
         clean[f"{name}_interval"] = None if low is None else (low, clean[f"{name}_high"])
-    clean.setdefault("calibrated_balanced_accuracy", None)
-    return clean
+    return {"mcc_interval": None, "calibrated_balanced_accuracy": None} | clean

@@ -18,13 +18,15 @@ from models.answerer import Answerer
 from records.errors import UserError
 from records.files import read_json, write_json, write_parquet
 from records.provenance import fingerprint, provenance
+from scoring.blocks import blocks
 from scoring.collapse import is_collapsed
-from scoring.metrics import best_threshold, measure
+from scoring.rows import HEADLINE, POOLED, SCORER_VERSION, metrics_rows, tuned_thresholds
 from scoring.scorer import score
 from scoring.structural import structural_measures
 from scoring.text_rule import score_by_text
 from scoring.unfinished import Unfinished
 from scoring.ways import Way
+from scoring.yardsticks import COLUMN, yardstick_scores
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ Part = tuple[str, str]  # task, split
 
 SCORERS = {"logits": score, "text": score_by_text}
 
+# The boosted trees among the yardsticks learn from so many, unless the config says otherwise.
+YARDSTICK_QUESTIONS = 20_000
 # More questions of a split than this are not needed to see whether it can be built.
 FEW = 64
 
@@ -88,10 +92,10 @@ def _build_part(suite, task: str, split: str) -> list[Item]:
 
 
 def margins_table(items: Sequence[Item], margins, task: str, protocol: str, split: str) -> pd.DataFrame:
-    """One row a question: id, graph, task, protocol, split, label, margin, and its strata.
+    """One row a question: id, graph, block, task, protocol, split, label, margin, and its strata.
 
-    `graph` is the unit that intervals resample: all questions with one premise, which a file may spread over several
-    items, or both of a minimal pair.
+    `graph`: all questions with one premise, which a file may spread over several items, or both of a minimal pair.
+    `block`: the unit that intervals resample (scoring/blocks.py).
     """
     rows, first = [], {}
     for item in items:
@@ -111,6 +115,7 @@ def margins_table(items: Sequence[Item], margins, task: str, protocol: str, spli
             )
     table = pd.DataFrame(rows)
     table.insert(6, "margin", margins)
+    table.insert(2, "block", blocks(table))
     return table
 
 
@@ -129,7 +134,7 @@ def evaluate_suite(
     Interrupted, it goes on after the last part that was done (scoring/unfinished.py).
 
     parts: the suite's items, as `build_suite` gives them.
-    settings: the ``evaluation`` config node (token_budget, resamples and, where there is one, prior).
+    settings: the ``evaluation`` config node (token_budget, resamples, yardstick_questions and, where there is one, prior).
     thresholds: task → margin threshold tuned on validation, for the calibrated metrics.
     described: what was scored (run, model), recorded with the metrics.
     way: in which the answerer was loaded (weights, prompt) and is to be judged (verdict).
@@ -137,7 +142,6 @@ def evaluate_suite(
     """
     started = time.monotonic()
     thresholds = thresholds or {}
-    prior = settings.get("prior")
     protocol = suite.get("protocol", "file")
     unfinished = Unfinished(folder, answerer, way)
     tables = []
@@ -147,26 +151,26 @@ def evaluate_suite(
             score = SCORERS[way.verdict]
             margins = score(answerer, items, settings.token_budget, description=f"{suite.name} {task}/{split}")
             unfinished.keep(task, split, items, margins)
-        tables.append(margins_table(items, margins, task, protocol, split))
+        scored = margins_table(items, margins, task, protocol, split)
+        if protocol != "released":  # whose labels are not balanced: a yardstick of counts would say nothing there
+            yardsticks = yardstick_scores(items, task, settings.get("yardstick_questions", YARDSTICK_QUESTIONS))
+            scored = scored.assign(**{f"{COLUMN}{name}": scores for name, scores in yardsticks.items()})
+        tables.append(scored)
     table = pd.concat(tables, ignore_index=True)
     # String columns with gaps must not mix types on their way to parquet.
     for column in table.columns[table.columns.str.startswith("stratum/")]:
         if table[column].dtype == object:
             table[column] = table[column].astype("string")
-    rows = []
-    for task, of_task in table.groupby("task", sort=False):
-        splits = list(of_task.groupby("split", sort=False))
-        for split, part in splits + ([("pooled", of_task)] if len(splits) > 1 else []):
-            row = {"task": task, "split": split, "protocol": protocol}
-            row |= measure(
-                part["label"], part["margin"], part["graph"], thresholds.get(task), settings.resamples, prior=prior
-            )
-            asked = [item for (t, s), items in parts.items() if t == task and split in (s, "pooled") for item in items]
-            row |= structural_measures(part, asked, settings.resamples)
-            rows.append(row)
+    rows = metrics_rows(table, thresholds, settings.resamples, settings.get("prior"))
+    for row in rows:
+        splits = [split for task, split in parts if task == row["task"] and row["split"] in (split, "pooled")]
+        asked = [item for split in splits for item in parts[row["task"], split]]
+        part = table[(table["task"] == row["task"]) & table["split"].isin(splits)]
+        row |= structural_measures(part, asked, settings.resamples)
     report = {
         "suite": suite.name,
         **vars(way),
+        "scorer": SCORER_VERSION,
         "rows": rows,
         "data_fingerprint": _fingerprints(parts),
         "seconds": round(time.monotonic() - started, 1),
@@ -200,33 +204,35 @@ def _label_check(parts: dict[Part, list[Item]]) -> dict[str, dict]:
     return found
 
 
-def tuned_thresholds(folder: Path) -> dict[str, float]:
-    """task → threshold that maximises balanced accuracy on the validation margins in ``folder``."""
-    table = pd.read_parquet(folder / "margins.parquet")
-    return {task: best_threshold(part["label"], part["margin"]) for task, part in table.groupby("task")}
+def validation_thresholds(folder: Path) -> dict[str, float]:
+    """`tuned_thresholds` of the validation margins in ``folder``; {} if there are none."""
+    path = folder / "margins.parquet"
+    return tuned_thresholds(pd.read_parquet(path)) if path.is_file() else {}
 
 
 def headline(report: dict, task: str) -> dict:
-    """What a corrected suite says of a run of ``task``: its pooled measures, and whether it collapsed; {} of other suites."""
-    rows = [row for row in report["rows"] if row["task"] == task and row["split"] == "pooled"]
-    if report["suite"] != "corrected" or not rows:
+    """What a corrected suite says of a run of ``task``: its measures on the headline, and whether it collapsed over all
+    suites; {} of other suites."""
+    rows = {row["split"]: row for row in report["rows"] if row["task"] == task}
+    if report["suite"] != "corrected" or not {HEADLINE, POOLED} <= rows.keys():
         return {}
-    measures = {name: rows[0][name] for name in ("accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate")}
-    return measures | {"collapsed": is_collapsed(rows[0])}
+    measures = ("accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate")
+    return {name: rows[HEADLINE][name] for name in measures} | {"collapsed": is_collapsed(rows[POOLED])}
 
 
 def refuse_to_replace(folder: Path, parts: dict[Part, list[Item]]) -> None:
     """Raise SuiteError if ``folder`` holds the scores of other items than these."""
-    if (folder / "metrics.json").is_file() and not already_scored(folder, parts):
+    path = folder / "metrics.json"
+    if path.is_file() and read_json(path)["data_fingerprint"] != _fingerprints(parts):
         raise SuiteError(f"out={folder}: holds scores of other questions; choose another out=, or overwrite=true")
 
 
 def already_scored(folder: Path, parts: dict[Part, list[Item]]) -> bool:
-    """Whether ``folder`` holds the scores of these very items."""
+    """Whether ``folder`` holds the scores of these very items by this very scorer."""
     if not (folder / "metrics.json").is_file() or not (folder / "margins.parquet").is_file():
         return False
-    recorded = read_json(folder / "metrics.json")["data_fingerprint"]
-    return recorded == _fingerprints(parts)
+    recorded = read_json(folder / "metrics.json")
+    return recorded["data_fingerprint"] == _fingerprints(parts) and recorded.get("scorer") == SCORER_VERSION
 
 
 def summary_lines(report: dict) -> list[str]:

@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from scoring.intervals import clustered_bootstrap, design_effect, wilson
+from scoring.intervals import clustered_bootstrap, proportion_interval
 
 
 def measure(
-    labels, margins, graphs=None, threshold=None, resamples: int = 1000, seed: int = 0, prior: float | None = None
+    labels, margins, blocks=None, threshold=None, resamples: int = 1000, seed: int = 0, prior: float | None = None
 ) -> dict:
     """Metrics of one set of answers, as a JSON-able dict.
 
     Args:
         labels: [n] bool (or 0/1), True = Yes.
         margins: [n] finite floats, log-odds of Yes against No.
-        graphs: [n] identifier of the graph each item asks about; default: every item is its own graph.
+        blocks: [n] identifier of the block of each item (scoring/blocks.py); default: every item is its own.
         threshold: tuned on validation (`best_threshold`); adds the "calibrated" metrics, whose verdict is
             Yes iff margin >= threshold.
         resamples: bootstrap resamples; 0 leaves the bootstrap intervals out.
@@ -29,31 +29,31 @@ def measure(
             whose verdict is Yes iff margin >= log(prior / (1 - prior)): Menon et al. 2021 (arXiv:2007.07314), eq. 9,
             post hoc. It means nothing for a model whose training was rebalanced already.
     Returns:
-        n, graphs, tp, tn, fp, fn, accuracy, balanced_accuracy, precision, recall, f1, mcc, auroc, auprc,
+        n, blocks, tp, tn, fp, fn, accuracy, balanced_accuracy, precision, recall, f1, mcc, auroc, auprc,
         yes_rate, label_yes_rate, majority_share (larger of the two answers' shares, 0.5..1), and
         threshold, calibrated_accuracy, calibrated_balanced_accuracy (None without a threshold).
-        `<metric>_interval` is [low, high]: Wilson for the proportions, corrected for several questions on one
-        graph; bootstrap over graphs for balanced_accuracy, f1, mcc, auroc.
+        `<metric>_interval` is [low, high]: Wilson for the proportions, corrected for several questions in one
+        block; bootstrap over blocks for balanced_accuracy, f1, mcc, auroc. None if there is but one block.
     Raises:
         ValueError: no items, lengths that differ, labels that are not yes/no, margins that are not finite.
     """
     labels, margins = _checked(labels, margins)
-    clusters = _codes(graphs, len(labels))
+    clusters = _codes(blocks, len(labels))
     verdicts = margins >= 0
     correct = verdicts == labels
     counts = _confusion(labels, verdicts)
-    row = {"n": len(labels), "graphs": int(clusters.max()) + 1}
+    row = {"n": len(labels), "blocks": int(clusters.max()) + 1}
     row |= {name: int(count) for name, count in zip(("tp", "tn", "fp", "fn"), counts, strict=True)}
     row |= {name: _number(value) for name, value in from_confusion(*counts).items()}
-    row["auroc"] = _number(_Auroc(labels, margins, clusters)(np.ones((1, row["graphs"])))[0])
+    row["auroc"] = _number(_Auroc(labels, margins, clusters)(np.ones((1, row["blocks"])))[0])
     two_classes = bool(labels.any() and not labels.all())
     row["auprc"] = float(average_precision_score(labels, margins)) if two_classes else None
     row["majority_share"] = max(row["yes_rate"], 1 - row["yes_rate"])
 
-    row["accuracy_interval"] = _proportion_interval(correct, clusters)
-    row["precision_interval"] = _proportion_interval(labels[verdicts], clusters[verdicts])
-    row["recall_interval"] = _proportion_interval(verdicts[labels], clusters[labels])
-    row["yes_rate_interval"] = _proportion_interval(verdicts, clusters)
+    row["accuracy_interval"] = proportion_interval(correct, clusters)
+    row["precision_interval"] = proportion_interval(labels[verdicts], clusters[verdicts])
+    row["recall_interval"] = proportion_interval(verdicts[labels], clusters[labels])
+    row["yes_rate_interval"] = proportion_interval(verdicts, clusters)
     if resamples:
         for name, interval in bootstrap_intervals(labels, margins, clusters, resamples, seed).items():
             row[f"{name}_interval"] = None if row[name] is None or interval is None else list(interval)
@@ -64,7 +64,7 @@ def measure(
         calibrated = from_confusion(*_confusion(labels, shifted))
         row["threshold"] = float(threshold)
         row["calibrated_accuracy"] = _number(calibrated["accuracy"])
-        row["calibrated_accuracy_interval"] = _proportion_interval(shifted == labels, clusters)
+        row["calibrated_accuracy_interval"] = proportion_interval(shifted == labels, clusters)
         row["calibrated_balanced_accuracy"] = _number(calibrated["balanced_accuracy"])
     if prior is not None:
         adjusted = from_confusion(*_confusion(labels, margins >= np.log(prior / (1 - prior))))
@@ -101,36 +101,41 @@ def from_confusion(tp, tn, fp, fn, constant_mcc: float = np.nan) -> dict[str, np
 
 
 def bootstrap_intervals(labels, margins, clusters, resamples: int = 1000, seed: int = 0) -> dict:
-    """95 % intervals of balanced_accuracy, f1, mcc and auroc; whole graphs are resampled.
+    """95 % intervals of balanced_accuracy, f1, mcc and auroc; whole blocks are resampled.
 
     Args:
-        labels: [n] bool. margins: [n] float. clusters: [n] integer codes 0..C-1, the graph of each item.
+        labels: [n] bool. margins: [n] float. clusters: [n] integer codes 0..C-1, the block of each item.
     Returns:
         name -> (low, high), or None where the metric is defined in no resample.
     """
-    return clustered_bootstrap(_weighted_metrics(labels, margins, clusters), int(clusters.max()) + 1, resamples, seed)
+    metrics = _weighted_metrics(labels, margins, clusters)
+    found = clustered_bootstrap(metrics, int(clusters.max()) + 1, resamples, seed)
+    least = {"mcc": -1.0}  # of the others 0
+    return {
+        name: bounds and (max(least.get(name, 0.0), bounds[0]), min(1.0, bounds[1])) for name, bounds in found.items()
+    }
 
 
 def paired_differences(
-    labels, ours, theirs, graphs, resamples: int = 1000, seed: int = 0, metrics=("balanced_accuracy", "auroc")
+    labels, ours, theirs, blocks, resamples: int = 1000, seed: int = 0, metrics=("balanced_accuracy", "auroc")
 ) -> dict:
     """How much better one model answers the same items than another, each trained with the same seeds.
 
     Args:
-        labels: [n] bool. graphs: [n] identifiers, as for `measure`.
+        labels: [n] bool. blocks: [n] identifiers, as for `measure`.
         ours, theirs: [seeds][n] margins, in the order of the labels.
-        resamples: bootstrap resamples, at least 1; a graph is drawn for all seeds of both models together.
+        resamples: bootstrap resamples, at least 1; a block is drawn for all seeds of both models together.
         metrics: of these, those wanted; auroc takes most of the time.
     Returns:
         For each of the metrics: `<metric>_difference`, ours less theirs, mean over the seeds;
-        `<metric>_differences`, one a seed; `<metric>_difference_interval`, 95 %. The interval tells what other test
-        items would change, not what other training seeds would.
+        `<metric>_differences`, one a seed; `<metric>_difference_interval`, 95 %, None of a single block. The interval
+        tells what other test items would change, not what other training seeds would (scoring/seeds.py).
     Raises:
         ValueError: as `measure`; different numbers of seeds; labels all of one class.
     """
     if len(ours) != len(theirs) or not len(ours):
         raise ValueError(f"paired_differences: {len(ours)} and {len(theirs)} seeds; both need the same, at least one")
-    clusters = _codes(graphs, len(labels))
+    clusters = _codes(blocks, len(labels))
     count = int(clusters.max()) + 1
     pairs = [
         tuple(_weighted_metrics(*_checked(labels, margins), clusters, "auroc" in metrics) for margins in pair)
@@ -151,7 +156,7 @@ def paired_differences(
     for name, differences in by_seed(np.ones((1, count))).items():
         row[f"{name}_differences"] = [float(difference[0]) for difference in differences]
         row[f"{name}_difference"] = float(np.mean(differences))
-        row[f"{name}_difference_interval"] = list(intervals[name])
+        row[f"{name}_difference_interval"] = None if intervals[name] is None else list(intervals[name])
     return row
 
 
@@ -182,12 +187,12 @@ def _weighted_metrics(
     count = int(clusters.max()) + 1
     verdicts = margins >= 0
     cells = (labels & verdicts, ~labels & ~verdicts, ~labels & verdicts, labels & ~verdicts)
-    # Confusion counts of every graph [C, 4]: a resample's counts are then one matrix product.
-    by_graph = np.stack([np.bincount(clusters[cell], minlength=count) for cell in cells], axis=1).astype(np.float32)
+    # Confusion counts of every block [C, 4]: a resample's counts are then one matrix product.
+    by_block = np.stack([np.bincount(clusters[cell], minlength=count) for cell in cells], axis=1).astype(np.float32)
     auroc = _Auroc(labels, margins, clusters) if with_auroc else None
 
     def metrics(weights: np.ndarray) -> dict[str, np.ndarray]:
-        tp, tn, fp, fn = (weights @ by_graph).T
+        tp, tn, fp, fn = (weights @ by_block).T
         values = from_confusion(tp, tn, fp, fn, constant_mcc=0.0)
         found = {name: values[name] for name in ("balanced_accuracy", "f1", "mcc")}
         return found if auroc is None else found | {"auroc": auroc(weights)}
@@ -239,13 +244,13 @@ def _checked(labels, margins) -> tuple[np.ndarray, np.ndarray]:
     return labels.astype(bool), margins
 
 
-def _codes(graphs, n: int) -> np.ndarray:
-    if graphs is None:
+def _codes(blocks, n: int) -> np.ndarray:
+    if blocks is None:
         return np.arange(n)
-    if np.shape(graphs) != (n,):
-        raise ValueError(f"graphs {np.shape(graphs)} must name one graph for each of the {n} items")
+    if np.shape(blocks) != (n,):
+        raise ValueError(f"blocks {np.shape(blocks)} must name one block for each of the {n} items")
     # As np.unique numbers them, but only the distinct names are sorted.
-    codes, names = pd.factorize(graphs if isinstance(graphs, pd.Series) else np.asarray(graphs), use_na_sentinel=False)
+    codes, names = pd.factorize(blocks if isinstance(blocks, pd.Series) else np.asarray(blocks), use_na_sentinel=False)
     names = np.asarray(names)
     rank = np.empty(len(names), dtype=np.intp)
     rank[np.argsort(names)] = np.arange(len(names))
@@ -263,8 +268,3 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def _number(value) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _proportion_interval(outcomes: np.ndarray, clusters: np.ndarray) -> list[float] | None:
-    interval = wilson(int(np.sum(outcomes)), len(outcomes), design_effect(outcomes, clusters))
-    return None if interval is None else list(interval)

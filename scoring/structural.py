@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from causal_tasks.items import Item
+from scoring.blocks import blocks
 from scoring.intervals import clustered_bootstrap
 from scoring.structural_distance import (
     Relation,
@@ -34,7 +35,7 @@ def asks_everything(items: Sequence[Item]) -> bool:
 def structural_measures(margins: pd.DataFrame, items: Sequence[Item], resamples: int = 1000, seed: int = 0) -> dict:
     """Means over graphs of the columns of `structural_distances`, as a JSON-able dict; {} unless `asks_everything`.
 
-    `<measure>_interval` is a 95 % bootstrap interval over graphs (left out if `resamples` is 0). The mean of
+    `<measure>_interval` is a 95 % bootstrap interval over blocks of graphs (scoring/blocks.py; left out if `resamples` is 0). The mean of
     ancestor_adjustment_distance is over the graphs whose predicted relation is acyclic; None if there are none.
     """
     if not asks_everything(items):
@@ -43,8 +44,11 @@ def structural_measures(margins: pd.DataFrame, items: Sequence[Item], resamples:
     row = {name: None if np.isnan(mean) else float(mean) for name, mean in values.mean().items()}
     if resamples:
         measured = values.loc[:, ~values.columns.str.endswith("always_no")]
-        intervals = clustered_bootstrap(_weighted_means(measured), len(measured), resamples, seed)
-        row |= {f"{name}_interval": None if bounds is None else list(bounds) for name, bounds in intervals.items()}
+        block_of = dict(zip(margins["graph"], blocks(margins), strict=True))
+        codes, names = pd.factorize(measured.index.map(block_of))
+        means = _weighted_means(measured)
+        intervals = clustered_bootstrap(lambda weights: means(weights[:, codes]), len(names), resamples, seed)
+        row |= {f"{name}_interval": bounds and [max(0.0, bounds[0]), bounds[1]] for name, bounds in intervals.items()}
     return row
 
 
@@ -101,7 +105,7 @@ def _compare(predicted: Relation, adjacency: Relation) -> dict[str, float | bool
 
 
 def _weighted_means(values: pd.DataFrame):
-    """Bootstrap weights [b, graphs] → name → means [b], NaN where a resample has no defined value."""
+    """Weights [b, graphs] → name → means [b], NaN where a resample has no defined value."""
     matrix = values.to_numpy()
     defined = ~np.isnan(matrix)
     filled = np.where(defined, matrix, 0.0)

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from records.run_settings import settings_hash
-from scoring.metrics import best_threshold, measure
+from scoring.metrics import best_threshold
+from scoring.rows import SCORER_VERSION, metrics_rows
 
 RELEASED = {  # split: task, share of Yes labels as published
     "length": ("transitivity", 1.0),
@@ -75,13 +76,11 @@ def adversarial_items(rng, task, n):
 def write_evaluation(folder: Path, suite: str, margins: pd.DataFrame, threshold: float) -> None:
     folder = folder / "evaluation" / suite
     folder.mkdir(parents=True)
-    rows = []
-    for (task, protocol), part in margins.groupby(["task", "protocol"], sort=False):
-        for split, split_part in [*part.groupby("split", sort=False), ("pooled", part)]:
-            row = {"task": task, "split": split, "protocol": protocol}
-            answers = split_part["label"], split_part["margin"], split_part["graph"]
-            rows.append(row | measure(*answers, threshold=threshold, resamples=100))
-    (folder / "metrics.json").write_text(json.dumps({"suite": suite, "rows": rows}), encoding="utf-8")
+    thresholds = dict.fromkeys(CORRECTED, threshold)
+    by_protocol = [metrics_rows(part, thresholds, resamples=100) for _, part in margins.groupby("protocol", sort=False)]
+    rows = [row for rows in by_protocol for row in rows]
+    report = {"suite": suite, "scorer": SCORER_VERSION, "rows": rows, "data_fingerprint": {suite: f"{len(margins)}"}}
+    (folder / "metrics.json").write_text(json.dumps(report), encoding="utf-8")
     margins.to_parquet(folder / "margins.parquet")
 
 

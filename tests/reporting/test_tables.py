@@ -117,9 +117,9 @@ def test_collapse_table_tells_threshold_from_knowledge(made):
     frame = made["table4_collapse"]
     frame = frame[frame["seed"] == "0"]
     found = {(r.variant, r.task): (r.collapsed, r.uninformative, r.verdict) for r in frame.itertuples()}
-    assert found[("transitivity_ce", "transitivity")] == (True, True, "knows but answers constantly")
-    assert found[("dseparation_ce", "dseparation")] == (True, True, "knows nothing")
-    assert found[("transitivity_semantic", "transitivity")] == (False, False, "reasons")
+    assert found[("transitivity_ce", "transitivity")] == (True, True, "constant, orders answers well")
+    assert found[("dseparation_ce", "dseparation")] == (True, True, "constant, does not order answers")
+    assert found[("transitivity_semantic", "transitivity")] == (False, False, "orders answers well")
     assert {task for variant, task in found if variant == "pretrained"} == {"transitivity", "dseparation"}
     rates = made["table4_collapse_rate"]
     assert cell(rates, "runs", variant="transitivity_ce") == cell(rates, "collapsed", variant="transitivity_ce") == 2

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import binom, norm
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from scoring.intervals import clustered_bootstrap, design_effect, holm, mcnemar_exact, resample_weights, wilson
@@ -141,3 +142,5 @@ def test_mcnemar_hand_worked():
 def test_holm_hand_worked():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
+    values = np.random.default_rng(0).random(30) ** 3
+    assert holm(values) == pytest.approx(multipletests(values, method="holm")[1].tolist())

@@ -155,7 +155,7 @@ def test_perfect_threshold_zero_is_kept():
         ([True, False], [1.0, float("nan")], None, "1 of 2 margins are not finite, the first at position 1"),
         ([True, False], [float("inf"), 0.0], None, "not finite"),
         (["Yes", "No"], [1.0, 2.0], None, "labels must be True/False"),
-        ([True, False], [1.0, 2.0], ["a"], "one graph for each"),
+        ([True, False], [1.0, 2.0], ["a"], "one block for each"),
     ],
 )
 def test_bad_input_is_refused(labels, margins, graphs, message):
@@ -180,7 +180,9 @@ def test_a_thousand_resamples_of_fifty_thousand_items_take_under_five_seconds():
 
 
 def test_scoring_statistics_import_no_torch():
-    code = "import sys, scoring.metrics, scoring.intervals, scoring.collapse; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, scoring.metrics, scoring.intervals, scoring.words, scoring.rows; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -1,0 +1,40 @@
+"""Which rows of a margins table belong together: the blocks that are resampled, and the headline.
+
+A block is what was drawn together. Graphs of one block of the corrected suites share their strata and balance each other's labels; the questions about one
+published network share the network; a minimal pair shares all but one edit. Elsewhere a block is a graph.
+"""
+
+import pandas as pd
+
+from causal_tasks.headline import is_headline
+
+GRAPHS_IN_A_BLOCK = 4  # as causal_tasks/suites.py draws them
+PAIR, NETWORK = "stratum/pair", "stratum/network"
+_DRAWN_IN_BLOCKS = r"^(?P<suite>(?:transitivity|dseparation)-(?:corrected|families)-.+-\d+)-(?P<index>\d{6})$"
+
+
+def blocks(margins: pd.DataFrame) -> pd.Series:
+    """Name of the block of every row of a margins table.
+
+    Args:
+        margins: the column block, or else graph and, where the suite has them, stratum/pair and stratum/network.
+    """
+    if "block" in margins:
+        return margins["block"]
+    graph = margins["graph"].astype("string")
+    drawn = graph.str.extract(_DRAWN_IN_BLOCKS)
+    number = pd.to_numeric(drawn["index"]) // GRAPHS_IN_A_BLOCK
+    found = (drawn["suite"] + "-block" + number.astype("Int64").astype("string")).fillna(graph)
+    for column in (NETWORK, PAIR):
+        if column in margins:
+            named = margins["task"].astype("string") + "-" + margins[column].astype("string")
+            found = named.fillna(found)
+    return found.astype(object)
+
+
+def in_headline(table: pd.DataFrame) -> pd.Series:
+    """Which rows of a margins table are headline: bool, with its index."""
+    if "stratum/distance" not in table or not (table["protocol"] == "corrected").all():
+        return pd.Series(False, index=table.index)
+    kinds = zip(table["split"], table["stratum/distance"].astype(float), strict=True)
+    return pd.Series([is_headline(split, distance) for split, distance in kinds], index=table.index)

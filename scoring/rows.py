@@ -1,0 +1,61 @@
+"""The rows of metrics.json, from a margins table alone: no model, no torch."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from causal_tasks.headline import SEEN_STRUCTURE
+from scoring.blocks import PAIR, blocks, in_headline
+from scoring.metrics import best_threshold, measure
+from scoring.pairs import pair_scores
+from scoring.yardsticks import held_against
+
+# Raised whenever the same margins would give other numbers: other metrics, other blocks, other intervals. Tables compare
+# only rows of one version; `python -m scoring.again` brings older ones up to date. 1: intervals over graphs, no headline.
+SCORER_VERSION = 2
+HEADLINE, SEEN, POOLED = "headline", "seen", "pooled"
+# A threshold tuned on fewer blocks moves by more than it mends.
+FEWEST_VALIDATION_BLOCKS = 500
+
+
+def metrics_rows(
+    table: pd.DataFrame, thresholds: Mapping[str, float] = {}, resamples: int = 1000, prior: float | None = None
+) -> list[dict]:
+    """One row for every task and split, and for its splits together where there are several (`pooled`).
+
+    The corrected suites also have a row for the headline and one for seen structure (causal_tasks/headline.py).
+
+    Args:
+        table: a margins table (`scoring.evaluation.margins_table`).
+        thresholds: task -> threshold tuned on validation, for the calibrated metrics.
+        resamples, prior: as for `scoring.metrics.measure`.
+    """
+    table = table.assign(block=blocks(table))
+    return [
+        {"task": task, "split": split, "protocol": part["protocol"].iloc[0]}
+        | measure(part["label"], part["margin"], part["block"], thresholds.get(task), resamples, prior=prior)
+        | (pair_scores(part) if PAIR in part and part[PAIR].notna().all() else {})
+        | held_against(part, resamples)
+        for task, of_task in table.groupby("task", sort=False)
+        for split, part in _parts(of_task).items()
+    ]
+
+
+def _parts(of_task: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    splits = dict(list(of_task.groupby("split", sort=False)))
+    found = splits | ({POOLED: of_task} if len(splits) > 1 else {})
+    headline = in_headline(of_task)
+    if headline.any():
+        found[HEADLINE] = of_task[headline]
+        seen = of_task["split"].isin(SEEN_STRUCTURE)
+        found |= {SEEN: of_task[seen]} if seen.any() else {}
+    return found
+
+
+def tuned_thresholds(validation: pd.DataFrame) -> dict[str, float]:
+    """task -> threshold that maximises balanced accuracy on the validation margins, where they hold enough blocks."""
+    return {
+        task: best_threshold(part["label"], part["margin"])
+        for task, part in validation.groupby("task")
+        if blocks(part).nunique() >= FEWEST_VALIDATION_BLOCKS and part["label"].nunique() == 2
+    }

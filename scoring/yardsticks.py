@@ -1,0 +1,93 @@
+"""Path-blind yardsticks: what answers without following a path make of the very questions that a run answered.
+
+Their scores stand in margins.parquet beside the run's margins (columns `yardstick/<name>`, larger = rather Yes), so that
+run and yardstick are compared question by question, and tables need no texts.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from audits.local_features import asked_in, learn, table
+from causal_tasks import transitivity
+from causal_tasks.graphs import CausalGraph
+from causal_tasks.items import Item
+from causal_tasks.questions import Question
+from scoring.blocks import blocks
+from scoring.metrics import measure, paired_differences
+
+COLUMN = "yardstick/"
+LEARNED = "local_features"
+
+
+def fitting_ends(graph: CausalGraph, question: Question) -> float:
+    """1 iff some sentence has the source as its cause and some sentence has the target as its effect, else 0."""
+    return float(transitivity.fitting_ends(graph.edges, question.source, question.target))
+
+
+def untrained_count(graph: CausalGraph, question: Question) -> float:
+    """Stated edge, less the sentences with the target as cause, less those with the source as effect."""
+    source, target = question.source, question.target
+    against = sum(cause == target for cause, _ in graph.edges) + sum(effect == source for _, effect in graph.edges)
+    return float(((source, target) in graph.edges) - against)
+
+
+def given_colliders(graph: CausalGraph, question: Question) -> float:
+    """Less the conditioned nodes with several stated causes, less a stated edge between the two nodes."""
+    source, target = question.source, question.target
+    colliders = sum(sum(effect == node for _, effect in graph.edges) > 1 for node in question.given)
+    return -float(colliders + ((source, target) in graph.edges or (target, source) in graph.edges))
+
+
+UNTRAINED = {"transitivity": (fitting_ends, untrained_count), "dseparation": (given_colliders,)}
+
+
+def yardstick_scores(items: Sequence[Item], task: str, training_questions: int) -> dict[str, np.ndarray]:
+    """Name -> score of every question, float32 [questions], in the order of items and their questions.
+
+    Args:
+        training_questions: corrected training questions that the boosted trees on counts around the two nodes
+            (audits/local_features.py) learn from; 0 leaves them out.
+    Returns:
+        {} where a text does not parse.
+    """
+    asked = asked_in(items)
+    if any(graph is None or labelled.question is None for graph, labelled in asked):
+        return {}
+    found = {one.__name__: [one(graph, labelled.question) for graph, labelled in asked] for one in UNTRAINED[task]}
+    if training_questions:
+        found[LEARNED] = _learned(task, training_questions).decision_function(table(asked))
+    return {name: np.asarray(values, dtype=np.float32) for name, values in found.items()}
+
+
+def held_against(margins: pd.DataFrame, resamples: int, seed: int = 0) -> dict:
+    """A run's margins beside the yardsticks on the same questions, as a JSON-able dict.
+
+    Args:
+        margins: rows of one task of a margins table; {} without yardsticks or with labels of one class.
+    Returns:
+        `yardstick_<name>_auroc` of each, `yardstick` (the name of the best), and `over_yardstick` with
+        `over_yardstick_interval`: AUROC of the run less that of the best, paired over blocks (None without resamples).
+    """
+    columns = [name for name in margins if name.startswith(COLUMN) and margins[name].notna().all()]
+    if not columns or margins["label"].nunique() < 2:
+        return {}
+    scores = {name.removeprefix(COLUMN): margins[name].to_numpy(dtype=float) for name in columns}
+    labels = margins["label"]
+    auroc = {name: measure(labels, values, resamples=0)["auroc"] for name, values in scores.items()}
+    best = max(auroc, key=auroc.__getitem__)
+    found = paired_differences(
+        labels, [margins["margin"]], [scores[best]], blocks(margins), max(resamples, 1), seed, metrics=("auroc",)
+    )
+    return {f"yardstick_{name}_auroc": value for name, value in auroc.items()} | {
+        "yardstick": best,
+        "over_yardstick": found["auroc_difference"],
+        "over_yardstick_interval": found["auroc_difference_interval"] if resamples else None,
+    }
+
+
+@lru_cache
+def _learned(task: str, questions: int):
+    return learn(task, questions, seed=0)

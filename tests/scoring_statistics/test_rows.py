@@ -1,0 +1,120 @@
+"""Rows of metrics.json: headline apart from seen structure, yardsticks on the same questions, old files scored again."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from causal_tasks.graphs import CausalGraph
+from causal_tasks.questions import Question
+from causal_tasks.suites import build
+from records.provenance import fingerprint
+from scoring.again import score_again
+from scoring.evaluation import margins_table
+from scoring.rows import SCORER_VERSION, metrics_rows, tuned_thresholds
+from scoring.yardsticks import COLUMN, given_colliders, held_against, untrained_count, yardstick_scores
+
+SPLITS = ("in_distribution", "length", "branching")
+
+
+def scored(task="transitivity", splits=SPLITS, n=64, k=4, seed=0):
+    """A margins table of a model that knows a little, with the yardsticks that need no training, and its fingerprints."""
+    rng, tables, prints = np.random.default_rng(seed), [], {}
+    for split in splits:
+        items = build(task, "corrected", split, n, 0, k)
+        table = margins_table(items, np.zeros(n), task, "corrected", split)
+        table["margin"] = table["label"] - 0.5 + rng.normal(size=n)
+        found = yardstick_scores(items, task, 0)
+        tables.append(table.assign(**{f"{COLUMN}{name}": values for name, values in found.items()}))
+        prints[f"{task}/{split}"] = fingerprint(items)
+    return pd.concat(tables, ignore_index=True), prints
+
+
+def test_headline_and_seen_structure_have_rows_of_their_own():
+    table, _ = scored()
+    rows = {row["split"]: row for row in metrics_rows(table, resamples=50)}
+    assert list(rows) == [*SPLITS, "pooled", "headline", "seen"]
+    unseen = table["split"].isin(("length", "branching"))
+    assert rows["headline"]["n"] == (unseen & (table["stratum/distance"] >= 2)).sum() < unseen.sum()
+    assert rows["seen"]["n"] == 64 and rows["pooled"]["n"] == 192 and rows["pooled"]["blocks"] == 12
+    json.dumps(list(rows.values()), allow_nan=False)
+
+
+def test_pairs_are_scored_as_pairs():
+    table, _ = scored(splits=("adversarial",), n=40, k=1)
+    (row,) = metrics_rows(table, resamples=50)
+    assert row["pairs"] == row["blocks"] == 20
+    low, high = row["pair_accuracy_interval"]
+    assert low < row["pair_accuracy"] < high
+    perfect = table.assign(margin=table["label"] - 0.5)
+    assert (
+        metrics_rows(perfect, resamples=0)[0]["pair_accuracy"] == metrics_rows(perfect, resamples=0)[0]["flipped"] == 1
+    )
+
+
+def test_the_counts_by_hand():
+    chain = CausalGraph((("A", "B"), ("B", "C"), ("D", "C")))
+    assert untrained_count(chain, Question("transitivity", "A", "C")) == 0
+    assert untrained_count(chain, Question("transitivity", "A", "B")) == 1 - 1
+    assert untrained_count(chain, Question("transitivity", "B", "A")) == -1 - 1
+    assert given_colliders(chain, Question("dseparation", "A", "D", ("C",))) == -1
+    assert given_colliders(chain, Question("dseparation", "A", "D", ("B",))) == 0
+    assert given_colliders(chain, Question("dseparation", "C", "D", ())) == -1
+
+
+def test_a_run_is_held_against_the_best_yardstick_on_the_same_questions():
+    table, _ = scored()
+    found = held_against(table, resamples=200)
+    assert found["yardstick"] == "untrained_count" and found["yardstick_untrained_count_auroc"] > 0.7
+    assert found["over_yardstick"] < 0 and found["over_yardstick_interval"][1] < 0, "the count orders better"
+    perfect = held_against(table.assign(margin=table["label"] - 0.5), resamples=200)
+    assert perfect["over_yardstick_interval"][0] > 0
+    equal = held_against(table.assign(margin=table[f"{COLUMN}untrained_count"]), resamples=200)
+    assert equal["over_yardstick"] == 0 and equal["over_yardstick_interval"] == [0, 0]
+    assert held_against(table.drop(columns=[c for c in table if c.startswith(COLUMN)]), 200) == {}
+
+
+def test_the_learned_yardstick_orders_training_like_questions():
+    items = build("transitivity", "corrected", "in_distribution", 200, 0, 4)
+    scores = yardstick_scores(items, "transitivity", 400)["local_features"]
+    labels = np.array([question.label for item in items for question in item.questions])
+    assert scores.shape == (200,) and scores[labels].mean() > scores[~labels].mean() + 1
+
+
+def test_thresholds_are_tuned_only_on_500_blocks():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"task": "transitivity", "label": np.arange(1000) % 2 == 0, "margin": rng.normal(size=1000) + 3}
+    )
+    table["graph"] = [f"g{i // 2}" for i in range(1000)]
+    assert set(tuned_thresholds(table)) == {"transitivity"}
+    assert tuned_thresholds(table[:-2]) == {}
+
+
+@pytest.mark.parametrize("same_questions", [True, False])
+def test_an_older_evaluation_is_scored_again_without_a_model(tmp_path, same_questions):
+    table, prints = scored(n=32)
+    old = table.drop(columns=["block", *(c for c in table if c.startswith(COLUMN))])
+    folder = tmp_path / "evaluation" / "corrected"
+    folder.mkdir(parents=True)
+    old.to_parquet(folder / "margins.parquet")
+    row = {"task": "transitivity", "split": "pooled", "graphs": 9, "shd_share": 0.25, "accuracy": 0.1}
+    recorded = prints if same_questions else dict.fromkeys(prints, "other")
+    report = {"suite": "corrected", "rows": [row], "data_fingerprint": recorded, "provenance": {"commit": "old"}}
+    (folder / "metrics.json").write_text(json.dumps(report))
+    assert score_again(folder, resamples=50, yardstick_questions=0)
+    found = json.loads((folder / "metrics.json").read_text())
+    assert (
+        found["scorer"] == SCORER_VERSION
+        and found["provenance"] == {"commit": "old"}
+        and found["scored_again"]["commit"]
+    )
+    pooled = next(row for row in found["rows"] if row["split"] == "pooled")
+    assert pooled["shd_share"] == 0.25 and pooled["accuracy"] != 0.1 and "graphs" not in pooled
+    assert ("yardstick" in pooled) is same_questions
+    expected = table if same_questions else table.drop(columns=[c for c in table if c.startswith(COLUMN)])
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / "margins.parquet"), expected, check_dtype=False, check_like=True
+    )
+    assert not score_again(folder), "it is of this scorer now"
