@@ -104,6 +104,9 @@ def null_tables(tables: int, seeds: int, seed: int, phases: bool, resamples: int
         contrasts = [
             paired_differences(labels, run, control, of, resamples, metrics=("balanced_accuracy",)) for run in others
         ]
+        constant = (learned == 0).sum(axis=1).tolist()
+        for contrast, ours in zip(contrasts, constant[1:], strict=True):
+            contrast["collapsed"] = ours, constant[0]
         yield judged(contrasts, ("balanced_accuracy",))
 
 

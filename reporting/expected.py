@@ -39,7 +39,9 @@ METRICS = {
     **dict.fromkeys(("step", "steps"), _MAYBE_NUMBER),
 }
 # Of a row of metrics; everything else in it is a number, null, an object, or an interval of two numbers.
-ROW = dict.fromkeys(("task", "split", "protocol"), _TEXT) | dict.fromkeys(("n", "accuracy", "yes_rate"), _NUMBER)
+ROW = dict.fromkeys(("task", "split", "protocol", "yardstick"), _TEXT) | dict.fromkeys(
+    ("n", "accuracy", "yes_rate"), _NUMBER
+)
 # Of a table of margins: what pyarrow says of the column's type.
 _TEXTS = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_dictionary)
 _COLUMNS = dict.fromkeys(("id", "graph", "task", "protocol", "split"), ("texts", _TEXTS)) | {

@@ -1,7 +1,9 @@
 """What other training seeds would change: differences of two variants by a t interval, rates by how many seeds they need.
 
 One seed is an anecdote. A difference is named only where at least three seeds were run, the t interval over them excludes
-0 after Holm over the whole table, and the bootstrap over the questions' blocks excludes 0 on the same side.
+0 after Holm over the whole table, and the bootstrap over the questions' blocks excludes 0 on the same side. Where one
+variant collapsed on more seeds than the other the difference is one of phases, of which no mean over few seeds tells:
+then Fisher's exact test must tell the rates apart as well, which takes four seeds against four.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,7 @@ FEWEST_SEEDS = 3
 ANECDOTE = "one seed: an anecdote"
 TOO_FEW = "two seeds: too few"
 UNDECIDED = "undecided"
+PHASES = "undecided: seeds in two phases"
 HIGHER, LOWER = "higher", "lower"
 LEVEL = 0.05
 _MOST_SEEDS = 1000
@@ -40,11 +43,12 @@ def judged(contrasts: Sequence[Mapping], metrics: Sequence[str]) -> list[dict]:
 
     Args:
         contrasts: each with `<metric>_differences`, one a seed, and `<metric>_difference_interval` over blocks (or None),
-            as `scoring.metrics.paired_differences` gives them.
+            as `scoring.metrics.paired_differences` gives them, and if known `collapsed`, (ours, theirs): how many runs
+            of either side.
     Returns:
         For each contrast and metric: `<metric>_seed_interval` and `<metric>_p` (None of one seed), `<metric>_p_holm`
         (over all contrasts and metrics of at least three seeds; None of fewer) and `<metric>_word`: higher, lower,
-        undecided, or that there are too few seeds.
+        undecided, undecided because of phases, or that there are too few seeds.
     """
     found: list[dict] = [{} for _ in contrasts]
     tests: list[tuple[int, str]] = []
@@ -67,6 +71,10 @@ def _word(contrast: Mapping, name: str, p_holm: float) -> str:
     mean = float(np.mean(contrast[f"{name}_differences"]))
     if p_holm >= LEVEL or bounds is None:
         return UNDECIDED
+    seeds = len(contrast[f"{name}_differences"])
+    ours, theirs = contrast.get("collapsed", (0, 0))
+    if ours != theirs and rates_differ(ours, seeds, theirs, seeds) >= LEVEL:
+        return PHASES
     if mean > 0 and bounds[0] > 0:
         return HIGHER
     return LOWER if mean < 0 and bounds[1] < 0 else UNDECIDED

@@ -34,6 +34,12 @@ def test_a_difference_gets_a_word_only_from_three_seeds_that_agree():
     assert words_of(contrast([0.30, 0.31, 0.32], None)) == ["undecided"], "a single block of questions"
 
 
+def test_three_collapsed_seeds_against_none_are_phases_and_four_are_a_difference():
+    three, four = contrast([0.30, 0.31, 0.32]), contrast([0.30, 0.31, 0.32, 0.31])
+    assert words_of(three | {"collapsed": (0, 3)}) == ["undecided: seeds in two phases"]
+    assert words_of(four | {"collapsed": (0, 4)}) == words_of(three | {"collapsed": (1, 1)}) == ["higher"]
+
+
 def test_holm_counts_every_contrast_of_the_table():
     close, null = contrast([0.10, 0.14, 0.16]), contrast([0.1, -0.1, 0.02])
     alone = judged([close], ("mcc",))[0]
