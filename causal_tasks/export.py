@@ -2,6 +2,7 @@
 
     python -m causal_tasks.export task=transitivity protocol=corrected split=length n=10000 seed=0 out=length.jsonl
     python -m causal_tasks.export export=lm_eval task=dseparation protocol=corrected split=length,hidden n=500 out=FOLDER
+    python -m causal_tasks.export list                   the splits that there are
 
 task=transitivity|dseparation  protocol=released|corrected  n=questions  seed=0  questions_per_graph=1
 split=train|validation|in_distribution|length|branching|reversed|shuffled|long_names|adversarial|real_graphs|hidden
@@ -12,6 +13,7 @@ The same arguments write the same bytes. The card is out's name with .card.md, o
 
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 from tqdm import tqdm
@@ -22,7 +24,8 @@ from causal_tasks.faults import read_faults
 from causal_tasks.files import write_jsonl
 from causal_tasks.harness import write_harness_tasks
 from causal_tasks.items import Item
-from causal_tasks.suites import stream
+from causal_tasks.questions import TASKS
+from causal_tasks.suites import PROTOCOLS, available_splits, stream
 
 _REQUIRED = ("task", "protocol", "split", "n", "out")
 _DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl", "faults": "released"}
@@ -31,6 +34,13 @@ _MANY = 20_000  # questions that take more than a moment
 
 
 def main(arguments: list[str]) -> int:
+    if arguments in (["--help"], ["-h"]):
+        print(__doc__)
+        return 0
+    if arguments == ["list"]:
+        for task, protocol in product(TASKS, PROTOCOLS):
+            print(f"task={task} protocol={protocol} split={'|'.join(available_splits(task, protocol))}")
+        return 0
     try:
         settings = read_settings(arguments, _DEFAULTS, _REQUIRED, usage=__doc__)
         parts = _draw(settings)

@@ -32,6 +32,7 @@ from scoring.scorer import refuse_long_prompts, score
 from training.adapter_growth import AdapterGrowth
 from training.batches import Collator, GraphDataset
 from training.divergence import divergence
+from training.labelled_file import read_training_file
 from training.portable import unpack_checkpoint
 from training.sampling import class_balance_weights
 from training.settings import SettingsError, graphs_in_a_pass
@@ -152,6 +153,8 @@ def training_items(cfg: DictConfig) -> list[Item]:
     With ``data.yes_share``, questions are taken in order until both quotas are full. No graph gives more of a class
     than its share of K questions (but one of each is always allowed), so that the rarer class comes from many graphs.
     """
+    if cfg.data.path is not None:
+        return read_training_file(cfg.data.path, cfg.task.name, cfg.data.wrong_labels == "keep")
     source = (cfg.task.name, cfg.protocol, "train")
     samples, share, asked = cfg.training.samples, cfg.data.yes_share, cfg.task.questions_per_graph
     if cfg.task.questions == "families":

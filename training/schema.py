@@ -86,6 +86,8 @@ class Suite(Node):
 
 
 class Data(Node):
+    path: str | None
+    wrong_labels: Literal["keep"] | None
     sampler: Literal["shuffled", "balanced"]
     unlabelled_fraction: number(float, 0.0, 0.999)
     yes_share: Share | None

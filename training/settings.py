@@ -21,6 +21,7 @@ from records.errors import UserError
 from records.published import published_yes_share
 from records.run_settings import differing_keys, loss_name, settings_hash
 from schedulers import Schedule
+from training.labelled_file import read_training_file
 from training.schema import Train
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ def _check_combinations(cfg: DictConfig) -> None:
     foreign = [name for name in cfg.lora.target_modules if name not in ADAPTED_LAYERS]
     if foreign and not cfg.model.name_or_path:
         raise SettingsError(f"lora.target_modules: no layer {foreign[0]}; must be some of {', '.join(ADAPTED_LAYERS)}")
+    if cfg.data.path is not None:
+        _check_file(cfg)
     graphs_in_a_pass(cfg)
     if cfg.task.questions == "families":
         _check_families(cfg)
@@ -171,6 +174,15 @@ def graphs_in_a_pass(cfg: DictConfig) -> int:
             f"{cfg.training.accumulation} x {processes} processes"
         )
     return graphs
+
+
+def _check_file(cfg: DictConfig) -> None:
+    if cfg.data.yes_share is not None:
+        raise SettingsError("data.yes_share: a file has its own share of Yes; leave it out with data.path")
+    if cfg.task.questions == "families":
+        raise SettingsError("task.questions=families: a file has its own questions; use task.questions=sampled")
+    # Raises for a file that cannot be trained on, before a model is loaded.
+    read_training_file(cfg.data.path, cfg.task.name, cfg.data.wrong_labels == "keep")
 
 
 def _check_families(cfg: DictConfig) -> None:

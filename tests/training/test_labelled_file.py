@@ -1,0 +1,83 @@
+"""Training data from a file: wrong labels are refused by line, or kept by an explicit switch."""
+
+import json
+
+import pytest
+
+from causal_tasks.files import write_jsonl
+from causal_tasks.suites import build
+from records.errors import UserError
+from training.fine_tune import training_items
+from training.labelled_file import WrongLabel, read_training_file
+from training.settings import SettingsError, check_settings
+
+CHAIN = "A causes B. B causes C."
+LINES = [
+    {"premise": CHAIN, "hypothesis": "Does A cause C?", "label": "Yes"},
+    {"premise": CHAIN, "hypothesis": "Does C cause A?", "label": "Yes", "id": "wrong"},
+    {"premise": CHAIN, "hypothesis": "Does A cause B?", "label": "No"},
+]
+
+
+def written(path, lines):
+    path.write_text("\n" + "\n\n".join(json.dumps(line) for line in lines) + "\n")  # blank lines count as lines
+    return path
+
+
+def test_the_first_wrong_label_is_named_with_its_line(tmp_path):
+    path = written(tmp_path / "own.jsonl", LINES)
+    with pytest.raises(WrongLabel) as refusal:
+        read_training_file(path, "transitivity", keep_wrong_labels=False)
+    assert f"{path}:4: labelled Yes, but the graph entails No: Does C cause A? (2 of 3 labels" in str(refusal.value)
+    (item,) = read_training_file(path, "transitivity", keep_wrong_labels=True)
+    assert [question.label for question in item.questions] == [True, True, False]
+
+
+def test_text_that_entails_nothing_is_refused_even_if_wrong_labels_are_kept(tmp_path):
+    path = written(tmp_path / "own.jsonl", [*LINES[:1], LINES[0] | {"hypothesis": "Does A cause Z?"}])
+    with pytest.raises(WrongLabel, match=r"own.jsonl:4: unknown node 'Z'"):
+        read_training_file(path, "transitivity", keep_wrong_labels=True)
+
+
+def test_entries_of_a_dictionary_are_counted(tmp_path):
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({f"{CHAIN} Does A cause C?": "Yes", f"{CHAIN} Does B cause A?": "Yes"}, indent=1))
+    with pytest.raises(WrongLabel, match="own.json:2: labelled Yes"):
+        read_training_file(path, "transitivity", keep_wrong_labels=False)
+
+
+def test_a_file_takes_the_place_of_generated_questions(composed, tmp_path):
+    path = tmp_path / "own.jsonl"
+    write_jsonl(build("dseparation", "corrected", "train", 40, 0, 2), path)
+    cfg = composed("scale=smoke", "task=dseparation", f"data.path={path}")
+    check_settings(cfg)
+    assert sum(len(item.questions) for item in training_items(cfg)) == 40
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "nowhere.jsonl: cannot be read"),
+        (["data.yes_share=0.5"], "data.yes_share: a file has its own share of Yes"),
+        (["task.questions=families", "task.questions_per_graph=6"], "task.questions=families: a file has its own"),
+        (["data.wrong_labels=drop"], "data.wrong_labels=drop: must be one of keep"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_before_any_work(composed, overrides, message):
+    with pytest.raises((UserError, SettingsError)) as refusal:
+        check_settings(composed("data.path=nowhere.jsonl", *overrides))
+    assert message in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_the_splits_are_listed(run_export):
+    status, printed = run_export("list")
+    assert status == 0
+    assert "task=transitivity protocol=released split=train|" in printed
+    assert "hidden" in next(line for line in printed.splitlines() if "dseparation protocol=corrected" in line)
+
+
+@pytest.fixture
+def run_export(capsys):
+    from causal_tasks.export import main
+
+    return lambda *arguments: (main(list(arguments)), capsys.readouterr().out)

@@ -1,0 +1,40 @@
+"""Training data from a file: every label is held against what its graph entails before anything is trained."""
+
+from pathlib import Path
+
+from causal_tasks.files import read_jsonl
+from causal_tasks.items import Item
+from causal_tasks.labels import check_labels
+from records.errors import UserError
+from records.reading import read_text
+
+
+class WrongLabel(UserError, ValueError):
+    """One line: file:line, the label, and what the graph entails or why it entails nothing."""
+
+
+def read_training_file(path: str | Path, task: str, keep_wrong_labels: bool) -> list[Item]:
+    """The questions of a file (causal_tasks/files.py says which it reads), all of ``task``.
+
+    keep_wrong_labels: train on labels that the graph does not entail as they stand.
+    Raises:
+        FileFormatError: a file that cannot be read as labelled questions of this task.
+        WrongLabel: the first label that the graph does not entail, or text that entails nothing.
+    """
+    items = read_jsonl(path, task)
+    report = check_labels(items)
+    wrong = {} if keep_wrong_labels else {key: (label, entailed) for key, label, entailed in report.disagreeing}
+    unanswerable = dict(report.unanswerable)
+    # Items keep the order of the file; a .json dictionary counts its entries.
+    lines = [number for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
+    for position, question in enumerate(question for item in items for question in item.questions):
+        line = lines[position] if Path(path).suffix != ".json" else position + 1
+        if question.id in unanswerable:
+            raise WrongLabel(f"{path}:{line}: {unanswerable[question.id]}")
+        if question.id in wrong:
+            label, entailed = ("Yes" if answer else "No" for answer in wrong[question.id])
+            raise WrongLabel(
+                f"{path}:{line}: labelled {label}, but the graph entails {entailed}: {question.hypothesis} "
+                f"({len(wrong)} of {report.questions} labels are wrong; data.wrong_labels=keep trains on them)"
+            )
+    return items
