@@ -9,11 +9,13 @@ import random
 from collections.abc import Callable
 from functools import lru_cache
 
-from causal_tasks.adversarial_families import FAMILIES, Edges, Side, Twins, graph_of
+from causal_tasks import counts
+from causal_tasks.adversarial_families import DIFFERENT_COUNTS, FAMILIES, Side, Twins, graph_of
+from causal_tasks.bitgraph import BitGraph
 from causal_tasks.drafts import ALPHABET, Draft, DraftQuestion, distinct_names, dress, family, named_graph
 from causal_tasks.items import Item
 from causal_tasks.randomness import generator
-from causal_tasks.transitivity import fitting_ends
+from causal_tasks.transitivity import mentioned_first
 
 
 def sample(task: str, seed: int, index: int, item_id: str) -> Item:
@@ -29,7 +31,8 @@ def _pair(task: str, seed: int, pair: int) -> tuple[list[Draft], list[str]]:
     families = FAMILIES[task]
     name = list(families)[pair % len(families)]
     answer = _causes if task == "transitivity" else _separates
-    while (drawn := _checked(families[name](rng), answer)) is None:
+    first = rng.random() < 0.5
+    while (drawn := _checked(families[name](rng), answer, DIFFERENT_COUNTS.get(name, set()), first)) is None:
         pass
     twins, answers = drawn
     strata = {"family": name, "pair": f"{task}-{seed}-{pair:05d}", "nodes": graph_of(twins.before.edges).n}
@@ -43,35 +46,55 @@ def _pair(task: str, seed: int, pair: int) -> tuple[list[Draft], list[str]]:
             return drafts, names
 
 
-def _checked(twins: Twins | None, answer: Callable[[Side], bool]) -> tuple[Twins, tuple[bool, bool]] | None:
+def _checked(
+    twins: Twins | None, answer: Callable[[BitGraph, Side], bool], different: set[str], first: bool
+) -> tuple[Twins, tuple[bool, bool]] | None:
     """The twins with their answers, if these differ and both sides are well told.
 
-    Well told: every node named, no sentence twice, no cycle. A cause and effect must look like one on both sides (the
-    source causes something, something causes the target), or else that alone would give most answers away.
+    Well told: every node named, no sentence twice, no cycle, and the same local counts on both sides, but for those in
+    `different`, since else a count would give the answer away. Where the order of mention differs, the source of the Yes
+    is named first if `first`.
     """
     if twins is None:
         return None
-    if answer is _causes and not all(fitting_ends(s.edges, s.source, s.target) for s in (twins.before, twins.after)):
+    sides = (twins.before, twins.after)
+    graphs = [graph_of(side.edges) for side in sides]
+    n = graphs[0].n
+    if graphs[1].n != n:
         return None
-    n = graph_of(twins.before.edges).n
-    for edges in (twins.before.edges, twins.after.edges):
-        if {node for edge in edges for node in edge} != set(range(n)) or len(set(edges)) < len(edges) or _cyclic(edges):
+    told = [_counts(graph, side) for graph, side in zip(graphs, sides)]
+    if any(one != other and name not in different for name, one, other in zip(counts.NAMES, *told)):
+        return None
+    answers = tuple(answer(graph, side) for graph, side in zip(graphs, sides))
+    if answers[0] == answers[1]:
+        return None
+    if told[0][_FIRST] != told[1][_FIRST] and told[answers.index(True)][_FIRST] != first:
+        return None
+    for graph in graphs:
+        named = {node for edge in graph.edges for node in edge}
+        if named != set(range(n)) or len(set(graph.edges)) < len(graph.edges) or _cyclic(graph):
             return None
-    answers = answer(twins.before), answer(twins.after)
-    return (twins, answers) if answers[0] != answers[1] else None
+    return twins, answers
 
 
-def _cyclic(edges: Edges) -> bool:
-    graph = graph_of(edges)
+_FIRST = counts.NAMES.index("source_first")
+
+
+def _counts(graph: BitGraph, side: Side) -> tuple[int, ...]:
+    first = mentioned_first(side.edges, side.source, side.target)
+    return counts.counts(graph, side.source, side.target, sum(1 << node for node in side.given), first)
+
+
+def _cyclic(graph: BitGraph) -> bool:
     return any(graph.causes(node, node) for node in range(graph.n))
 
 
-def _causes(side: Side) -> bool:
-    return graph_of(side.edges).causes(side.source, side.target)
+def _causes(graph: BitGraph, side: Side) -> bool:
+    return graph.causes(side.source, side.target)
 
 
-def _separates(side: Side) -> bool:
-    return graph_of(side.edges).d_separated(side.source, side.target, sum(1 << node for node in side.given))
+def _separates(graph: BitGraph, side: Side) -> bool:
+    return graph.d_separated(side.source, side.target, sum(1 << node for node in side.given))
 
 
 def _names(count: int, alike: tuple[int, int] | None, rng: random.Random) -> list[str]:

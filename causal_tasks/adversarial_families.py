@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from causal_tasks.bitgraph import BitGraph, bits
+from causal_tasks.counts import of_end, of_given_node
 from causal_tasks.transitivity import random_connected_dag
 
-SMALLEST, LARGEST = 4, 7  # nodes, without an irrelevant component
+SMALLEST, LARGEST = 5, 10  # nodes, without an irrelevant component
 Edges = list[tuple[int, int]]
 
 
@@ -85,65 +86,75 @@ def _a_cause(edges: Edges, rng: random.Random, shortest: int = 2) -> tuple[int, 
 # --- families of transitivity: a cause and its effect, and one sentence edited
 
 
-def _edited(allowed: Callable[[tuple[int, int], int, int], bool], edit: Callable, tell: Callable | None = None):
-    """A family that edits one of the sentences that are `allowed`(edge, source, target)."""
+def _edited(edit: Callable, tell: Callable | None = None):
+    """A family that edits a sentence between the two that are asked about."""
 
     def draw(rng: random.Random) -> Twins | None:
         edges = tell(_base(rng), rng) if tell else _base(rng)
-        asked = _a_cause(edges, rng)
-        places = [at for at, edge in enumerate(edges) if asked and allowed(edge, *asked)]
+        asked = _a_cause(edges, rng, shortest=3)
+        places = asked and _decisive(edges, asked)
         return Twins(Side(edges, *asked), Side(edit(edges, rng.choice(places)), *asked)) if places else None
 
     return draw
 
 
-def _any(edge: tuple[int, int], source: int, target: int) -> bool:
-    return True
-
-
 def _inside(edge: tuple[int, int], source: int, target: int) -> bool:
+    """Whether an edit of this sentence leaves the two that are asked about with all their causes and effects."""
     return source not in edge and target not in edge
 
 
-def _out_of_source(edge: tuple[int, int], source: int, target: int) -> bool:
-    return edge[0] == source
-
-
-def _into_target(edge: tuple[int, int], source: int, target: int) -> bool:
-    return edge[1] == target
+def _decisive(edges: Edges, asked: tuple[int, int]) -> list[int]:
+    """The sentences that name neither of the two, and without which the one would not cause the other."""
+    inside = (at for at, edge in enumerate(edges) if _inside(edge, *asked))
+    return [at for at in inside if not graph_of(_replaced(edges, at)).causes(*asked)]
 
 
 def _query_reversed(rng: random.Random) -> Twins | None:
     edges = _base(rng)
-    asked = _a_cause(edges, rng)
+    graph = graph_of(edges)
+    pairs = [
+        (s, t)
+        for s, t in permutations(range(graph.n), 2)
+        if graph.causes(s, t) and of_end(graph, s, 0) == of_end(graph, t, 0) and not graph.neighbours[s] >> t & 1
+    ]
+    asked = rng.choice(pairs) if pairs else None
     return asked and Twins(Side(edges, *asked), Side(edges, *asked[::-1]))
 
 
-def _effect_exchanged(lookalike: bool) -> Callable:
-    """One sentence names another effect; with `lookalike` that name looks like the one it replaces."""
+def _name_exchanged(cause: bool, lookalike: bool = False) -> Callable:
+    """One sentence names another cause, or another effect; with `lookalike` it looks like the one it replaces."""
 
     def draw(rng: random.Random) -> Twins | None:
         edges = _base(rng)
-        asked = _a_cause(edges, rng)
-        at = rng.randrange(len(edges))
-        cause, effect = edges[at]
-        new = rng.choice([node for node in range(graph_of(edges).n) if node not in (cause, effect)])
-        if asked is None or (lookalike and new in asked):
+        asked = _a_cause(edges, rng, shortest=3)
+        places = asked and _decisive(edges, asked)
+        if not places:
             return None
-        after = _replaced(edges, at, (cause, new))
-        return Twins(Side(edges, *asked), Side(after, *asked), (effect, new) if lookalike else None)
+        at = rng.choice(places)
+        old, kept = edges[at] if cause else edges[at][::-1]
+        new = rng.choice([node for node in range(graph_of(edges).n) if node not in (old, kept, *asked)])
+        after = _replaced(edges, at, (new, kept) if cause else (kept, new))
+        return Twins(Side(edges, *asked), Side(after, *asked), (old, new) if lookalike else None)
 
     return draw
 
 
-def _direct_edge(rng: random.Random) -> Twins | None:
-    """A direct edge beside a detour of three steps or more, or the detour alone; d-separation conditions on a node."""
-    edges = _base(rng)
-    at = rng.randrange(len(edges))
-    after = _replaced(edges, at)
-    if graph_of(after).n != graph_of(edges).n or (graph_of(after).distance(*edges[at]) or 0) < 3:
-        return None
-    return Twins(Side(edges, *edges[at]), Side(after, *edges[at]))
+def _direct_edge(ask: Callable[[Edges, random.Random], tuple[int, int] | None]) -> Callable:
+    """A direct edge beside a detour of three steps or more, or the detour alone; neither of its nodes is asked about."""
+
+    def draw(rng: random.Random) -> Twins | None:
+        edges = _base(rng)
+        if (asked := ask(edges, rng)) is None:
+            return None
+        places = [at for at, edge in enumerate(edges) if _inside(edge, *asked) and _has_detour(edges, at)]
+        return Twins(Side(edges, *asked), Side(_replaced(edges, rng.choice(places)), *asked)) if places else None
+
+    return draw
+
+
+def _has_detour(edges: Edges, at: int) -> bool:
+    """Does a path of three steps or more, but no shorter one, join the two nodes of a sentence besides it?"""
+    return (BitGraph(graph_of(edges).n, _replaced(edges, at)).distance(*edges[at]) or 0) >= 3
 
 
 # --- families of d-separation: two nodes that are not neighbours, and one sentence or conditioning node changed
@@ -162,6 +173,17 @@ class _Asked:
     def free(self) -> list[int]:
         """Nodes neither asked about nor conditioned on."""
         return [node for node in range(self.graph.n) if node not in (self.path[0], self.path[-1], *self.given)]
+
+    def separates(self, node: int) -> bool:
+        """Given this node too?"""
+        given = sum(1 << one for one in (*self.given, node))
+        return self.graph.d_separated(self.path[0], self.path[-1], given)
+
+    def like(self, node: int) -> list[int]:
+        """The free nodes that would add the same to the local counts."""
+        ends = self.path[0], self.path[-1]
+        known = of_given_node(self.graph, *ends, node)
+        return [other for other in self.free if other != node and of_given_node(self.graph, *ends, other) == known]
 
     def colliders(self) -> list[int]:
         into = self.graph.parents
@@ -197,26 +219,26 @@ def _step_cut(asked: _Asked, rng: random.Random) -> Edges:
     return _replaced(asked.edges, next(at for at, edge in enumerate(asked.edges) if set(edge) == step))
 
 
-def _any_turned(asked: _Asked, rng: random.Random) -> Edges:
-    return _turned(asked.edges, rng.randrange(len(asked.edges)))
-
-
 def _chain_to_collider(asked: _Asked, rng: random.Random) -> Edges | None:
-    if len(asked.path) != 3 or asked.graph.pattern(asked.path[0], asked.path[-1]) != "chain":
+    """A step of a chain, but not its first or last, is turned."""
+    if len(asked.path) < 4 or asked.graph.pattern(asked.path[0], asked.path[-1]) != "chain":
         return None
-    middle = asked.path[1]
-    out = (at for at, (cause, effect) in enumerate(asked.edges) if cause == middle and effect in asked.path)
-    return _turned(asked.edges, next(out))
+    step = set(rng.choice(list(zip(asked.path[1:], asked.path[2:-1]))))
+    return _turned(asked.edges, next(at for at, edge in enumerate(asked.edges) if set(edge) == step))
 
 
-def _node_added(choose: Callable[[_Asked], list[int]], tell: Callable | None = None) -> Callable:
-    """One more node is conditioned on."""
+def _exchanged_for(choose: Callable[[_Asked], list[int]], tell: Callable | None = None) -> Callable:
+    """One of these nodes is conditioned on instead of another that looks the same from nearby."""
 
     def draw(rng: random.Random) -> Twins | None:
         if (asked := _ask(rng, most_given=1, tell=tell)) is None:
             return None
-        nodes = [node for node in choose(asked) if node in asked.free]
-        return Twins(asked.side(asked.given), asked.side((*asked.given, rng.choice(nodes)))) if nodes else None
+        pairs = [(old, new) for new in choose(asked) if new in asked.free for old in asked.like(new)]
+        pairs = [(old, new) for old, new in pairs if asked.separates(old) != asked.separates(new)]
+        if not pairs:
+            return None
+        old, new = rng.choice(pairs)
+        return Twins(asked.side((*asked.given, old)), asked.side((*asked.given, new)))
 
     return draw
 
@@ -238,7 +260,10 @@ def _node_exchanged(lookalike: bool = False, component: bool = False) -> Callabl
             return None
         (old,) = asked.given
         first = asked.graph.n - 3  # _with_component adds the last three nodes
-        new = rng.choice([node for node in asked.free if not component or (node >= first) != (old >= first)])
+        others = [node for node in asked.like(old) if not component or (node >= first) != (old >= first)]
+        if not others:
+            return None
+        new = rng.choice(others)
         return Twins(asked.side((old,)), asked.side((new,)), (old, new) if lookalike else None)
 
     return draw
@@ -246,28 +271,29 @@ def _node_exchanged(lookalike: bool = False, component: bool = False) -> Callabl
 
 FAMILIES: dict[str, dict[str, Callable[[random.Random], Twins | None]]] = {
     "transitivity": {
-        "edge_cut": _edited(_any, _replaced),
-        "edge_reversed": _edited(_inside, _turned),
-        "fork_for_chain": _edited(_out_of_source, _turned),
-        "collider_for_chain": _edited(_into_target, _turned),
-        "effect_exchanged": _effect_exchanged(lookalike=False),
-        "names_look_alike": _effect_exchanged(lookalike=True),
+        "edge_cut": _edited(_replaced),
+        "edge_reversed": _edited(_turned),
+        "cause_exchanged": _name_exchanged(cause=True),
+        "effect_exchanged": _name_exchanged(cause=False),
+        "names_look_alike": _name_exchanged(cause=False, lookalike=True),
         "query_reversed": _query_reversed,
-        "effects_told_first": _edited(_any, _turned, tell=_effects_first),
-        "irrelevant_component": _edited(_any, _turned, tell=_with_component),
-        "direct_edge_against_detour": _direct_edge,
+        "effects_told_first": _edited(_turned, tell=_effects_first),
+        "irrelevant_component": _edited(_turned, tell=_with_component),
+        "direct_edge_against_detour": _direct_edge(_a_cause),
     },
     "dseparation": {
         "edge_cut": _sentence_changed(_step_cut),
-        "edge_reversed": _sentence_changed(_any_turned),
+        "edge_reversed": _sentence_changed(lambda asked, rng: _turned(asked.edges, rng.randrange(len(asked.edges)))),
         "collider_for_chain": _sentence_changed(_chain_to_collider),
-        "collider_opened": _node_added(_Asked.colliders),
-        "descendant_of_collider": _node_added(_below_collider),
-        "mediator_conditioned": _node_added(_of_pattern("chain")),
-        "common_cause_conditioned": _node_added(_of_pattern("fork")),
+        "collider_opened": _exchanged_for(_Asked.colliders),
+        "descendant_of_collider": _exchanged_for(_below_collider),
+        "mediator_conditioned": _exchanged_for(_of_pattern("chain")),
+        "common_cause_conditioned": _exchanged_for(_of_pattern("fork")),
         "names_look_alike": _node_exchanged(lookalike=True),
-        "effects_told_first": _node_added(lambda asked: asked.free, tell=_effects_first),
+        "effects_told_first": _exchanged_for(lambda asked: asked.free, tell=_effects_first),
         "irrelevant_component": _node_exchanged(component=True),
-        "direct_edge_against_detour": _direct_edge,
+        "direct_edge_against_detour": _direct_edge(lambda edges, rng: tuple(rng.sample(range(graph_of(edges).n), 2))),
     },
 }
+# Of the local counts (causal_tasks.counts) both sides of a pair have the same, but for what their family is about.
+DIFFERENT_COUNTS = {"edge_cut": {"edges"}, "direct_edge_against_detour": {"edges"}, "query_reversed": {"source_first"}}

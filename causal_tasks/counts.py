@@ -39,13 +39,19 @@ def counts(graph: BitGraph, source: int, target: int, given: int, source_first: 
     return (
         *sizes,
         *told,
-        *_of_an_end(graph, source, given),
-        *_of_an_end(graph, target, given),
+        *of_end(graph, source, given),
+        *of_end(graph, target, given),
         *_of_given(graph, given),
     )
 
 
-def _of_an_end(graph: BitGraph, node: int, given: int) -> tuple[int, ...]:
+def of_given_node(graph: BitGraph, source: int, target: int, node: int) -> tuple[int, ...]:
+    """What a conditioned node adds to the counts by itself: sets whose nodes agree in this mostly have the same counts."""
+    beside = (graph.parents[source], graph.children[source], graph.parents[target], graph.children[target])
+    return (graph.parents[node].bit_count(), graph.children[node].bit_count(), *(near >> node & 1 for near in beside))
+
+
+def of_end(graph: BitGraph, node: int, given: int) -> tuple[int, ...]:
     visible = (1 << graph.n) - 1
     causes, effects = graph.parents[node], graph.children[node]
     hidden = causes & ~visible

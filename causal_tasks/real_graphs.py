@@ -6,19 +6,22 @@ characters or more nodes than a training graph.
 """
 
 import json
-import random
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import permutations
+from math import factorial
 from pathlib import Path
 
-from causal_tasks import dseparation, transitivity
 from causal_tasks.bitgraph import BitGraph
 from causal_tasks.drafts import Draft, dress, named_graph
+from causal_tasks.evaluation_blocks import draw_block, looks_alike
+from causal_tasks.evaluation_graphs import Group, Size
 from causal_tasks.items import Item
-from causal_tasks.randomness import generator
+from causal_tasks.randomness import Stream, generator
 
+_SMALLEST = {"transitivity": 11, "dseparation": 8}  # nodes
+_APART = 10_200  # far enough that the orders of telling of different blocks do not meet, even about asia (720 in all)
 _FILE = Path(__file__).with_name("real_graphs.json")
 
 
@@ -39,53 +42,49 @@ class Network:
     edges: tuple[tuple[int, int], ...]
     originals: tuple[str, ...]
 
-    def told(self, rng: random.Random) -> list[tuple[int, int]]:
-        """The edges cause by cause, causes in random order."""
-        place = rng.sample(range(len(self.nodes)), len(self.nodes))
-        return sorted(self.edges, key=lambda edge: (place[edge[0]], place[edge[1]]))
+    @cached_property
+    def causes(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(cause for cause, _ in self.edges))
 
-
-@dataclass(frozen=True)
-class _Causes:
-    """A construction for transitivity.draw_block."""
-
-    network: Network
+    def told(self, order: int) -> list[tuple[int, int]]:
+        """The edges cause by cause, the causes in the order of this number: any len(causes)! that follow tell them differently."""
+        left, place = list(self.causes), {}
+        for count in range(len(left), 0, -1):
+            order, at = divmod(order, count)
+            place[left.pop(at)] = len(place)
+        return sorted(self.edges, key=lambda edge: place[edge[0]])
 
     @cached_property
-    def places(self) -> dict[str, list[int]]:
-        """Stratum `ends` -> the distances at which some pair is a cause and its effect, and some is a No of that kind."""
-        graph = BitGraph(len(self.network.nodes), self.network.edges)
-        found: dict[str | bool, set] = {True: set(), "any": set(), "fitting": set()}
+    def places(self) -> dict[bool, list[tuple[int, int]]]:
+        """Are they neighbours? -> the ordered pairs of nodes that look like a pair of the other transitivity label."""
+        graph = BitGraph(len(self.nodes), self.edges)
+        alike: dict[tuple, tuple[list, list]] = defaultdict(lambda: ([], []))
         for source, target in permutations(range(graph.n), 2):
-            distance = graph.distance(source, target)
-            if graph.causes(source, target):
-                found[True].add(distance)
-            else:
-                found["any"].add(distance)
-                if transitivity.fitting_ends(graph.edges, source, target):
-                    found["fitting"].add(distance)
-        return {ends: sorted(found[True] & found[ends]) for ends in ("any", "fitting")}
-
-    def draw(self, cells: Sequence[tuple[bool, bool]], rng: random.Random) -> list[Draft]:
-        ends = transitivity.draw_ends(rng, len(self.network.nodes))
-        ends = ends if self.places[ends] else "any"  # a small network may have no such No
-        strata = {"network": self.network.name, "distance": rng.choice(self.places[ends]), "ends": ends}
-        return [transitivity.ask_one(lambda: self.network.told(rng), strata, *cell, rng) for cell in cells]
+            if (distance := graph.distance(source, target)) is not None:
+                key = (distance, *looks_alike(graph, source, target, loose=True))
+                alike[key][graph.causes(source, target)].append((source, target))
+        found: dict[bool, list] = {True: [], False: []}
+        for (distance, *_), (no, yes) in alike.items():
+            if no and yes:
+                found[distance == 1] += no + yes
+        return found
 
 
-@dataclass(frozen=True)
-class _Separation:
-    """A construction for dseparation.draw_block. Not every network has every pattern, so none is asked for."""
+@dataclass
+class _Telling:
+    """A construction for evaluation_blocks: one network, every group told in orders of its own."""
 
     network: Network
-    patterns = (dseparation.ANY_PATTERN,)
-    kinds = {"pivotal": 0.8, "direct": 0.2}
+    order: int
 
-    def draw(self, rng: random.Random, like: BitGraph | None = None) -> BitGraph:
-        return BitGraph(len(self.network.nodes), self.network.told(rng))
-
-    def size(self, graph: BitGraph) -> dict[str, str]:
+    def draw_size(self, rng: Stream) -> Size:
+        self.order += _APART
         return {"network": self.network.name}
+
+    def draw(self, size: Size, neighbours: bool, rng: Stream) -> Group:
+        nodes, orders = len(self.network.nodes), (self.order, self.order + 1)
+        graphs = tuple(BitGraph(nodes, self.network.told(order)) for order in orders)
+        return Group(graphs, size, self.network.places[neighbours], loose=True)
 
 
 @lru_cache(maxsize=1)
@@ -101,23 +100,24 @@ def networks() -> tuple[Network, ...]:
     return tuple(sorted(found, key=lambda network: (len(network.nodes), network.name)))
 
 
+@lru_cache
+def asked_about(task: str) -> tuple[Network, ...]:
+    """The networks that are large enough to have matched questions of this task, smallest first."""
+    return tuple(network for network in networks() if len(network.nodes) >= _SMALLEST[task])
+
+
 def sample(task: str, seed: int, index: int, questions_per_graph: int, item_id: str) -> Item:
     """Item `index`; each four in turn are about the next network."""
     block, place = divmod(index, 4)
-    network = networks()[block % len(networks())]
-    draft = _block(task, network, seed, block, questions_per_graph)[place]
+    turn, at = divmod(block, len(asked_about(task)))
+    network = asked_about(task)[at]
+    draft = _block(task, network, seed, turn, questions_per_graph)[place]
     names = list(network.nodes)
     return dress(draft, named_graph(draft, names), names, task, item_id)
 
 
 @lru_cache(maxsize=64)
-def _block(task: str, network: Network, seed: int, block: int, questions_per_graph: int) -> list[Draft]:
-    rng = generator("real_graphs", task, seed, block, questions_per_graph)
-    if task == "transitivity":
-        return transitivity.draw_block(_construction(network), questions_per_graph, rng)
-    return dseparation.draw_block(_Separation(network), questions_per_graph, rng)
-
-
-@lru_cache
-def _construction(network: Network) -> _Causes:
-    return _Causes(network)
+def _block(task: str, network: Network, seed: int, turn: int, questions_per_graph: int) -> list[Draft]:
+    first = generator("real_graphs", task, network.name, seed).randrange(factorial(len(network.causes)))
+    rng = generator("real_graphs", task, network.name, seed, turn, questions_per_graph)
+    return draw_block(task, _Telling(network, first + 2 * turn), questions_per_graph, rng)

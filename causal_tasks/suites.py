@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import count
 
-from causal_tasks import adversarial, dseparation, real_graphs, released, transitivity
+from causal_tasks import (
+    adversarial,
+    dseparation,
+    evaluation_blocks,
+    evaluation_graphs,
+    real_graphs,
+    released,
+    transitivity,
+)
 from causal_tasks.drafts import Draft, distinct_names, dress, family, named_graph
 from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.items import Item
@@ -35,7 +43,7 @@ PUBLISHED_SUITE = (
     ("transitivity", "long_names"),
 )
 
-_CORRECTED = {"transitivity": transitivity, "dseparation": dseparation}
+_TRAINING = {"transitivity": transitivity, "dseparation": dseparation}
 _BLOCK = 4
 
 
@@ -139,7 +147,9 @@ def _first(n: int, items: Iterator[Item]) -> Iterator[Item]:
 def _block(task: str, split: str, seed: int, block: int, questions_per_graph: int) -> list[Draft]:
     """The four drafts of one block; they share their strata, so that each stratum holds as many Yes as No."""
     rng = generator("block", task, split, seed, block, questions_per_graph)
-    return _CORRECTED[task].draw_block(_CORRECTED[task].CONSTRUCTIONS[split], questions_per_graph, rng)
+    if split in TRAINING_SPLITS:
+        return _TRAINING[task].draw_block(questions_per_graph, rng)
+    return evaluation_blocks.draw_block(task, evaluation_graphs.CONSTRUCTIONS[task][split], questions_per_graph, rng)
 
 
 def yes_share(items: list[Item]) -> float:

@@ -1,4 +1,4 @@
-"""Corrected transitivity questions: unique names, no cycles, and nothing but the arrows decides the answer.
+"""Corrected transitivity questions of training and validation: unique names, no cycles, balanced within every stratum.
 
 Drafts come in blocks of four that share their strata: (Yes, No) x (source mentioned before target, after). Hence
 labels are balanced within every stratum and within either order of mention, and position alone scores 50 %. The same
@@ -10,7 +10,7 @@ those of `ends: any` it may have.
 """
 
 import random
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import permutations
@@ -31,15 +31,11 @@ class Chains:
 
     Args:
         flips: the probability of a flipped edge is drawn from these.
-        told: "forward" tells a chain along its main direction, causes first; "backward" against it.
-        shuffled: sentences in random order.
     """
 
     shortest: int
     longest: int
     flips: tuple[float, ...] = (0.0, 0.3, 0.5)
-    told: str = "forward"
-    shuffled: bool = False
 
     def draw(self, cells: Sequence[tuple[bool, bool]], rng: random.Random) -> list[Draft]:
         """Drafts that ask at the same place of the chain; those of one order also share the arrows elsewhere."""
@@ -48,9 +44,8 @@ class Chains:
         strata = {"chain_length": length, "distance": distance, "ends": draw_ends(rng, length)}
         while True:
             left, flip = rng.randrange(length - distance), rng.choice(self.flips)
-            forward = self.told == "forward"
             draw = rng.random
-            elsewhere = {first: [(draw() >= flip) == forward for _ in range(length - 1)] for first in (True, False)}
+            elsewhere = {first: [draw() >= flip for _ in range(length - 1)] for first in (True, False)}
             drafts = [self._draw_one(left, elsewhere[first], label, first, strata, rng) for label, first in cells]
             if all(drafts):
                 return drafts
@@ -64,55 +59,23 @@ class Chains:
         distance = strata["distance"]
         source, target = (left, left + distance) if first else (left + distance, left)
         along = list(along)
-        along[left : left + distance] = [agrees == first for agrees in _segment(distance, label, rng)]
-        fits = strata["ends"] == "any" or chain_fits(along, source, target)
-        if not fits and not self.shuffled:  # shuffling draws numbers: it goes first, so that a stream stays what it was
+        along[left : left + distance] = [agrees == first for agrees in segment(distance, label, rng)]
+        if strata["ends"] != "any" and not chain_fits(along, source, target):
             return None
         edges = [(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)]
-        if self.shuffled:
-            rng.shuffle(edges)
-        if not fits or mentioned_first(edges, source, target) != first:
+        if mentioned_first(edges, source, target) != first:
             return None
         return Draft(len(along) + 1, tuple(edges), (DraftQuestion(source, target, (), label, strata),))
 
 
-@dataclass(frozen=True)
-class Branching:
-    """Connected DAGs of `shortest`..`longest` nodes with up to n/2 edges more than a tree, told cause by cause."""
-
-    shortest: int
-    longest: int
-
-    def draw(self, cells: Sequence[tuple[bool, bool]], rng: random.Random) -> list[Draft]:
-        n = rng.randint(self.shortest, self.longest)
-        edges = n - 1 + rng.randint(0, n // 2)
-        strata = {"nodes": n, "edges": edges, "distance": rng.randint(1, 3), "ends": draw_ends(rng, n)}
-        return [ask_one(lambda: random_connected_dag(n, edges, rng), strata, *cell, rng) for cell in cells]
-
-
 _TRAINING = Chains(3, 6)
-CONSTRUCTIONS = {
-    "train": _TRAINING,
-    "validation": _TRAINING,
-    "in_distribution": _TRAINING,
-    "length": Chains(7, 15),
-    "branching": Branching(7, 15),
-    "reversed": Chains(7, 15, told="backward"),
-    "shuffled": Chains(7, 15, flips=(0.5,), shuffled=True),
-    "long_names": Chains(3, 6, flips=(0.5,)),
-}
 
 
-def draw_block(construction, questions_per_graph: int, rng: random.Random) -> list[Draft]:
-    """Four drafts; with one question each, the labels are Yes, No, Yes, No.
-
-    Args:
-        construction: draws one draft of one question for each (label, source is mentioned first) it is given; the
-            drafts share their strata.
-    """
+def draw_block(questions_per_graph: int, rng: random.Random) -> list[Draft]:
+    """Four drafts; with one question each, the labels are Yes, No, Yes, No."""
     if questions_per_graph == 1:
-        return construction.draw(_CELLS, rng)
-    return [draft for _ in range(2) for draft in _draw_several(construction, questions_per_graph, rng)]
+        return _TRAINING.draw(_CELLS, rng)
+    return [draft for _ in range(2) for draft in _draw_several(_TRAINING, questions_per_graph, rng)]
 
 
 def draw_ends(rng: random.Random, nodes: int) -> str:
@@ -132,7 +95,7 @@ def chain_fits(along: Sequence[bool], source: int, target: int) -> bool:
     return causes and ((target < last and not along[target]) or (target > 0 and along[target - 1]))
 
 
-def _segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
+def segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
     """Which edges between the pair point from source to target: all for Yes, not all for No.
 
     A No is anything from one edge turned to the whole segment turned, which is the converse of a Yes.
@@ -145,25 +108,6 @@ def _segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
     if all(agrees):
         agrees[rng.randrange(distance)] = False
     return agrees
-
-
-def ask_one(draw_edges: Callable, strata: dict, label: bool, first: bool, rng: random.Random) -> Draft:
-    """Draw edges until some pair at `strata["distance"]` has this label, order of mention and ends; ask about one."""
-    while True:
-        edges = draw_edges()
-        mention = order_of_mention(edges)
-        n = len(mention)
-        graph = BitGraph(n, edges)
-        pairs = [
-            (source, target)
-            for source, target in permutations(range(n), 2)
-            if graph.causes(source, target) == label
-            and (mention[source] < mention[target]) == first
-            and graph.distance(source, target) == strata["distance"]
-            and (strata["ends"] == "any" or fitting_ends(edges, source, target))
-        ]
-        if pairs:
-            return Draft(n, tuple(edges), (DraftQuestion(*rng.choice(pairs), (), label, strata),))
 
 
 def random_connected_dag(n: int, count: int, rng: random.Random) -> list[tuple[int, int]]:

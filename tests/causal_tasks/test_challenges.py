@@ -5,11 +5,13 @@ from collections import Counter, defaultdict
 import networkx as nx
 import pytest
 
-from causal_tasks.adversarial_families import FAMILIES
+from audits.local_features import features
+from causal_tasks import counts
+from causal_tasks.adversarial_families import DIFFERENT_COUNTS, FAMILIES
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.oracles import answer
 from causal_tasks.questions import TASKS, parse, say_premise
-from causal_tasks.real_graphs import networks
+from causal_tasks.real_graphs import asked_about, networks
 from causal_tasks.suites import available_splits, build, sample, yes_share
 
 CHALLENGES = [(task, split) for task in TASKS for split in ("adversarial", "real_graphs", "hidden")]
@@ -88,9 +90,8 @@ def test_families_hold_what_their_names_say(pairs):
         assert nx.number_weakly_connected_components(yes.graph.to_networkx()) >= 2
     for yes, no in by_family["direct_edge_against_detour"]:
         direct, detour = sorted((yes.graph.to_networkx(), no.graph.to_networkx()), key=nx.Graph.size, reverse=True)
-        asked = yes.questions[0].question
-        assert direct.has_edge(asked.source, asked.target) or direct.has_edge(asked.target, asked.source)
-        assert nx.shortest_path_length(detour.to_undirected(), asked.source, asked.target) >= 3
+        ((cause, effect),) = direct.edges - detour.edges
+        assert nx.shortest_path_length(detour.to_undirected(), cause, effect) >= 3
     against = Counter()
     for yes, no in by_family["effects_told_first"]:
         for item in (yes, no) if task == "dseparation" else ():
@@ -103,11 +104,16 @@ def test_families_hold_what_their_names_say(pairs):
             (opened,) = set(no.questions[0].question.given) - set(yes.questions[0].question.given)
             assert yes.graph.to_networkx().in_degree(opened) >= 2
         for yes, no in by_family["mediator_conditioned"] + by_family["common_cause_conditioned"]:
-            assert set(yes.questions[0].question.given) > set(no.questions[0].question.given)
-    else:
-        for yes, no in by_family["fork_for_chain"]:
-            source = yes.questions[0].question.source
-            assert no.graph.to_networkx().out_degree(source) == yes.graph.to_networkx().out_degree(source) - 1
+            assert set(yes.questions[0].question.given) - set(no.questions[0].question.given)
+
+
+def test_the_local_counts_of_a_pair_are_the_same(pairs):
+    """But for what the family is about; where that is the order of mention, the Yes comes first as often as last."""
+    for family, found in pairs[1].items():
+        for yes, no in found:
+            told = [features(item.graph, item.questions[0].question)[: len(counts.NAMES)] for item in (yes, no)]
+            differing = {name for name, one, other in zip(counts.NAMES, *told) if one != other}
+            assert differing <= DIFFERENT_COUNTS.get(family, set())
 
 
 def test_pairs_need_an_even_number_and_one_question_each():
@@ -151,10 +157,24 @@ def test_published_graphs_equal_pgmpy_s_copy(name):
     assert ours == set(utils.get_example_model(name).edges())
 
 
-def test_real_graphs_asks_about_every_network():
+def test_real_graphs_asks_about_every_network_that_has_matched_questions():
     for task in TASKS:
-        asked = Counter(item.questions[0].strata["network"] for item in build(task, "corrected", "real_graphs", 64, 0))
-        assert asked == dict.fromkeys(SIZES, 8)
+        asked = Counter(item.questions[0].strata["network"] for item in build(task, "corrected", "real_graphs", 80, 0))
+        assert asked == {network.name: 80 / len(asked_about(task)) for network in asked_about(task)}
+    assert [network.name for network in asked_about("transitivity")] == ["sachs", "child", "insurance", "alarm"]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("task", TASKS)
+def test_real_graphs_asks_no_question_twice(task, count):
+    items = build(task, "corrected", "real_graphs", 800, 0, count)
+    assert len({(item.premise, question.hypothesis) for item in items for question in item.questions}) == 800
+
+
+def test_every_order_of_telling_is_another():
+    asia = next(network for network in networks() if network.name == "asia")
+    assert len({tuple(asia.told(order)) for order in range(1000, 1000 + 720)}) == 720
+    assert sorted(asia.told(5)) == sorted(asia.edges)
 
 
 def test_several_questions_about_published_and_hidden_graphs():
