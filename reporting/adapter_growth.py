@@ -51,7 +51,11 @@ def _growth(run: Run, scored: pd.DataFrame, untuned: Run | None) -> list[dict]:
     by_step = {int(row["step"]): dict(row) for row in logged_growth(run).to_dict("records")}
     for (_, way), part in own.groupby(["evaluation", "weights"], sort=False):
         step = part["step"].iloc[0]
-        step = int(step if pd.notna(step) else run.training["steps"])
+        if pd.isna(step):  # after the training; a run that was interrupted while it was scored has only its log
+            step = run.training.get("steps") or (run.log["step"].max() if run.log is not None else None)
+        if step is None:
+            continue
+        step = int(step)
         row = by_step.setdefault(step, {"step": step})
         if len(part) == len(SUITES):
             row[way] = part["accuracy"].mean()

@@ -211,3 +211,14 @@ def test_growth_joins_the_log_with_what_was_scored(made):
     end = growth.iloc[1]
     assert end["merged_4bit"] == pytest.approx(0.276) and end["adapter"] == pytest.approx(0.6)
     assert end["flips"] == pytest.approx((ours != theirs).mean()) and end["flips_n"] == len(ours)
+
+
+def test_a_run_interrupted_while_it_was_scored_is_at_its_last_step(made, make_unfinished_run):
+    """Its scores name no step, and no record says how many there were."""
+    folder = make_unfinished_run(made, "transitivity_ce")
+    write_metrics(folder, "published", (0.5, 0.5, 0.5, 0.5, 0.5))
+    assert of(tables(made)["adapter_growth"], "transitivity_ce").empty
+    line = {"step": 7, "progress": 1.0, "adapter/relative_size": 0.01, "adapter/surviving_share": 0.5}
+    (folder / "training_log.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    growth = of(tables(made)["adapter_growth"], "transitivity_ce")
+    assert growth[["step", "adapter"]].to_numpy().tolist() == [[7, 0.5]]
