@@ -19,7 +19,7 @@ from hydra.core.utils import configure_log, filter_overrides, run_job, setup_glo
 from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, open_dict, read_write
 
 from records.sweep_status import note
 
@@ -81,10 +81,14 @@ class CellLauncher(Launcher):
         folder.mkdir(parents=True, exist_ok=True)
         cells = []
         for number, overrides in enumerate(job_overrides, initial_job_idx):
-            log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
-            cells.append(self._cell(number, overrides))
-            note(folder, number, "submitted", self._out(cells[-1].config))
-        self.run(cells, folder)
+            cell = self._cell(number, overrides)
+            out, finished = _state(cell.config)
+            note(folder, number, "skipped" if finished else "submitted", out)
+            log.info("\t#%d : %s%s", number, " ".join(filter_overrides(overrides)), " : finished before" * finished)
+            if not finished:
+                cells.append(cell)
+        if cells:
+            self.run(cells, folder)
         return []
 
     def _cell(self, number: int, overrides: Sequence[str]) -> Cell:
@@ -94,12 +98,21 @@ class CellLauncher(Launcher):
             config.hydra.job.id = str(number)
         return Cell(config, self.task, self.context, Singleton.get_state(), os.getcwd())
 
-    @staticmethod
-    def _out(config: DictConfig) -> str:
-        """The cell's folder; its name may depend on what Hydra chose."""
-        before = HydraConfig.instance().cfg
-        HydraConfig.instance().set_config(config)
-        try:
-            return str(config.out)
-        finally:
-            HydraConfig.instance().cfg = before
+
+def _state(config: DictConfig) -> tuple[str, bool]:
+    """A cell's folder, and whether its run is finished there, so that no job need be started to find that out."""
+    from records.run_folder import RunFolder, RunFolderError  # late: Hydra imports every plugin, even for --help
+
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(config)  # names may depend on what Hydra chose
+    try:
+        settings = config.copy()
+        with read_write(settings), open_dict(settings):
+            del settings["hydra"]
+        folder = RunFolder(settings.out)
+        folder.check(settings)
+        return settings.out, folder.finished
+    except RunFolderError:  # the cell will say why
+        return settings.out, False
+    finally:
+        HydraConfig.instance().cfg = before

@@ -4,6 +4,7 @@ import importlib.util
 
 import pytest
 
+from hydra_plugins import slurm_launcher
 from records.sweep_status import cells, failures, note, waiting
 
 
@@ -38,3 +39,22 @@ def test_cells_that_never_ended_are_failures(tmp_path):
         "c: never started (cancelled?)",
         "d: ended without a word (killed, cancelled or out of time?) [job 7_3]",
     ]
+
+
+@pytest.mark.parametrize("end", ["exit 0", "echo slurm_load_jobs error: Invalid job id specified >&2; exit 1"])
+def test_who_waits_outlasts_a_silent_slurm(end, tmp_path, monkeypatch):
+    """The queue is asked, not the accounting: in the queue, no answer, and then gone or long forgotten."""
+    answers = [
+        "echo 7_1 RUNNING",
+        "echo slurm_load_jobs error: Unable to contact slurm controller >&2; exit 1",
+        "echo 7_1 RUNNING",
+        end,
+    ]
+    cases = "\n".join(f"{number}) {answer};;" for number, answer in enumerate(answers, 1))
+    squeue = tmp_path / "squeue"
+    squeue.write_text(f"#!/bin/sh\necho >> {tmp_path}/asked\ncase $(wc -l < {tmp_path}/asked) in\n{cases}\nesac\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(slurm_launcher, "SECONDS_BETWEEN_LOOKS", 0)
+    slurm_launcher._wait_for("7")
+    assert (tmp_path / "asked").read_text().count("\n") == len(answers)
