@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+import numpy as np
 import pandas as pd
 
 MISSING = "–"
@@ -106,15 +107,17 @@ def with_seed_means(frame: pd.DataFrame, keys: list[str], values: list[str], cos
     """
     if frame.empty:
         return frame
-    parts = []
-    for key, rows in frame.groupby(keys, sort=False, dropna=False):
-        parts.append(rows)
-        if len(rows) > 1:
-            summary = dict(zip(keys, key, strict=True)) | {"seed": f"mean of {len(rows)}"}
-            summary |= {name: rows[name].astype(float).mean(skipna=False) for name in [*values, "n"] if name in rows}
-            if "commit" in rows and rows["commit"].nunique() == 1:
-                summary["commit"] = rows["commit"].iloc[0]
-            if cost in rows:
-                summary[cost] = rows[cost].sum()
-            parts.append(pd.DataFrame([summary], columns=frame.columns))
-    return pd.concat([part.astype(object) for part in parts], ignore_index=True)
+    setting = frame.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+    size = np.bincount(setting)
+    first = frame[~pd.Series(setting).duplicated().to_numpy()]  # of each setting, in the order of their numbers
+    means = [name for name in [*values, "n"] if name in frame]
+    summary = first[keys].assign(seed=[f"mean of {k}" for k in size])
+    summary[means] = frame[means].astype(float).groupby(setting).mean(skipna=False).to_numpy()
+    if "commit" in frame:
+        summary["commit"] = first["commit"].where((frame["commit"].groupby(setting).nunique() == 1).to_numpy())
+    if cost in frame:
+        summary[cost] = frame[cost].groupby(setting).sum().to_numpy()
+    rows = [frame.astype(object), summary.reindex(columns=frame.columns).astype(object)[size > 1]]
+    # Each summary goes under its seeds: a stable order by setting, with the summaries behind.
+    order = np.argsort(np.concatenate([setting, np.flatnonzero(size > 1)]), kind="stable")
+    return pd.concat(rows).iloc[order].reset_index(drop=True)
