@@ -336,7 +336,7 @@ def test_formatting():
 
 
 def test_every_table_is_written_three_times_and_reads_back(written):
-    assert len(written.tables) == 15
+    assert len(written.tables) == 16
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
         assert (len(frame) or path.stem.startswith("ablation")) and len(path.read_text().splitlines()) == 6 + len(frame)
