@@ -339,7 +339,7 @@ def test_every_table_is_written_three_times_and_reads_back(written):
     assert len(written.tables) == 16
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
-        assert (len(frame) or path.stem.startswith("ablation")) and len(path.read_text().splitlines()) == 6 + len(frame)
+        assert (len(frame) or path.stem.startswith(("ablation", "adapter"))) and len(path.read_text().splitlines()) == 6 + len(frame)
         assert path.with_suffix(".tex").read_text().count(r"\begin{tabular}") == 1
     assert [path.name for path in written.folder.rglob(".*")] == [".tables.lock"]  # no temporary file is left
 
