@@ -9,7 +9,7 @@ dseparation    Candidates are pairs of nodes given two sets that differ in one n
     neighbours, which nothing separates, set them against pairs that are separated, without distance and pattern.
     Where there are hidden causes, half of the groups have a No that would be a Yes without these.
     Graphs of up to six nodes and published ones have too few exchanges. There (`loose`) other questions are candidates
-    too, and only some counts are matched, large ones not exactly.
+    too, and only some counts are matched.
 """
 
 import random
@@ -78,21 +78,20 @@ def _chosen(candidates: Iterable[Candidate], count: int, rng: random.Random) -> 
 def _ordered_pairs(group: Group, count: int, rng: Stream, neighbours: bool = False) -> Iterator[Candidate]:
     """Does one cause the other? A single question is about one of the group's places."""
     first, size = group.graphs[0], tuple(group.size.items())
-    places = group.places if count == 1 or group.loose else permutations(range(first.n), 2)
+    places = group.places if count == 1 or group.only else permutations(range(first.n), 2)
     places = [(s, t) for s, t in places if first.neighbours[s] >> t & 1 == neighbours]
     strata = {place: (*size, ("distance", first.distance(*place))) for place in places}
     for item, graph in enumerate(group.graphs):
         mention = order_of_mention(graph.edges)
         for place in places:
             s, t = place
-            alike = (*looks_alike(graph, s, t, group.loose), mention[s] < mention[t])
+            alike = (*looks_alike(graph, s, t), mention[s] < mention[t])
             yield Candidate(item, graph, graph.causes(s, t), alike, strata[place], s, t)
 
 
-def looks_alike(graph: BitGraph, source: int, target: int, loose: bool) -> tuple:
-    """The counts around the two nodes; of the loose ones three is as good as more."""
-    ends = (of_end(graph, source, 0), of_end(graph, target, 0))
-    return tuple(tuple(min(count, 3) for count in end) for end in ends) if loose else ends
+def looks_alike(graph: BitGraph, source: int, target: int) -> tuple:
+    """The local counts of a transitivity question, but for the sentences that join the two."""
+    return of_end(graph, source, 0), of_end(graph, target, 0)
 
 
 def _separations(group: Group, count: int, rng: Stream) -> Iterator[Candidate]:
@@ -111,7 +110,7 @@ def _marginal(group: Group, rng: Stream) -> Iterator[Candidate]:
         mention = order_of_mention(graph.edges)
         for s, t in _apart(graph, rng):
             strata = (*size, ("distance", graph.distance(s, t)), ("given_size", 0))
-            alike = (*looks_alike(graph, s, t, group.loose), mention[s] < mention[t])
+            alike = (*looks_alike(graph, s, t), mention[s] < mention[t])
             yield Candidate(item, graph, graph.d_separated(s, t, 0), alike, strata, s, t)
 
 

@@ -24,13 +24,14 @@ class Group:
     """
     Args:
         graphs: two of one size.
-        places: the ordered pairs of nodes that a single transitivity question is about.
-        loose: has too few questions that could be matched on all counts (causal_tasks.evaluation_blocks).
+        places: the ordered pairs of nodes that a single transitivity question is about, or with `only`, all of them.
+        loose: has too few d-separation questions that could be matched on all counts (causal_tasks.evaluation_blocks).
     """
 
     graphs: tuple[BitGraph, BitGraph]
     size: Size
     places: Sequence[tuple[int, int]] = ()
+    only: bool = False
     loose: bool = False
 
 

@@ -61,7 +61,7 @@ class Network:
         alike: dict[tuple, tuple[list, list]] = defaultdict(lambda: ([], []))
         for source, target in permutations(range(graph.n), 2):
             if (distance := graph.distance(source, target)) is not None:
-                key = (distance, *looks_alike(graph, source, target, loose=True))
+                key = (distance, *looks_alike(graph, source, target))
                 alike[key][graph.causes(source, target)].append((source, target))
         found: dict[bool, list] = {True: [], False: []}
         for (distance, *_), (no, yes) in alike.items():
@@ -84,7 +84,7 @@ class _Telling:
     def draw(self, size: Size, neighbours: bool, rng: Stream) -> Group:
         nodes, orders = len(self.network.nodes), (self.order, self.order + 1)
         graphs = tuple(BitGraph(nodes, self.network.told(order)) for order in orders)
-        return Group(graphs, size, self.network.places[neighbours], loose=True)
+        return Group(graphs, size, self.network.places[neighbours], only=True, loose=True)
 
 
 @lru_cache(maxsize=1)
