@@ -38,7 +38,7 @@ def ablation_contrasts(results: Results) -> Table:
             continue
         about = dict(zip([*SETTING, "against"], key, strict=True))
         about |= {"task": runs[0][0].settings.task, **described(runs[0][0])}
-        rows.append(about | {"seeds": ", ".join(run.key["seed"] for run, _ in runs)} | _contrast(answers))
+        rows.append(about | {"seeds": tuple(run.key["seed"] for run, _ in runs)} | _contrast(answers))
     bounds = [f"{name}_difference{end}" for name in METRICS for end in ("", "_low", "_high")]
     columns = ["variant", "setting", "against", "task", "effect", "collapsed", "collapsed_against", *bounds]
     columns += [*(f"{name}_by_seed" for name in METRICS), "n", *GROUP, "seeds", "loss", "schedule"]
@@ -118,7 +118,7 @@ def _contrast(answers: list[pd.DataFrame]) -> dict:
     found = paired_differences(first["label"], ours, theirs, first["graph"])
     row = {"n": len(first)}
     for name in METRICS:
-        row[f"{name}_by_seed"] = ", ".join(f"{value:+.3f}" for value in found[f"{name}_differences"])
+        row[f"{name}_by_seed"] = tuple(found[f"{name}_differences"])
         row[f"{name}_difference"] = found[f"{name}_difference"]
         row[f"{name}_difference_low"], row[f"{name}_difference_high"] = found[f"{name}_difference_interval"]
     for column, margins in (("collapsed", ours), ("collapsed_against", theirs)):

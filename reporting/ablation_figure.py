@@ -118,9 +118,9 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
         for place, row in places:
             value = row[f"{metric}_difference"]
             error = [[value - row[f"{metric}_difference_low"]], [row[f"{metric}_difference_high"] - value]]
-            several = "," in row["seeds"]
+            several = len(row["seeds"]) > 1
             fill = colour if several else "white"
-            seeds = [float(difference) for difference in row[f"{metric}_by_seed"].split(", ")] if several else []
+            seeds = row[f"{metric}_by_seed"] if several else ()
             axis.plot(seeds, [place] * len(seeds), ls="", marker="|", ms=9, color="black", alpha=0.6)
             axis.errorbar(value, place, xerr=error, fmt="o", color=colour, mfc=fill, ms=5.5, lw=1.4)
         axis.axvline(0, color="black", lw=1)

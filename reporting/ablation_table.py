@@ -38,7 +38,7 @@ def ablation_table(results: Results) -> Table:
         row |= {"collapse_rate": rate["rate"], "collapse_rate_low": rate["rate_interval"][0]}
         row |= {"collapse_rate_high": rate["rate_interval"][1], "collapsed": rate["collapsed"]}
         row[PASSED] = int(runs[PASSED].sum())
-        row |= {"runs": len(runs), "seeds": ", ".join(runs["seed"]), "seconds_a_run": runs["seconds"].mean()}
+        row |= {"runs": len(runs), "seeds": tuple(runs["seed"]), "seconds_a_run": runs["seconds"].mean()}
         rows.append(row | {"verdicts": "; ".join(dict.fromkeys(runs["verdict"]))})
     bounds = [f"{name}{side}" for name in [*SHOWN, "collapse_rate"] for side in ("", "_low", "_high")]
     columns = [

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from reporting.results import GROUP, SETTING, TASKS, Results, ResultsError
-from reporting.table import Table, with_seed_means
+from reporting.table import Table
 from scoring.intervals import wilson
 
 FAMILY, PAIR = "stratum/family", "stratum/pair"
@@ -38,7 +38,6 @@ def adversarial_table(results: Results) -> Table:
     ]
     columns += ["flipped", "pairs", *GROUP, "seed", "n", "commit", "seconds"]
     frame = pd.DataFrame(rows, columns=columns)
-    frame = with_seed_means(frame, [*SETTING, "task", "family"], [*scores, "flipped", "pairs"])
     note = (
         "*pair accuracy*: both items of a minimal pair are right. *flipped*: the verdict differs between the two, "
         "rightly or wrongly. Any constant answer has accuracy 0.5 and pair accuracy 0; a fair coin 0.5 and 0.25."
@@ -46,7 +45,8 @@ def adversarial_table(results: Results) -> Table:
     shortcut = [(task, results.local_features(task, "adversarial")) for task in TASKS]
     note += "".join(f" *local features* (shortcuts.md) on {task}: {score:.3f}." for task, score in shortcut if score)
     decimal = ("accuracy", "pair_accuracy", "flipped")
-    return Table("adversarial", "Adversarial minimal pairs by family", note, frame, decimal=decimal)
+    means = {"means_by": (*SETTING, "task", "family"), "averaged": (*scores, "flipped", "pairs")}
+    return Table("adversarial", "Adversarial minimal pairs by family", note, frame, decimal=decimal, **means)
 
 
 def pair_scores(items: pd.DataFrame, names: Sequence[str] | None = None) -> dict:

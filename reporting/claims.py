@@ -26,7 +26,8 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         variants = {run.settings.variant for run in runs}
         if variants.isdisjoint({*CE, *SEMANTIC}):
             continue
-        own = _Group(*(of_group(frame, group) for frame in sources))
+        # A run with a setting of its own beside others of its variant is not what the claim is about.
+        own = _Group(*(_as_published(of_group(frame, group)) for frame in sources))
         measured = {
             "C1": "; ".join(own.collapse(variant) for variant in CE),
             "C2": f"{own.mean_accuracy('dseparation_ce')}; {own.collapse('dseparation_ce')}; "
@@ -49,6 +50,10 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         "questions change this: the tables ablation and ablation_contrasts."
     )
     return Table("claims", "The paper's claims beside the measurements", note, frame)
+
+
+def _as_published(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["setting"].fillna("") == ""] if "setting" in frame else frame
 
 
 class _Group:
@@ -88,7 +93,7 @@ class _Group:
 
     def samples(self) -> int:
         rows = self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]
-        return int(rows[~rows["seed"].astype(str).str.startswith("mean")]["n"].sum())
+        return int(rows["n"].sum())
 
     def paired(self, variant: str) -> str:
         rows = self.tests[self.tests["variant"] == variant]
@@ -111,10 +116,10 @@ class _Group:
 
 
 def _summary(frame: pd.DataFrame, column: str, **keys) -> float | None:
-    """The row "mean of k" where there is one, else the only row; None if there is none or it is empty."""
+    """The mean over the seeds; None if there is no row, or one that lacks the value."""
     rows = frame[(frame[list(keys)] == pd.Series(keys)).all(axis=1)]
-    means = rows[rows["seed"].astype(str).str.startswith("mean")]
-    return _only((means if len(means) else rows)[column])
+    mean = rows[column].astype(float).mean(skipna=False)
+    return None if pd.isna(mean) else float(mean)
 
 
 def _only(values: pd.Series) -> float | None:

@@ -30,7 +30,7 @@ RECORD = dict.fromkeys((*NAMES, "status"), _TEXT) | {
 }
 TRAINING = dict.fromkeys(
     ("samples", "graphs", "steps", "yes_share", "unlabelled_fraction", "seconds", "turn_tokens"), _MAYBE_NUMBER
-) | {"divergence": ("an object",)}
+)
 METRICS = {
     "suite": ("a text", "null"),
     "rows": ("a list", "null"),

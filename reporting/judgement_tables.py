@@ -6,7 +6,7 @@ import pandas as pd
 
 from reporting.results import GROUP, RUN, SETTING, Results, Run
 from reporting.suite_tables import COUNTS, OWN_TASK, PAPER, SUITES
-from reporting.table import Table, with_seed_means
+from reporting.table import Table
 from scoring.collapse import collapse_rate, is_collapsed, is_uninformative
 from scoring.intervals import holm, mcnemar_exact
 from scoring.metrics import from_confusion, paired_differences
@@ -31,7 +31,8 @@ def metrics_table(results: Results, published) -> Table:
     columns = ["variant", "setting", "source", "suites", "task", *_with_bounds(METRICS), *PROVENANCE]
     frame = frame.reindex(columns=columns)
     hidden = ("auprc",)
-    return Table("table2_metrics", "Table 2: metrics by task", note, frame, decimal=DECIMAL, hidden=hidden)
+    means = {"means_by": (*SETTING, "source", "suites", "task"), "averaged": tuple(METRICS)}
+    return Table("table2_metrics", "Table 2: metrics by task", note, frame, decimal=DECIMAL, hidden=hidden, **means)
 
 
 def metrics_by_split_table(results: Results) -> Table:
@@ -40,7 +41,10 @@ def metrics_by_split_table(results: Results) -> Table:
     measured = results.measured
     frame = _metrics_rows(measured).reindex(columns=[*columns, *PROVENANCE])
     note = "As table 2, by split; AUPRC and the bounds of every interval are in the CSV."
-    return Table("table2_metrics_by_split", "Table 2 by split", note, frame, decimal=DECIMAL, hidden=("auprc",))
+    means = {"means_by": (*SETTING, "suites", "task", "split"), "averaged": tuple(METRICS)}
+    return Table(
+        "table2_metrics_by_split", "Table 2 by split", note, frame, decimal=DECIMAL, hidden=("auprc",), **means
+    )
 
 
 def collapse_table(results: Results) -> Table:
@@ -59,13 +63,6 @@ def collapse_table(results: Results) -> Table:
         "yes_rate",
     ]
     columns += _with_bounds(["balanced_accuracy", "mcc", "auroc", "calibrated_accuracy"])
-    frame = with_seed_means(
-        judged,
-        [*SETTING, "task"],
-        ["collapsed", "majority_share", "yes_rate", "balanced_accuracy", "auroc", "calibrated_accuracy"],
-    )
-    # The mean of "collapsed" is a rate and has a table of its own.
-    frame["collapsed"] = [value if isinstance(value, bool) else None for value in frame.get("collapsed", [])]
     note = (
         "On the pooled corrected suite of the variant's own task (both tasks for the untrained model), where Yes and "
         "No are balanced. *collapsed*: one answer makes up at least 99 % of the verdicts. *uninformative*: the 95 % "
@@ -74,8 +71,11 @@ def collapse_table(results: Results) -> Table:
         "collapsed; *knows nothing*: the AUROC interval contains 0.5. *above shortcut*: the interval of the balanced "
         "accuracy lies above what trees on counts around the two nodes score on the same suites (shortcuts.md)."
     )
-    frame = frame.reindex(columns=[*columns, *PROVENANCE])
-    return Table("table4_collapse", "Table 4: collapse, run by run", note, frame, decimal=DECIMAL)
+    frame = judged.reindex(columns=[*columns, *PROVENANCE])
+    # The mean of "collapsed" is a rate and has a table of its own.
+    averaged = ("majority_share", "yes_rate", "balanced_accuracy", "auroc", "calibrated_accuracy")
+    means = {"means_by": (*SETTING, "task"), "averaged": averaged}
+    return Table("table4_collapse", "Table 4: collapse, run by run", note, frame, decimal=DECIMAL, **means)
 
 
 def collapse_rate_table(results: Results) -> Table:
@@ -86,7 +86,7 @@ def collapse_rate_table(results: Results) -> Table:
     for key, runs in judged.groupby(keys, sort=False):
         rate = collapse_rate(runs["collapsed"].tolist())
         low, high = rate.pop("rate_interval")
-        counts = {"uninformative": int(runs["uninformative"].sum()), "seeds": ", ".join(runs["seed"])}
+        counts = {"uninformative": int(runs["uninformative"].sum()), "seeds": tuple(runs["seed"])}
         row = dict(zip(keys, key, strict=True)) | rate | {"rate_low": low, "rate_high": high} | counts
         rows.append(row | {"n": runs["n"].iloc[0], "seconds": runs["seconds"].sum()})
     columns = [
@@ -112,11 +112,11 @@ def transfer_table(results: Results) -> Table:
     rows = _pooled_corrected(measured)
     rows = rows.assign(trained_task=rows["own_task"].fillna("none"), asked_task=rows["task"])
     values = ["accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate"]
-    frame = with_seed_means(rows, [*SETTING, "trained_task", "asked_task"], values)
     columns = ["variant", "setting", "trained_task", "asked_task", *_with_bounds(values), *PROVENANCE]
     note = "Pooled corrected suites. Asked about the other task than it was trained on, a variant shows transfer."
-    frame = frame.reindex(columns=columns)
-    return Table("transfer", "Cross-task transfer", note, frame, decimal=DECIMAL)
+    frame = rows.reindex(columns=columns)
+    means = {"means_by": (*SETTING, "trained_task", "asked_task"), "averaged": tuple(values)}
+    return Table("transfer", "Cross-task transfer", note, frame, decimal=DECIMAL, **means)
 
 
 def paired_table(results: Results) -> Table:
@@ -183,8 +183,7 @@ def _known_suites(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _metrics_rows(measured: pd.DataFrame) -> pd.DataFrame:
-    rows = measured.assign(suites=measured["suite"].replace({"published": "released"}))
-    return with_seed_means(rows, [*SETTING, "suites", "task", "split"], METRICS)
+    return measured.assign(suites=measured["suite"].replace({"published": "released"}))
 
 
 def _paper_metrics(published) -> pd.DataFrame:

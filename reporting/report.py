@@ -26,6 +26,7 @@ from reporting.judgement_tables import (
 from reporting.lambda_law import lambda_law_table, runs_under_the_law
 from reporting.overview import overview
 from reporting.results import GROUP, TASKS, Results, ResultsError, grouped, load, load_published
+from reporting.runs_table import runs_table
 from reporting.suite_tables import accuracy_table, prediction_table
 from reporting.summary_table import summary_table
 from reporting.table import Table
@@ -91,7 +92,7 @@ def _write_all(results: Results, out: Path) -> ReportSummary:
     summary = ReportSummary(len(results.runs), results.unfinished, results.problems, next(iter(made.values())), out)
     for table in made.values():
         path = out / "tables" / table.name
-        write_text(path.with_suffix(".csv"), table.frame.to_csv(index=False, float_format="%.6g"))
+        write_text(path.with_suffix(".csv"), table.csv())
         write_text(path.with_suffix(".md"), table.markdown())
         write_text(path.with_suffix(".tex"), table.latex())
         summary.tables.append(path.with_suffix(".md"))
@@ -138,7 +139,7 @@ def build_tables(results: Results) -> dict[str, Table]:
     summary = summary_table(results, named["table1_accuracy"].frame, named["table4_collapse"].frame)
     forensics = forensics_table(results, published, named["table1_accuracy"].frame)
     law, growth = lambda_law_table(everything, published), adapter_growth_table(everything)
-    others = (claims, forensics, law, growth, ablation, contrasts)
+    others = (claims, forensics, law, growth, ablation, contrasts, runs_table(everything))
     return {summary.name: summary} | named | {table.name: table for table in others}
 
 

@@ -61,7 +61,6 @@ def adversarial_pairs(pairs: pd.DataFrame, group: dict) -> Figure | None:
     """
     frame = of_group(pairs, group)
     frame = frame.assign(variant=names(frame))
-    frame = frame[~frame["seed"].astype(str).str.startswith("mean")]
     if not len(frame):
         return None
     tasks = list(dict.fromkeys(frame["task"]))

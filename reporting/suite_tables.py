@@ -3,12 +3,13 @@
 import pandas as pd
 
 from reporting.results import GROUP, RUN, SETTING, SUITES, VARIANTS, Published, Results, Run, of_group
-from reporting.table import Table, with_seed_means
+from reporting.table import Table
 from scoring.metrics import from_confusion
 
 COUNTS = ["tp", "tn", "fp", "fn"]
 VALUES = [*SUITES, "mean", "own_task", "adversarial"]
 COLUMNS = ["variant", "setting", "source", "suites", *VALUES, *GROUP, "seed", "n", "commit", "seconds"]
+MEANS = {"means_by": (*SETTING, "source", "suites"), "averaged": tuple(VALUES)}
 PAPER = {"model": "gemma3_270m", "scale": "published", "trained_on": "released", "samples": None, "source": "published"}
 OWN_TASK = dict.fromkeys(VARIANTS) | {
     f"{task}_{loss}": task for task in ("transitivity", "dseparation") for loss in ("ce", "semantic")
@@ -30,14 +31,14 @@ def accuracy_table(results: Results, published: Published) -> Table:
         "around the two nodes, following no path (shortcuts.md)."
     )
     frame = _by_suite(results, published, "accuracy", _baselines)
-    return Table("table1_accuracy", "Table 1: accuracy by suite", note, frame, percent=tuple(VALUES))
+    return Table("table1_accuracy", "Table 1: accuracy by suite", note, frame, percent=tuple(VALUES), **MEANS)
 
 
 def prediction_table(results: Results, published: Published) -> Table:
     """Table 3: share of Yes verdicts by suite, below the share of Yes labels."""
     note = READING + "Each cell is the share of Yes verdicts; the rows *labels* give the share of Yes labels."
     frame = _by_suite(results, published, "yes_rate", _label_rows)
-    return Table("table3_predictions", "Table 3: prediction distribution", note, frame, percent=tuple(VALUES))
+    return Table("table3_predictions", "Table 3: prediction distribution", note, frame, percent=tuple(VALUES), **MEANS)
 
 
 def measured_by_suite(measured: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -102,7 +103,6 @@ def _by_suite(results: Results, published: Published, value: str, reference_rows
         measured = results.measured
         measured = of_group(measured, group)
         own = measured_by_suite(measured, value).assign(source="measured")
-        own = with_seed_means(own, [*SETTING, "source", "suites"], VALUES)
         references = reference_rows(results, measured, runs, published, group)
         block = pd.concat([references, paper, own], ignore_index=True)
         order = {name: rank for rank, name in enumerate(dict.fromkeys([*VARIANTS, *own["variant"]]))}
@@ -111,7 +111,8 @@ def _by_suite(results: Results, published: Published, value: str, reference_rows
         blocks.append(block.sort_values("rank", kind="stable"))
     if not blocks:
         blocks = [pd.concat([reference_rows(results, None, [], published, {}), paper], ignore_index=True)]
-    return pd.concat(blocks, ignore_index=True).reindex(columns=COLUMNS)
+    # What is the paper's own, and the untrained model, stand once, in the first of the blocks that they belong to.
+    return pd.concat(blocks, ignore_index=True).reindex(columns=COLUMNS).drop_duplicates(ignore_index=True)
 
 
 def _paper_rows(published: Published, value: str) -> pd.DataFrame:

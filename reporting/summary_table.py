@@ -3,7 +3,7 @@
 import pandas as pd
 
 from records.files import replace_between
-from reporting.results import GROUP, RUN, TASKS, Results
+from reporting.results import GROUP, RUN, SETTING, TASKS, Results
 from reporting.table import Table
 
 BEGIN, END = "<!-- summary table: written by tables.py -->", "<!-- end of summary table -->"
@@ -80,6 +80,8 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
         "Summary: the paper's accuracy beside what the corrected suites show",
         NOTE,
         frame.sort_values(GROUP, kind="stable", na_position="first"),
+        means_by=(*SETTING, "task"),
+        averaged=("paper", "released", "balanced_accuracy", "auroc", "yes_rate"),
         percent=("paper", "released", "balanced_accuracy", "yes_rate"),
         decimal=("mcc", "auroc"),
     )

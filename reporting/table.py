@@ -16,11 +16,13 @@ _LATEX[ord("\\")] = r"\textbackslash "
 
 @dataclass(frozen=True)
 class Table:
-    """`frame` holds plain numbers (shares in 0..1) and `<column>_low`, `<column>_high` beside a column with an interval.
+    """`frame` holds plain numbers (shares in 0..1), tuples of them where a cell is about several seeds, and `<column>_low`, `<column>_high` beside a column with an interval.
 
     percent, points, decimal: columns shown as a percentage with one digit, as a difference of percentages with one
     digit (in the frame a difference of shares), or with three digits; fine: with five; p_values: the same, with
     "<0.001" for the smallest; other numbers are shown as whole numbers. hidden: columns that only the CSV has.
+    means_by, averaged: the columns that name a setting, and those of which the mean over its seeds stands, in the text
+    alone, under the rows of a setting with several. The frame, and with it the CSV, has one row a seed.
     """
 
     name: str
@@ -33,17 +35,20 @@ class Table:
     fine: tuple[str, ...] = ()
     p_values: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    means_by: tuple[str, ...] = ()
+    averaged: tuple[str, ...] = ()
 
     def display(self, columns: list[str] | None = None) -> pd.DataFrame:
         """Formatted text in every cell; an interval stands in brackets behind its value."""
-        bounds = {f"{name}_{side}" for name in self.frame for side in ("low", "high")} & set(self.frame)
-        shown = columns or [name for name in self.frame if name not in bounds and name not in self.hidden]
+        frame = _with_means(self.frame, [*self.means_by], [*self.averaged]) if self.means_by else self.frame
+        bounds = {f"{name}_{side}" for name in frame for side in ("low", "high")} & set(frame)
+        shown = columns or [name for name in frame if name not in bounds and name not in self.hidden]
         cells = {}
         for name in shown:
-            values = [self._text(name, value) for value in self.frame[name]]
+            values = [self._text(name, value) for value in frame[name]]
             if f"{name}_low" in bounds:
-                lows = [self._text(name, value) for value in self.frame[f"{name}_low"]]
-                highs = [self._text(name, value) for value in self.frame[f"{name}_high"]]
+                lows = [self._text(name, value) for value in frame[f"{name}_low"]]
+                highs = [self._text(name, value) for value in frame[f"{name}_high"]]
                 triples = zip(values, lows, highs, strict=True)
                 values = [v if low == MISSING else f"{v} [{low}, {high}]" for v, low, high in triples]
             unit = " %" if name in self.percent else " (points)" if name in self.points else ""
@@ -51,6 +56,18 @@ class Table:
         # A column of empty texts, such as what tells settings of a variant apart where each has one, is left out.
         empty = [name for name, values in cells.items() if "" in values and not {*values} - {"", MISSING}]
         return pd.DataFrame(cells).drop(columns=empty)
+
+    def csv(self) -> str:
+        """The frame; what a cell holds of several seeds is separated by blanks."""
+
+        def plain(value):
+            return (
+                " ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in value)
+                if type(value) is tuple
+                else value
+            )
+
+        return self.frame.map(plain).to_csv(index=False, float_format="%.6g")
 
     def markdown(self) -> str:
         return f"# {self.title}\n\n{self.note}\n\n{self.display().to_markdown(index=False, disable_numparse=True)}\n"
@@ -78,10 +95,12 @@ class Table:
         return "\n".join(lines) + "\n"
 
     def _text(self, name: str, value) -> str:
-        if value is None or (not isinstance(value, str) and pd.isna(value)):
+        if value is None or (not isinstance(value, str | tuple) and pd.isna(value)):
             return MISSING
         if isinstance(value, str):
             return value[:10] if name == "commit" else value
+        if isinstance(value, tuple):
+            return ", ".join(one if isinstance(one, str) else f"{one:+.3f}" for one in value)
         if isinstance(value, bool) or type(value).__name__ == "bool_":
             return "yes" if value else "no"
         if name in self.p_values and value < 0.001:
@@ -98,12 +117,10 @@ def _rounded(value: float, unit: str) -> str:
     return str(Decimal(str(round(float(value), 9))).quantize(Decimal(unit), ROUND_HALF_UP))
 
 
-def with_seed_means(frame: pd.DataFrame, keys: list[str], values: list[str], cost: str = "seconds") -> pd.DataFrame:
-    """Put a row "mean of k" under the rows of each setting that has k > 1 seeds.
+def _with_means(frame: pd.DataFrame, keys: list[str], values: list[str], cost: str = "seconds") -> pd.DataFrame:
+    """The rows of each setting together, and under those with k > 1 seeds a row "mean of k".
 
-    Args:
-        keys: columns that name a setting; only rows that agree in all of them are averaged.
-        values: columns averaged, empty where a seed lacks the value. `cost` is summed; n is averaged; the rest stays empty.
+    `values` are averaged, empty where a seed lacks the value. `cost` is summed; n is averaged; the rest stays empty.
     """
     if frame.empty:
         return frame

@@ -149,10 +149,10 @@ def test_differences_name_control_collapse_and_single_seeds():
     )
     rows = [
         about
-        | {"variant": "transitivity_focal", "collapsed": "1/1", "seeds": "0", "balanced_accuracy_difference": 0.06},
+        | {"variant": "transitivity_focal", "collapsed": "1/1", "seeds": ("0",), "balanced_accuracy_difference": 0.06},
         about
-        | {"variant": "transitivity_margin", "collapsed": "0/2", "seeds": "0, 1"}
-        | {"balanced_accuracy_by_seed": "+0.050, +0.150", "auroc_by_seed": "+0.100, +0.100"},
+        | {"variant": "transitivity_margin", "collapsed": "0/2", "seeds": ("0", "1")}
+        | {"balanced_accuracy_by_seed": (0.05, 0.15), "auroc_by_seed": (0.1, 0.1)},
     ]
     answers, knows = ablation_figure.differences(pd.DataFrame(rows), group).axes
     assert [label.get_text() for label in answers.get_yticklabels()] == [

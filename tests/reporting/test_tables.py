@@ -15,7 +15,7 @@ from reporting.report import build_tables
 from reporting.results import ResultsError, load, load_published, of_group
 from reporting.suite_tables import constant_answer
 from reporting.summary_table import BEGIN, END, into_readme, summary_table
-from reporting.table import Table, with_seed_means
+from reporting.table import Table
 
 SUITES = ["length", "branching", "reversed", "shuffled", "long_names"]
 
@@ -96,13 +96,16 @@ def test_the_learned_shortcut_is_a_baseline_that_runs_are_held_against(made):
     assert summary["balanced_accuracy"].tolist() == [0.6, 0.6]
 
 
-def test_seeds_are_averaged_below_their_rows(made):
-    frame = made["table1_accuracy"]
-    rows = frame[(frame["variant"] == "transitivity_semantic") & (frame["suites"] == "corrected")]
+def test_seeds_are_averaged_below_their_rows_in_the_text_alone(five_variants, made):
+    table = build_tables(load(five_variants))["table1_accuracy"]
+    frame = table.frame[(table.frame["variant"] == "transitivity_semantic") & (table.frame["suites"] == "corrected")]
+    assert frame["seed"].tolist() == ["0", "1"]
+    shown = table.display()
+    rows = shown[(shown["variant"] == "transitivity_semantic") & (shown["suites"] == "corrected")]
     assert rows["seed"].tolist() == ["0", "1", "mean of 2"]
-    assert rows["mean"].iloc[2] == pytest.approx(rows["mean"].iloc[:2].mean())
-    assert rows["seconds"].tolist() == [72.5, 72.5, 145]
-    assert rows["commit"].tolist() == ["0123456789abcdef"] * 3
+    assert float(rows["mean %"].iloc[2]) == pytest.approx(100 * frame["mean"].mean(), abs=0.05)
+    assert rows["seconds"].tolist() == ["73", "73", "145"]
+    assert rows["commit"].tolist() == ["0123456789"] * 3
 
 
 def test_prediction_table_shows_yes_rates_under_the_label_rates(made):
@@ -189,7 +192,7 @@ def test_scales_models_protocols_and_k_never_mix(tmp_path, make_run):
     make_run(tmp_path, "transitivity_ce", 4, n=40, questions_per_graph=8)
     made = tables(tmp_path)
     assert len(made["table4_collapse_rate"]) == 5 and (made["table4_collapse_rate"]["runs"] == 1).all()
-    assert not made["table1_accuracy"]["seed"].astype(str).str.startswith("mean").any()
+    assert "mean of" not in build_tables(load(tmp_path))["table1_accuracy"].markdown()
     assert "corrected-k8" in set(made["table1_accuracy"]["trained_on"])
 
 
@@ -318,8 +321,8 @@ def test_constant_answer_leaves_unknown_suites_open():
 
 def test_seed_mean_stays_empty_where_a_seed_is_undefined():
     frame = pd.DataFrame({"variant": "v", "seed": ["0", "1"], "mcc": [0.5, None], "auroc": [0.6, 0.8], "seconds": 1.0})
-    mean = with_seed_means(frame, ["variant"], ["mcc", "auroc"]).iloc[-1]
-    assert pd.isna(mean["mcc"]) and mean["auroc"] == pytest.approx(0.7) and mean["seconds"] == 2
+    table = Table("t", "T", "", frame, decimal=("mcc", "auroc"), means_by=("variant",), averaged=("mcc", "auroc"))
+    assert table.display().iloc[-1].tolist() == ["v", "mean of 2", "–", "0.700", "2"]
 
 
 def test_formatting():
@@ -332,14 +335,19 @@ def test_formatting():
     assert shown["mcc"].tolist() == ["0.500 [0.400, 0.600]", "-0.250 [-0.500, 0.000]", "–"]
     assert shown["p"].tolist() == ["<0.001", "0.050", "1.000"]
     assert shown["n"].tolist() == ["10000", "5", "–"]
+    several = Table("t", "T", "", pd.DataFrame({"by_seed": [(0.01, -0.004)], "seeds": [("0", "1")]}))
+    assert several.display().iloc[0].tolist() == ["+0.010, -0.004", "0, 1"]
+    assert several.csv() == "by_seed,seeds\n0.01 -0.004,0 1\n"
     assert shown["collapsed"].tolist() == ["yes", "no", "–"]
 
 
 def test_every_table_is_written_three_times_and_reads_back(written):
-    assert len(written.tables) == 16
+    assert len(written.tables) == 17
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
-        assert (len(frame) or path.stem.startswith(("ablation", "adapter"))) and len(path.read_text().splitlines()) == 6 + len(frame)
+        assert len(frame) or path.stem.startswith(("ablation", "adapter_growth"))
+        means = path.read_text().count("| mean of ")
+        assert len(path.read_text().splitlines()) == 6 + len(frame) + means
         assert path.with_suffix(".tex").read_text().count(r"\begin{tabular}") == 1
     assert [path.name for path in written.folder.rglob(".*")] == [".tables.lock"]  # no temporary file is left
 
