@@ -61,7 +61,7 @@ class CellLauncher(Launcher):
     needs: str
 
     @abstractmethod
-    def run(self, cells: list[Cell], sweep_folder: Path) -> None:
+    def run(self, cells: list[Cell]) -> None:
         """Run the cells; one that is killed stops no other."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -88,7 +88,7 @@ class CellLauncher(Launcher):
             if not finished:
                 cells.append(cell)
         if cells:
-            self.run(cells, folder)
+            self.run(cells)
         return []
 
     def _cell(self, number: int, overrides: Sequence[str]) -> Cell:

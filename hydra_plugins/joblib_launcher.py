@@ -4,7 +4,6 @@ import logging
 import os
 import queue
 from collections.abc import Sequence
-from pathlib import Path
 
 from hydra_plugins.cells import Cell, CellLauncher
 
@@ -25,7 +24,7 @@ class JoblibLauncher(CellLauncher):
         for gpu in [None] * n_jobs if gpus is None else gpus:
             self.free.put(gpu)
 
-    def run(self, cells: list[Cell], sweep_folder: Path) -> None:
+    def run(self, cells: list[Cell]) -> None:
         from joblib import Parallel, delayed
 
         Parallel(self.n_jobs, backend="threading")(delayed(self._in_its_own_process)(cell) for cell in cells)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 
 from omegaconf import OmegaConf
 
@@ -20,7 +19,7 @@ class RayLauncher(CellLauncher):
         self.init = OmegaConf.to_container(init, resolve=True)
         self.remote = OmegaConf.to_container(remote, resolve=True)
 
-    def run(self, cells: list[Cell], sweep_folder: Path) -> None:
+    def run(self, cells: list[Cell]) -> None:
         import ray
 
         ray.init(**self.init)

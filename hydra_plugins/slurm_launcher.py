@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from hydra.core.utils import setup_globals
 from hydra.errors import CompactHydraException
@@ -55,7 +54,7 @@ class LocalLauncher(CellLauncher):
         self.timeout_min = timeout_min
         self.max_num_timeout = max_num_timeout
 
-    def run(self, cells: list[Cell], sweep_folder: Path) -> None:
+    def run(self, cells: list[Cell]) -> None:
         import submitit
 
         executor = submitit.AutoExecutor(self.folder, cluster="local", local_max_num_timeout=self.max_num_timeout)
@@ -88,7 +87,7 @@ class SlurmLauncher(CellLauncher):
         if shutil.which("sbatch") is None:
             raise CompactHydraException("hydra/launcher=slurm: no sbatch here; submit from a login node of the cluster")
 
-    def run(self, cells: list[Cell], sweep_folder: Path) -> None:
+    def run(self, cells: list[Cell]) -> None:
         array = self._submit([_submitted(cell) for cell in cells], self.job)
         log.info("%d cells: job %s. Watch: squeue --job=%s. Stop: scancel %s", len(cells), *[array] * 3)
         log.info("Logs: %s/%s_*", self.folder, array)

@@ -63,5 +63,5 @@ def test_each_cell_of_a_machine_with_several_gpus_sees_one(tmp_path):
             time.sleep(0.5)
             self.file.write_text(os.environ["CUDA_VISIBLE_DEVICES"])
 
-    JoblibLauncher(n_jobs=1, gpus=[2, 5]).run([Note(number) for number in range(4)], tmp_path)
+    JoblibLauncher(n_jobs=1, gpus=[2, 5]).run([Note(number) for number in range(4)])
     assert sorted(path.read_text() for path in tmp_path.iterdir()) == ["2", "2", "5", "5"]
