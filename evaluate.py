@@ -7,6 +7,7 @@
     python evaluate.py run=results/runs/... suite=published checkpoint=2000          while it is being trained
     python evaluate.py model=smollm2_135m suite=file suite.path=FILE
     python evaluate.py model=smollm2_135m suite=external suite.path=FOLDER out=DIR
+    python evaluate.py verify=results/       compute every stored metric and fingerprint again; exit status 1 if one differs
 
 Writes metrics.json and margins.parquet (id, label, margin, strata) under out=, by default RUN/evaluation/SUITE or, of a
 bare model, RESULTS/scored/MODEL/SUITE (with the weights, verdict, prompt and checkpoint behind it where they are not the
@@ -81,7 +82,15 @@ def evaluate(cfg: DictConfig) -> Path:
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(cfg: DictConfig) -> None:
     try:
-        evaluate(cfg)
+        if cfg.verify is None:
+            evaluate(cfg)
+        else:
+            check_settings(cfg, Evaluate)
+            from scoring.verify import verify  # late, as above
+
+            found = verify(cfg.verify)
+            print(found)
+            sys.exit(1 if found.differences else 0)
     except UserError as error:
         sys.exit(f"error: {error}")
 

@@ -77,6 +77,14 @@ def fingerprint(items: Iterable) -> str:
     return digest.hexdigest()[:16]
 
 
+def margins_fingerprint(table) -> str:
+    """SHA-256 (first 16 hex digits) over id, label and margin (all its bits) of a margins table, in order."""
+    digest = hashlib.sha256()
+    for name, label, margin in zip(table["id"], table["label"], table["margin"], strict=True):
+        digest.update(f"{name}\t{bool(label)}\t{float(margin).hex()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
 def _git(*arguments: str) -> str | None:
     """Output of a git command in this project's folder; None outside a checkout or without git."""
     # A variable of a caller, such as a hook, would point to another repository.

@@ -17,7 +17,7 @@ from causal_tasks.suites import build
 from models.answerer import Answerer
 from records.errors import UserError
 from records.files import read_json, write_json, write_parquet
-from records.provenance import fingerprint, provenance
+from records.provenance import fingerprint, margins_fingerprint, provenance
 from scoring.blocks import blocks
 from scoring.collapse import is_collapsed
 from scoring.rows import HEADLINE, POOLED, SCORER_VERSION, metrics_rows, tuned_thresholds
@@ -173,6 +173,8 @@ def evaluate_suite(
         "scorer": SCORER_VERSION,
         "rows": rows,
         "data_fingerprint": _fingerprints(parts),
+        "margins_fingerprint": margins_fingerprint(table),
+        "resamples": settings.resamples,
         "seconds": round(time.monotonic() - started, 1),
         **({"label_check": _label_check(parts)} if "path" in suite else {}),
         **(described or {}),

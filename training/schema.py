@@ -175,5 +175,6 @@ class Evaluate(Script):
     results: str
     out: str | None
     overwrite: bool
+    verify: str | None
     checkpoint: number(int, 0, 10**9) | None
     show: Literal["errors"] | None

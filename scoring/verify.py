@@ -1,0 +1,190 @@
+"""Compute again, from what is stored, every number of a record that can be: a changed one is found.
+
+    python evaluate.py verify=results/
+
+Of every scored suite: the rows of metrics.json from the margins beside it, the fingerprint of these margins, and the
+fingerprint of the questions, drawn again from the settings. Of every run: that run.json says what config.yaml says, the
+fingerprint of the training questions, and the SHA-256 of the adapter where it is there. Only reads.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from causal_tasks.items import Item
+from records.errors import UserError
+from records.files import read_json
+from records.provenance import fingerprint, margins_fingerprint
+from records.run_folder import RunFolder, identity
+from scoring.evaluation import build_suite
+from scoring.rows import SCORER_VERSION, metrics_rows, tuned_thresholds
+
+# Sums of floats may be taken in another order elsewhere.
+TOLERANCE = 1e-9
+# Where metrics.json does not say so.
+RESAMPLES = 1000
+CONF = Path(__file__).resolve().parents[1] / "conf" / "suite"
+
+
+@dataclass
+class Verified:
+    """What was looked at: files and numbers by kind. differences: one line for each that is not what it should be.
+    unverified: one line for each that cannot be computed again, and why."""
+
+    runs: int = 0
+    suites: int = 0
+    numbers: int = 0
+    fingerprints: int = 0
+    differences: list[str] = field(default_factory=list)
+    unverified: list[str] = field(default_factory=list)
+
+    def fingerprint(self, where: str, recorded: str, found: str) -> None:
+        self.fingerprints += 1
+        if recorded != found:
+            self.differences.append(f"{where}: {recorded} is recorded, {found} was found")
+
+    def __str__(self) -> str:
+        head = f"{self.suites} scored suites of {self.runs} runs: {self.numbers} numbers and {self.fingerprints} fingerprints"
+        lines = [f"not verified: {line}" for line in self.unverified] + self.differences
+        return "\n".join([*lines, f"{head} computed again, {len(self.differences)} differ"])
+
+
+def verify(folder: str | Path) -> Verified:
+    """Look at every run and scored suite under ``folder``. Raises UserError if there is none."""
+    found = Verified()
+    for path in sorted(Path(folder).rglob("metrics.json")):
+        if not _aside(path, Path(folder)):
+            _one(found, path.parent, _verify_suite)
+    for path in sorted(Path(folder).rglob("run.json")):
+        if not _aside(path, Path(folder)):
+            _one(found, path.parent, _verify_run)
+    if not found.suites + found.runs + len(found.differences):
+        raise UserError(f"verify={folder}: no run.json and no metrics.json there")
+    return found
+
+
+def _aside(path: Path, folder: Path) -> bool:
+    """Whether it lies in a hidden folder: a record that was replaced, or a run under way."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _one(found: Verified, folder: Path, look) -> None:
+    try:
+        look(found, folder)
+    except (UserError, OSError, pyarrow.ArrowInvalid, OmegaConfBaseException, KeyError, TypeError, ValueError) as error:
+        found.differences.append(f"{folder}: cannot be computed again: {type(error).__name__}: {error}")
+
+
+def _verify_suite(found: Verified, folder: Path) -> None:
+    found.suites += 1
+    report, table = read_json(folder / "metrics.json"), pd.read_parquet(folder / "margins.parquet")
+    where = f"{folder}/metrics.json"
+    if "margins_fingerprint" in report:
+        found.fingerprint(f"{folder}/margins.parquet", report["margins_fingerprint"], margins_fingerprint(table))
+    if report.get("scorer") != SCORER_VERSION:
+        found.unverified.append(f"{where}: of an older scorer; `python -m scoring.again` computes it anew")
+    else:
+        _verify_rows(found, where, report, table, folder)
+    run = folder.parents[1]
+    config = RunFolder(run).trained_with() if (run / "config.yaml").is_file() else None
+    suite = _suite_of(report, config, folder)
+    if suite is None or "path" in suite:
+        found.unverified.append(f"{where}: data_fingerprint: the questions came from a file")
+        return
+    parts = build_suite(suite)
+    for (task, split), items in parts.items():
+        place = f"{task}/{split}"
+        found.fingerprint(f"{where}: data_fingerprint {place}", report["data_fingerprint"][place], fingerprint(items))
+        part = table[(table["task"] == task) & (table["split"] == split)]
+        asked = [(question.id, question.label) for item in items for question in item.questions]
+        if asked != list(zip(part["id"], part["label"].astype(bool), strict=True)):
+            found.differences.append(f"{folder}/margins.parquet: {place}: other ids or labels than the questions have")
+
+
+def _verify_rows(found: Verified, where: str, report: dict, table: pd.DataFrame, folder: Path) -> None:
+    validation = folder.parent / "validation" / "margins.parquet"
+    thresholds = tuned_thresholds(pd.read_parquet(validation)) if validation.is_file() else {}
+    thresholds = {} if folder.name == "validation" else thresholds
+    again = {
+        (row["task"], row["split"]): row for row in metrics_rows(table, thresholds, report.get("resamples", RESAMPLES))
+    }
+    recorded = {(row["task"], row["split"]): row for row in report["rows"]}
+    if again.keys() != recorded.keys():
+        found.differences.append(f"{where}: rows for {sorted(recorded)}; the margins give {sorted(again)}")
+    for place in again.keys() & recorded.keys():
+        for key, value in again[place].items():
+            if key not in recorded[place]:
+                found.differences.append(f"{where}: {'/'.join(place)}: {key} is missing")
+                continue
+            found.numbers += 1
+            if not _same(recorded[place][key], value):
+                found.differences.append(
+                    f"{where}: {'/'.join(place)}: {key} is {recorded[place][key]}; the margins give {value}"
+                )
+
+
+def _same(recorded, computed) -> bool:
+    if isinstance(recorded, list) and isinstance(computed, (list, tuple)):
+        return len(recorded) == len(computed) and all(map(_same, recorded, computed))
+    if isinstance(recorded, dict) and isinstance(computed, dict):
+        return recorded.keys() == computed.keys() and all(_same(recorded[k], computed[k]) for k in recorded)
+    if isinstance(recorded, float) or isinstance(computed, float):
+        numbers = isinstance(recorded, (int, float)) and isinstance(computed, (int, float))
+        return numbers and math.isclose(recorded, computed, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return recorded == computed
+
+
+def _suite_of(report: dict, config: DictConfig | None, folder: Path) -> DictConfig | None:
+    """The suite's config: the run's own, or for one that was scored later that of conf/suite/ with as many questions."""
+    sizes = {f"{row['task']}/{row['split']}": row["n"] for row in report["rows"]}
+    own = [suite for suite in (config.suites.values() if config else ()) if suite.name == report["suite"]]
+    named = CONF / f"{report['suite']}.yaml"
+    for suite in [*own, *([OmegaConf.load(named)] if named.is_file() else [])]:
+        splits = [f"{task}/{split}" for task, splits in (suite.get("splits") or {}).items() for split in splits]
+        if not splits or splits[0] not in sizes:
+            continue
+        return OmegaConf.merge(suite, {"samples": sizes[splits[0]]})
+    return None
+
+
+def _verify_run(found: Verified, folder: Path) -> None:
+    from training.fine_tune import training_items  # late: it imports torch and transformers
+
+    run = RunFolder(folder)
+    record = read_json(run.record)
+    if record["status"] != "finished":
+        return
+    found.runs += 1
+    config = run.trained_with()
+    for key, value in identity(config).items():
+        found.numbers += 1
+        if record.get(key) != value:
+            found.differences.append(f"{run.record}: {key} is {record.get(key)}; config.yaml says {value}")
+    training = record.get("training")
+    if training:
+        items: list[Item] = training_items(config)
+        found.fingerprint(f"{run.record}: training.data_fingerprint", training["data_fingerprint"], fingerprint(items))
+        asked = sum(len(item.questions) for item in items)
+        if (training["samples"], training["graphs"]) != (asked, len(items)):
+            found.differences.append(
+                f"{run.record}: training: {asked} questions on {len(items)} graphs are drawn again"
+            )
+    for problem in _adapter(run, training or {}):
+        found.differences.append(problem)
+
+
+def _adapter(run: RunFolder, training: dict) -> Iterator[str]:
+    """Where the adapter is there: whether it is the one that was trained."""
+    try:
+        facts = run.trained()
+    except UserError as error:
+        yield str(error)
+        return
+    if facts and facts.get("adapter_sha256") != training.get("adapter_sha256"):
+        yield f"{run.adapter}: another training's adapter than the one that {run.record} names"
