@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -73,12 +74,12 @@ def readers(folder: Path) -> list[Reader]:
     premises, hypotheses = zip(*texts)
     refused = (ParseError,)
     return [
-        Reader("premise", 0.28, lambda rng: mutated_text(rng, rng.choice(premises)), _premise, refused),
-        Reader("hypothesis", 0.28, lambda rng: mutated_text(rng, rng.choice(hypotheses)), _hypothesis, refused),
-        Reader("item", 0.15, lambda rng: _broken_item(rng, rng.choice(texts)), _item, refused),
+        Reader("premise", 0.33, lambda rng: mutated_text(rng, rng.choice(premises)), _premise, refused),
+        Reader("hypothesis", 0.33, lambda rng: mutated_text(rng, rng.choice(hypotheses)), _hypothesis, refused),
+        Reader("item", 0.16, lambda rng: _broken_item(rng, rng.choice(texts)), _item, refused),
         *_data_files(folder / "data", texts),
         *_results_files(folder / "results"),
-        Reader("overrides", 0.005, _broken_overrides, _overrides, (UserError,)),
+        Reader("overrides", 0.002, _broken_overrides, _overrides, (UserError,)),
     ]
 
 
@@ -156,9 +157,9 @@ def _data_files(folder: Path, texts: list[tuple[str, str]]) -> list[Reader]:
         return read_file
 
     return [
-        Reader("questions.jsonl, values", 0.1, lines, read("values.jsonl"), (FileFormatError,)),
-        Reader("questions.jsonl, bytes", 0.08, damaged, read("bytes.jsonl"), (FileFormatError,)),
-        Reader("questions.json", 0.03, dictionary, read("questions.json"), (FileFormatError,)),
+        Reader("questions.jsonl, values", 0.07, lines, read("values.jsonl"), (FileFormatError,)),
+        Reader("questions.jsonl, bytes", 0.05, damaged, read("bytes.jsonl"), (FileFormatError,)),
+        Reader("questions.json", 0.02, dictionary, read("questions.json"), (FileFormatError,)),
     ]
 
 
@@ -168,7 +169,9 @@ def _results_files(folder: Path) -> list[Reader]:
     found = []
     for name, path in files.items():
         content = path.read_bytes()
+        # YAML can be changed as values, too: what JSON writes is YAML.
         value = json.loads(content) if path.suffix == ".json" else None
+        value = yaml.safe_load(content) if path.suffix == ".yaml" else value
 
         def make(rng: random.Random, content=content, value=value) -> bytes:
             if value is not None and rng.random() < 0.7:
@@ -189,8 +192,8 @@ def _results_files(folder: Path) -> list[Reader]:
             return read(broken, tables=True)
 
         found += [
-            Reader(name, 0.01, make, read),
-            Reader(f"{name}, to tables", 0.0003, make, read_to_tables, (FileFormatError,)),
+            Reader(name, 0.004, make, read),
+            Reader(f"{name}, to tables", 0.00015, make, read_to_tables, (FileFormatError,)),
         ]
     return found
 
@@ -202,7 +205,8 @@ def _small_results(folder: Path) -> dict[str, Path]:
     run = folder / whole.folder.relative_to(committed.folder)
     evaluation = run / "evaluation" / "corrected"
     evaluation.mkdir(parents=True)
-    shutil.copy(whole.folder / "run.json", run)
+    for name in ("run.json", "config.yaml"):
+        shutil.copy(whole.folder / name, run)
     (run / "training_log.jsonl").write_text(whole.log.head(6).to_json(orient="records", lines=True))
     metrics = json.loads((whole.folder / "evaluation/corrected/metrics.json").read_text())
     (evaluation / "metrics.json").write_text(json.dumps(metrics | {"rows": metrics["rows"][:2]}))
@@ -213,13 +217,17 @@ def _small_results(folder: Path) -> dict[str, Path]:
     unfinished.mkdir()
     shutil.copy(whole.folder / "config.yaml", unfinished)
     shutil.copy(run / "training_log.jsonl", unfinished)
+    before = load(folder)
+    if before.problems or len(before.runs) != 1 or len(before.unfinished) != 1:
+        raise AssertionError(f"what is to be broken is not whole: {before.problems}")
     return {
         "run.json": run / "run.json",
         "metrics.json": evaluation / "metrics.json",
         "margins.parquet": evaluation / "margins.parquet",
         "training_log.jsonl": run / "training_log.jsonl",
         "shortcuts.json": folder / "shortcuts.json",
-        "config.yaml": unfinished / "config.yaml",
+        "config.yaml": run / "config.yaml",
+        "config.yaml, unfinished": unfinished / "config.yaml",
     }
 
 
