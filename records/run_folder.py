@@ -14,6 +14,7 @@ from records import checkpoints
 from records.errors import UserError
 from records.files import read_json, write_json, write_text
 from records.provenance import provenance
+from records.reading import FileFormatError, read_yaml
 from records.run_settings import differing_keys, flat
 
 log = logging.getLogger(__name__)
@@ -207,8 +208,9 @@ def _plain_config(path: Path) -> DictConfig:
     """A saved config. It is data, and may come from elsewhere: one with an interpolation, which could read this machine's
     environment, is refused."""
     try:
+        read_yaml(path)  # refuses what nests so deeply, or so endlessly, that no error could be caught
         config = OmegaConf.load(path)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, FileFormatError) as error:
         raise RunFolderError(f"{path}: not the config of a run: {' '.join(str(error).split())}") from error
     if not isinstance(config, DictConfig):
         raise RunFolderError(f"{path}: not the config of a run")

@@ -292,9 +292,14 @@ def _nested(settings: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
     return tuple((name, settings[name] if name in settings else _nested(_take(dict(settings), name))) for name in names)
 
 
+def _is_setting(value: object) -> bool:
+    """Whether it is a pair of `_nested`, not another value that a list holds."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
+
+
 def _assignments(settings: Sequence[tuple[str, object]]) -> list[str]:
     """``base=answer``, ``class_weights=(no=1, yes=7.5)``."""
-    nested = {key: isinstance(value, tuple) and all(isinstance(v, tuple) for v in value) for key, value in settings}
+    nested = {key: isinstance(value, tuple) and all(map(_is_setting, value)) for key, value in settings}
     return [f"{k}=({', '.join(_assignments(v))})" if nested[k] else f"{k}={v}" for k, v in settings]
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow
-import yaml
 from pyarrow import parquet
 
 from records import reading
@@ -14,8 +13,6 @@ from records.run_settings import RunSettings
 from reporting.expected import METRICS, check_columns, check_kinds, check_logged, check_record, check_row
 from scoring.ways import Way
 
-# LibYAML's, ten times as fast, where PyYAML was built with it.
-YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 NEEDED = ("status",)
 # Fields of RunSettings.
 NUMBERS = dict.fromkeys(
@@ -71,12 +68,7 @@ def read_settings(path: Path) -> RunSettings:
     """
     if not path.is_file():
         raise ResultsError(f"{path}: missing; a run folder needs it")
-    text = read_text(path)
-    try:
-        # The saved config is resolved: nothing in it needs more than plain YAML.
-        config = yaml.load(text, YAML)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ResultsError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    config = reading.read_yaml(path)  # it was saved resolved: nothing in it needs more than plain YAML
     try:
         settings = RunSettings.of(config)
     except (KeyError, TypeError, AttributeError, ValueError) as error:

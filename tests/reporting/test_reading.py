@@ -1,6 +1,7 @@
 """Run folders from elsewhere: whatever their files hold, one line names file and reason, and the rest is still read."""
 
 import json
+import re
 import shutil
 
 import pandas as pd
@@ -10,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from records.errors import UserError
 from records.reading import FileFormatError
+from records.run_folder import RunFolder
 from reporting.results import load
 from tests.reporting.conftest import write_run
 
@@ -138,6 +141,25 @@ def test_damaged_pages_of_margins_name_their_file(one_run):
     (run,) = load(one_run).runs
     with pytest.raises(FileFormatError, match=r"margins.parquet: cannot be read"):
         run.margins("corrected")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 100_000, "nested too deeply"),  # would end the process, without a traceback
+        ("- " * 100_000 + "a", "nested too deeply"),
+        ("variant: &a [*a]", "an alias"),
+        ("seed: 2001-99-99", "month must be in 1..12"),
+        ("seed: !!python/object/apply:os.getcwd []", "not YAML"),
+    ],
+)
+def test_configs(one_run, text, reason):
+    path = run_in(one_run) / "config.yaml"
+    path.write_text(text)
+    (problem,) = load(one_run).problems
+    assert "config.yaml:" in problem and reason in problem and "\n" not in problem
+    with pytest.raises(UserError, match=re.escape(reason)):
+        RunFolder(path.parent).trained_with()
 
 
 @pytest.mark.parametrize(
