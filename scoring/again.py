@@ -15,7 +15,7 @@ import pandas as pd
 
 from causal_tasks.suites import build
 from records.files import read_json, write_json, write_parquet
-from records.provenance import commit, fingerprint
+from records.provenance import commit, fingerprint, margins_fingerprint
 from scoring.blocks import blocks
 from scoring.rows import SCORER_VERSION, metrics_rows, tuned_thresholds
 from scoring.yardsticks import COLUMN, yardstick_scores
@@ -47,7 +47,8 @@ def score_again(folder: Path, resamples: int = 1000, yardstick_questions: int = 
     ]
     made = {"commit": commit(), "finished": datetime.now(UTC).isoformat(timespec="seconds")}
     write_parquet(folder / "margins.parquet", table)
-    write_json(folder / "metrics.json", report | {"scorer": SCORER_VERSION, "rows": rows, "scored_again": made})
+    new = {"scorer": SCORER_VERSION, "rows": rows, "resamples": resamples, "scored_again": made}
+    write_json(folder / "metrics.json", report | new | {"margins_fingerprint": margins_fingerprint(table)})
     return True
 
 

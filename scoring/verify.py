@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from causal_tasks.items import Item
 from records.errors import UserError
 from records.files import read_json
-from records.provenance import fingerprint, margins_fingerprint
+from records.provenance import commit, fingerprint, margins_fingerprint
 from records.run_folder import RunFolder, identity
 from scoring.evaluation import build_suite
 from scoring.rows import SCORER_VERSION, metrics_rows, tuned_thresholds
@@ -98,13 +98,24 @@ def _verify_suite(found: Verified, folder: Path) -> None:
         found.unverified.append(f"{where}: data_fingerprint: the questions came from a file")
         return
     parts = build_suite(suite)
+    elsewhere = _made_elsewhere(report.get("provenance") or {})
     for (task, split), items in parts.items():
         place = f"{task}/{split}"
-        found.fingerprint(f"{where}: data_fingerprint {place}", report["data_fingerprint"][place], fingerprint(items))
         part = table[(table["task"] == task) & (table["split"] == split)]
         asked = [(question.id, question.label) for item in items for question in item.questions]
-        if asked != list(zip(part["id"], part["label"].astype(bool), strict=True)):
+        same = asked == list(zip(part["id"], part["label"].astype(bool), strict=True))
+        if elsewhere and not same and report["data_fingerprint"][place] != fingerprint(items):
+            found.unverified.append(f"{where}: {place}: other questions than this version draws; {elsewhere}")
+            continue
+        found.fingerprint(f"{where}: data_fingerprint {place}", report["data_fingerprint"][place], fingerprint(items))
+        if not same:
             found.differences.append(f"{folder}/margins.parquet: {place}: other ids or labels than the questions have")
+
+
+def _made_elsewhere(provenance: dict) -> str:
+    """Where the questions may have been drawn by another version of the generators: which; empty if by this one."""
+    made, here = provenance.get("commit"), commit()
+    return "" if made == here else f"it was made at commit {str(made)[:10]}, and that one can verify it"
 
 
 def _verify_rows(found: Verified, where: str, report: dict, table: pd.DataFrame, folder: Path) -> None:
@@ -168,13 +179,20 @@ def _verify_run(found: Verified, folder: Path) -> None:
             found.differences.append(f"{run.record}: {key} is {record.get(key)}; config.yaml says {value}")
     training = record.get("training")
     if training:
-        items: list[Item] = training_items(config)
-        found.fingerprint(f"{run.record}: training.data_fingerprint", training["data_fingerprint"], fingerprint(items))
-        asked = sum(len(item.questions) for item in items)
-        if (training["samples"], training["graphs"]) != (asked, len(items)):
-            found.differences.append(
-                f"{run.record}: training: {asked} questions on {len(items)} graphs are drawn again"
-            )
+        # a key that the first runs' configs did not have
+        items: list[Item] = training_items(OmegaConf.merge({"data": {"path": None}}, config))
+        counted = {"samples": sum(len(item.questions) for item in items), "graphs": len(items)}
+        same = all(training[name] == count for name, count in counted.items()) and math.isclose(
+            training["yes_share"], sum(q.label for item in items for q in item.questions) / counted["samples"]
+        )
+        elsewhere = _made_elsewhere(record)
+        if elsewhere and not same and training["data_fingerprint"] != fingerprint(items):
+            found.unverified.append(f"{run.record}: training: other questions than this version draws; {elsewhere}")
+        else:
+            place = f"{run.record}: training.data_fingerprint"
+            found.fingerprint(place, training["data_fingerprint"], fingerprint(items))
+            if not same:
+                found.differences.append(f"{run.record}: training: samples, graphs or yes_share are not {counted}")
     for problem in _adapter(run, training or {}):
         found.differences.append(problem)
 
