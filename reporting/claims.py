@@ -2,52 +2,62 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, Published, Results, of_group
+from reporting.evidence import evidence
+from reporting.results import GROUP, Published, Results, grouped, of_group
 from reporting.table import Table
+from reporting.verdicts import verdicts
 
 CE, SEMANTIC = ("transitivity_ce", "dseparation_ce"), ("transitivity_semantic", "dseparation_semantic")
 NOT_MEASURED = "not measured"
 
 
+SOURCES = ("table1_accuracy", "table4_collapse_rate", "table4_collapse", "adversarial", "paired_tests")
+
+
 def claims_table(results: Results, published: Published, tables: dict[str, pd.DataFrame]) -> Table:
-    """One row a claim and group (scale, model, training protocol) with one of the paper's fine-tuned variants.
+    """One row a claim and group with one of the paper's fine-tuned variants, finished or not, and the verdict on it.
 
     Several seeds are averaged.
 
     Args:
-        tables: the frames of table1_accuracy, table4_collapse_rate, table4_collapse, adversarial and paired_tests.
+        tables: the frames of SOURCES, forensics and adapter_growth.
     """
-    sources = [
-        tables[name]
-        for name in ("table1_accuracy", "table4_collapse_rate", "table4_collapse", "adversarial", "paired_tests")
-    ]
     rows = []
-    for group, runs in results.groups():
+    for group, runs in grouped(results.runs + results.underway):
         variants = {run.settings.variant for run in runs}
         if variants.isdisjoint({*CE, *SEMANTIC}):
             continue
         # A run with a setting of its own beside others of its variant is not what the claim is about.
-        own = _Group(*(_as_published(of_group(frame, group)) for frame in sources))
+        frames = {name: _as_published(of_group(tables[name], group)) for name in SOURCES}
+        own = _Group(*frames.values())
+        growth = _as_published(of_group(tables["adapter_growth"], group))
+        lost = _after_the_merge(growth, SEMANTIC[0])
+        verdict = verdicts(evidence(frames, tables["forensics"], growth))
         measured = {
-            "C1": "; ".join(own.collapse(variant) for variant in CE),
-            "C2": f"{own.mean_accuracy('dseparation_ce')}; {own.collapse('dseparation_ce')}; "
-            f"always No there {own.baseline('always No')}",
-            "C3": f"{own.mean_accuracy(SEMANTIC[0])}; {own.corrected(SEMANTIC[0])}; {own.collapse(SEMANTIC[0])}",
-            "C4": f"{own.mean_accuracy(SEMANTIC[1])}; {own.corrected(SEMANTIC[1])}; {own.collapse(SEMANTIC[1])}",
+            "C1": [own.collapse(variant) for variant in CE],
+            "C2": [own.mean_accuracy(CE[1]), own.collapse(CE[1]), f"always No there {own.baseline('always No')}"],
+            "C3": [own.mean_accuracy(SEMANTIC[0]), own.corrected(SEMANTIC[0]), own.collapse(SEMANTIC[0]), lost],
+            "C4": [own.mean_accuracy(SEMANTIC[1]), own.corrected(SEMANTIC[1]), own.collapse(SEMANTIC[1])],
             "C5": own.difference(SEMANTIC[0], CE[0]),
-            "C6": "; ".join(own.adversarial(variant) for variant in (*SEMANTIC, *CE)),
-            "C7": f"{own.samples():,} answers by {len(runs)} runs of {len(variants)} variants",
-            "C8": "; ".join(own.paired(variant) for variant in SEMANTIC),
+            "C6": [own.adversarial(variant) for variant in (*SEMANTIC, *CE)],
+            "C7": [f"{own.samples():,} answers by {len(runs)} runs of {len(variants)} variants"],
+            "C8": [own.paired(variant) for variant in SEMANTIC],
         }
-        claims = published.claims.assign(measured=published.claims["id"].map(measured))
-        rows.append(claims.assign(**group))
-    columns = ["id", "claim", "published", "measured", *GROUP]
+        ids = published.claims["id"]
+        said = {name: "; ".join(filter(None, phrases)) or NOT_MEASURED for name, phrases in measured.items()}
+        claims = published.claims.assign(measured=ids.map(said), verdict=ids.map(verdict))
+        trained = [run for run in runs if run.settings.task is not None]
+        cost = {"runs": len(trained), "unfinished": sum(not run.finished for run in trained)}
+        rows.append(claims.assign(**cost, seconds=sum(run.seconds for run in runs), **group))
+    columns = ["id", "claim", "published", "measured", "verdict", "runs", "unfinished", *GROUP, "seconds"]
     frame = pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
     note = (
         "*released* is the mean accuracy over the five released suites, the number that the paper reports; "
         "*corrected* is the balanced accuracy on the pooled corrected suite of the variant's task, where a constant "
         "answer scores 50 %. Several seeds are averaged; p is Holm-corrected. How loss, share of Yes and number of training "
-        "questions change this: the tables ablation and ablation_contrasts."
+        "questions change this: the tables ablation and ablation_contrasts. *verdict*: by the rules that REPORT.md prints "
+        "beside it (reporting/verdicts.py); runs below the paper's size or on another model decide nothing about its own. "
+        "*runs*: trained ones of the group, *unfinished* ones among them; seconds of finished runs."
     )
     return Table("claims", "The paper's claims beside the measurements", note, frame)
 
@@ -57,48 +67,48 @@ def _as_published(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 class _Group:
-    """The rows of one group in the tables, and the phrases made of them."""
+    """The rows of one group in the tables, and the phrases made of them; None of what was not measured."""
 
     def __init__(self, accuracy, rates, judged, pairs, tests):
         self.accuracy, self.rates, self.judged = accuracy, rates, judged
         self.pairs, self.tests = pairs, tests
 
-    def mean_accuracy(self, variant: str) -> str:
-        return f"released {_percent(self._released(variant))}"
+    def mean_accuracy(self, variant: str) -> str | None:
+        return _measured("released {}", _percent(self._released(variant)))
 
     def baseline(self, name: str) -> str:
         rows = self.accuracy[(self.accuracy["variant"] == name) & (self.accuracy["suites"] == "released")]
         return _percent(_only(rows["mean"]))
 
-    def corrected(self, variant: str) -> str:
-        return f"corrected {_percent(_summary(self.judged, 'balanced_accuracy', variant=variant))}"
+    def corrected(self, variant: str) -> str | None:
+        return _measured("corrected {}", _percent(_summary(self.judged, "balanced_accuracy", variant=variant)))
 
-    def collapse(self, variant: str) -> str:
+    def collapse(self, variant: str) -> str | None:
         rows = self.rates[self.rates["variant"] == variant]
         if not len(rows):
-            return f"{variant} {NOT_MEASURED}"
+            return None
         return f"{variant} collapsed in {rows['collapsed'].iloc[0]} of {rows['runs'].iloc[0]} runs"
 
-    def difference(self, variant: str, against: str) -> str:
+    def difference(self, variant: str, against: str) -> list[str | None]:
         released = _points(self._released(variant), self._released(against))
         ours, theirs = (_summary(self.judged, "balanced_accuracy", variant=name) for name in (variant, against))
-        return f"released {released}; corrected {_points(ours, theirs)}"
+        return [_measured("released {}", released), _measured("corrected {}", _points(ours, theirs))]
 
-    def adversarial(self, variant: str) -> str:
+    def adversarial(self, variant: str) -> str | None:
         rows = self.pairs[self.pairs["task"] == variant.rsplit("_", 1)[0]]
         scores = [_summary(rows, name, variant=variant, family="all") for name in ("accuracy", "pair_accuracy")]
         if None in scores:
-            return f"{variant} {NOT_MEASURED}"
+            return None
         return f"{variant} {_percent(scores[0])} of items and {_percent(scores[1])} of pairs"
 
     def samples(self) -> int:
         rows = self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]
         return int(rows["n"].sum())
 
-    def paired(self, variant: str) -> str:
+    def paired(self, variant: str) -> str | None:
         rows = self.tests[self.tests["variant"] == variant]
         if not len(rows):
-            return f"{variant} {NOT_MEASURED}"
+            return None
         found = []
         for against, tests in rows.groupby("against", sort=False):
             points = ", ".join(
@@ -115,6 +125,22 @@ class _Group:
         return _summary(rows, "mean", variant=variant)
 
 
+def _measured(phrase: str, value: str | None) -> str | None:
+    return None if value is None else phrase.format(value)
+
+
+def _after_the_merge(growth: pd.DataFrame, variant: str) -> str | None:
+    """What the newest measured adapter of a variant scores, and what is left of it in 4 bit; None where none was merged."""
+    rows = growth[growth["variant"] == variant].dropna(subset=["adapter", "merged_4bit", "flips"])
+    if rows.empty:
+        return None
+    newest = rows.iloc[-1]
+    return (
+        f"at step {newest['step']:,.0f} released {_percent(newest['adapter'])} as adapter, {_percent(newest['merged_4bit'])} "
+        f"merged into 4 bit, where {_percent(newest['flips'])} of {newest['flips_n']:,.0f} verdicts differ from the untuned model's"
+    )
+
+
 def _summary(frame: pd.DataFrame, column: str, **keys) -> float | None:
     """The mean over the seeds; None if there is no row, or one that lacks the value."""
     rows = frame[(frame[list(keys)] == pd.Series(keys)).all(axis=1)]
@@ -126,12 +152,12 @@ def _only(values: pd.Series) -> float | None:
     return None if values.empty or pd.isna(values.iloc[0]) else float(values.iloc[0])
 
 
-def _percent(value: float | None) -> str:
-    return NOT_MEASURED if value is None else f"{100 * value:.1f} %"
+def _percent(value: float | None) -> str | None:
+    return None if value is None else f"{100 * value:.1f} %"
 
 
-def _points(a: float | None, b: float | None) -> str:
-    return NOT_MEASURED if a is None or b is None else f"{100 * (a - b):+.1f} points"
+def _points(a: float | None, b: float | None) -> str | None:
+    return None if a is None or b is None else f"{100 * (a - b):+.1f} points"
 
 
 def _p(value: float) -> str:

@@ -133,12 +133,13 @@ def build_tables(results: Results) -> dict[str, Table]:
         adversarial_table(results),
     ]
     named = {table.name: table for table in made}
-    claims = claims_table(results, published, {name: table.frame for name, table in named.items()})
     grid = everything.part(ablation=True)
     ablation, contrasts = ablation_table(grid), ablation_contrasts(grid)
     summary = summary_table(results, named["table1_accuracy"].frame, named["table4_collapse"].frame)
     forensics = forensics_table(results, published, named["table1_accuracy"].frame)
     law, growth = lambda_law_table(everything, published), adapter_growth_table(everything)
+    found = {table.name: table.frame for table in (*made, forensics, growth)}
+    claims = claims_table(results, published, found)
     others = (claims, forensics, law, growth, ablation, contrasts, runs_table(everything))
     return {summary.name: summary} | named | {table.name: table for table in others}
 

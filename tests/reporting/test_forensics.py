@@ -176,7 +176,7 @@ def test_the_shown_table_has_points_and_steps(made):
     write_all(made, made / "out")
     shown = (made / "out/tables/forensics.md").read_text()
     assert "distance (points)" in shown and "| 2000 " in shown and "| 18750 " in shown
-    assert "## Forensics" in (made / "out/REPORT.md").read_text()
+    assert "(FORENSICS.md)" in (made / "out/REPORT.md").read_text()
 
 
 def test_the_page_names_what_lies_nearest_and_what_a_merge_leaves(made):

@@ -1,0 +1,61 @@
+"""What the verdicts on the paper's claims rest on, gathered from the tables for one group of runs."""
+
+import pandas as pd
+
+from reporting.results import VARIANTS
+from reporting.verdicts import Evidence
+from scoring.intervals import Interval
+from scoring.seeds import over_seeds
+
+PLAIN, SEMANTIC, CONTROL = "transitivity_ce", "transitivity_semantic", "transitivity_answer_ce"
+
+
+def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.DataFrame) -> Evidence:
+    """The evidence of one group.
+
+    Args:
+        own: the group's rows of table1_accuracy, table4_collapse and adversarial, by name.
+        forensics: the frame of `forensics_table`; of it only what was published is read.
+        growth: the group's rows of `adapter_growth_table`.
+    """
+    judged = own["table4_collapse"]
+    judged = judged[judged["task"] == judged["variant"].str.split("_").str[0]]
+    accuracy = own["table1_accuracy"]
+    answered = accuracy[(accuracy["source"] == "measured") & (accuracy["suites"] == "released")]
+    answered = answered[answered["variant"].isin(VARIANTS)].dropna(subset="mean")
+    pairs = own["adversarial"]
+    pairs = pairs[pairs["family"] == "all"]
+    published = forensics[forensics["suites"] == "paper's own"]
+    distance = published.drop_duplicates(["variant", "source"]).set_index(["variant", "source"])["distance"]
+    constants = published[published["source"].isin(("always No", "always Yes"))]["mean"].astype(float)
+    flips = growth[(growth["variant"] == SEMANTIC)]["flips"].dropna()
+    gained = {
+        task: _gain(pairs[pairs["task"] == task], "pair_accuracy", f"{task}_semantic", f"{task}_ce")
+        for task in ("transitivity", "dseparation")
+    }
+    return Evidence(
+        constant={name: rows["collapsed"].dropna().astype(bool).tolist() for name, rows in judged.groupby("variant")},
+        text_rule_distance=_number(distance.get((PLAIN, "always Yes"))),
+        untuned_distance=_number(distance.get((SEMANTIC, "published, untuned model"))),
+        own_distance=_number(distance.get((SEMANTIC, "release, adapter, cell 134"))),
+        merged_flips=float(flips.iloc[-1]) if len(flips) else None,
+        constant_mean=float(constants.max()) if len(constants) else None,
+        gain=_gain(judged, "balanced_accuracy", SEMANTIC, PLAIN),
+        pairs_gained={task: interval for task, interval in gained.items() if interval is not None},
+        over_control=_gain(judged, "balanced_accuracy", SEMANTIC, CONTROL),
+        answers=int(answered["n"].sum()),
+        variants=answered["variant"].nunique(),
+    )
+
+
+def _gain(rows: pd.DataFrame, measure: str, variant: str, against: str) -> Interval | None:
+    """95 % t interval over at least three seeds that both variants have; None of fewer."""
+    ours, theirs = (
+        rows[rows["variant"] == name].set_index("seed")[measure].astype(float) for name in (variant, against)
+    )
+    differences = (ours - theirs).dropna()
+    return over_seeds(differences.tolist())[0] if len(differences) >= 3 else None
+
+
+def _number(value) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)
