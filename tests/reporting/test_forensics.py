@@ -118,7 +118,7 @@ def test_other_tables_do_not_change_with_extra_evaluations(made):
         shutil.rmtree(folder)
     shutil.rmtree(made / "runs/tiny/dseparation_ce")
     for name, frame in tables(made).items():
-        if name not in ("forensics", "adapter_growth", "runs"):
+        if name not in ("forensics", "adapter_growth", "runs", "claims"):  # claims: verdicts rest on merged weights
             pd.testing.assert_frame_equal(with_extra[name], frame, obj=name)
     assert len(tables(made)["forensics"]) == len(with_extra["forensics"]) - len(EXTRA) - 1
 
