@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from audits.isomorphism import shared_structures
+from audits.isomorphism import Structures, shared_structures
 from causal_tasks.command_line import report_command
 from causal_tasks.faults import ALL_FAULTS
 from causal_tasks.items import Item
@@ -95,7 +95,7 @@ def structural_overlap(n: int, training: int, seed: int) -> list[dict]:
     """Corrected test questions whose structure occurs in the training set under other names, per suite."""
     rows = []
     for task in TASKS:
-        trained = build(task, "corrected", "train", training, seed)
+        trained = Structures(build(task, "corrected", "train", training, seed))
         for split in EVALUATION_SPLITS:
             shared, total = shared_structures(build(task, "corrected", split, n, seed), trained)
             rows.append({"task": task, "split": split, "n": total, "training": training, "shared": shared / total})

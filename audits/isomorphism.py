@@ -39,14 +39,22 @@ def isomorphic(one: nx.DiGraph, other: nx.DiGraph) -> bool:
     return one.graph["task"] == other.graph["task"] and nx.is_isomorphic(one, other, node_match=_SAME_ROLE)
 
 
-def shared_structures(tested: Iterable[Item], trained: Iterable[Item]) -> tuple[int, int]:
+class Structures:
+    """The structures of all questions of some items; `in` says whether another has one of them."""
+
+    def __init__(self, items: Iterable[Item]):
+        self._known: dict[tuple, list[nx.DiGraph]] = defaultdict(list)
+        for graph in _structures(items):
+            if graph not in self:
+                self._known[_invariant(graph)].append(graph)
+
+    def __contains__(self, graph: nx.DiGraph) -> bool:
+        return any(isomorphic(graph, other) for other in self._known[_invariant(graph)])
+
+
+def shared_structures(tested: Iterable[Item], trained: Structures) -> tuple[int, int]:
     """(tested questions whose structure occurs among the trained, tested questions)."""
-    known: dict[tuple, list[nx.DiGraph]] = defaultdict(list)
-    for graph in _structures(trained):
-        alike = known[_invariant(graph)]
-        if not any(isomorphic(graph, other) for other in alike):
-            alike.append(graph)
-    found = [any(isomorphic(graph, other) for other in known[_invariant(graph)]) for graph in _structures(tested)]
+    found = [graph in trained for graph in _structures(tested)]
     return sum(found), len(found)
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from causal_tasks import counts
 from causal_tasks.adversarial_families import DIFFERENT_COUNTS, FAMILIES, Side, Twins, graph_of
 from causal_tasks.bitgraph import BitGraph
-from causal_tasks.drafts import ALPHABET, Draft, DraftQuestion, distinct_names, dress, family, named_graph
+from causal_tasks.drafts import ALPHABET, Draft, DraftQuestion, distinct_names, dress, named_graph, partition
 from causal_tasks.items import Item
 from causal_tasks.randomness import generator
 from causal_tasks.transitivity import mentioned_first
@@ -42,7 +42,7 @@ def _pair(task: str, seed: int, pair: int) -> tuple[list[Draft], list[str]]:
         drafts.append(Draft(strata["nodes"], tuple(side.edges), (question,)))
     while True:
         names = _names(strata["nodes"], twins.alike, rng)
-        if all(family(named_graph(draft, names)) == "test" for draft in drafts):
+        if all(partition(named_graph(draft, names)) == "test" for draft in drafts):
             return drafts, names
 
 

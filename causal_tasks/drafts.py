@@ -14,8 +14,8 @@ from causal_tasks.randomness import Stream
 ALPHABET = string.ascii_letters + string.digits
 _LETTERS = len(ALPHABET)
 
-# A graph with its names belongs to one family of splits for good, whatever the seed: half of all, a quarter, a quarter.
-_FAMILIES = ("train", "train", "validation", "test")
+# A graph with its names belongs to one partition for good, whatever the seed: half of all, a quarter, a quarter.
+_PARTITIONS = ("train", "train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Draft:
     hidden: tuple[tuple[int, int], ...] = ()
 
 
-def ask_in_twins(
+def ask_in_pairs(
     first: list[DraftQuestion],
     pool: list[DraftQuestion],
     count: int,
@@ -82,13 +82,13 @@ def distinct_names(rng: Stream, count: int, shortest: int, longest: int) -> list
     return list(names)
 
 
-def family(graph: CausalGraph) -> str:
+def partition(graph: CausalGraph) -> str:
     """The one of train, validation and test that a named graph belongs to, whatever the order of its sentences.
 
-    Splits draw only graphs of their own family, so that no text is shared between them by construction.
+    Splits draw only graphs of their own partition, so that no text is shared between them by construction.
     """
     told = repr((sorted(graph.edges), sorted(graph.hidden)))
-    return _FAMILIES[hashlib.blake2b(told.encode(), digest_size=1).digest()[0] % len(_FAMILIES)]
+    return _PARTITIONS[hashlib.blake2b(told.encode(), digest_size=1).digest()[0] % len(_PARTITIONS)]
 
 
 def named_graph(draft: Draft, names: list[str]) -> CausalGraph:

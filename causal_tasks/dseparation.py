@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import combinations
 
 from causal_tasks.bitgraph import BitGraph, bits
-from causal_tasks.drafts import Draft, DraftQuestion, ask_in_twins
+from causal_tasks.drafts import Draft, DraftQuestion, ask_in_pairs
 from causal_tasks.randomness import Stream
 from causal_tasks.released import LARGEST_GIVEN, random_dag
 
@@ -180,7 +180,7 @@ def _ask_more(graph: BitGraph, yes: DraftQuestion, no: DraftQuestion, count: int
         members = bits(given)
         strata = _strata(size, graph, (source, target), len(members), place)
         pool.append(DraftQuestion(source, target, members, graph.d_separated(source, target, given), strata))
-    return _draft(graph, ask_in_twins([yes, no], pool, count, rng, _alike))
+    return _draft(graph, ask_in_pairs([yes, no], pool, count, rng, _alike))
 
 
 def _draft(graph: BitGraph, questions: tuple[DraftQuestion, ...]) -> Draft:

@@ -19,7 +19,7 @@ from causal_tasks import (
     released,
     transitivity,
 )
-from causal_tasks.drafts import Draft, distinct_names, dress, family, named_graph
+from causal_tasks.drafts import Draft, distinct_names, dress, named_graph, partition
 from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
@@ -102,7 +102,7 @@ def sample(
     while True:
         names = distinct_names(rng, draft.nodes, *lengths)
         graph = named_graph(draft, names)
-        if family(graph) == wanted:
+        if partition(graph) == wanted:
             return dress(draft, graph, names, task, item_id)
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import permutations
 
 from causal_tasks.bitgraph import BitGraph
-from causal_tasks.drafts import Draft, DraftQuestion, ask_in_twins
+from causal_tasks.drafts import Draft, DraftQuestion, ask_in_pairs
 
 # (label, source is mentioned before target)
 _CELLS = ((True, True), (False, True), (True, False), (False, False))
@@ -177,7 +177,7 @@ def _ask_pairs(draft: Draft, ends: str, count: int, rng: random.Random) -> Draft
     def alike(question: DraftQuestion) -> tuple[int, bool]:
         return question.strata["distance"], mention[question.source] < mention[question.target]
 
-    return Draft(draft.nodes, draft.edges, ask_in_twins(certain, pool, count, rng, alike))
+    return Draft(draft.nodes, draft.edges, ask_in_pairs(certain, pool, count, rng, alike))
 
 
 def _ask_mirrored(draft: Draft, ends: str, count: int, rng: random.Random) -> list[Draft]:
@@ -188,7 +188,7 @@ def _ask_mirrored(draft: Draft, ends: str, count: int, rng: random.Random) -> li
         for question in _every_question(draft, ends)
         if (here[question.source] < here[question.target]) == (there[question.source] < there[question.target])
     ]
-    asked = ask_in_twins([], pool, count, rng, lambda question: question.strata["distance"])
+    asked = ask_in_pairs([], pool, count, rng, lambda question: question.strata["distance"])
     again = tuple(replace(question, source=question.target, target=question.source) for question in asked)
     return [Draft(draft.nodes, draft.edges, asked), Draft(draft.nodes, turned, again)]
 

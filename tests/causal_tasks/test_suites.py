@@ -7,7 +7,7 @@ import networkx as nx
 import pytest
 
 from audits.faithfulness import published_shares, two_sample_z, unblocked_chain_shares
-from audits.isomorphism import shared_structures
+from audits.isomorphism import Structures, shared_structures
 from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.oracles import answer
 from causal_tasks.questions import TASKS, parse
@@ -117,20 +117,20 @@ def test_no_text_is_shared_between_train_validation_and_test():
 
 
 def test_disjointness_holds_where_names_run_out():
-    """By construction, not by luck: every graph over two one-character names belongs to exactly one family."""
-    from causal_tasks.drafts import ALPHABET, family
+    """By construction, not by luck: every graph over two one-character names belongs to exactly one partition."""
+    from causal_tasks.drafts import ALPHABET, partition
     from causal_tasks.graphs import CausalGraph
 
-    families = Counter(family(CausalGraph(((a, b),))) for a in ALPHABET for b in ALPHABET if a != b)
-    assert set(families) == {"train", "validation", "test"}
-    assert min(families.values()) > 0.2 * families.total()
+    partitions = Counter(partition(CausalGraph(((a, b),))) for a in ALPHABET for b in ALPHABET if a != b)
+    assert set(partitions) == {"train", "validation", "test"}
+    assert min(partitions.values()) > 0.2 * partitions.total()
     ab, bc = ("a", "b"), ("b", "c")
-    assert family(CausalGraph((ab, bc))) == family(CausalGraph((bc, ab)))
+    assert partition(CausalGraph((ab, bc))) == partition(CausalGraph((bc, ab)))
 
 
 def test_structural_overlap():
     for task in TASKS:
-        trained = build(task, "corrected", "train", 3000, 0)
+        trained = Structures(build(task, "corrected", "train", 3000, 0))
         shared, total = shared_structures(build(task, "corrected", "in_distribution", 200, 0), trained)
         assert total == 200 and shared > 80
         assert shared_structures(build(task, "corrected", "length", 100, 0), trained) == (0, 100)
