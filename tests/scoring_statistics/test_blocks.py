@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from causal_tasks import suites
+from causal_tasks.real_graphs import asked_about
 from scoring.blocks import GRAPHS_IN_A_BLOCK, blocks, in_headline
 from scoring.evaluation import margins_table
 
@@ -24,7 +25,7 @@ def test_graphs_drawn_together_are_one_block_with_balanced_labels():
 
 def test_a_network_and_a_pair_are_blocks():
     networks = table_of("transitivity", "real_graphs", 128, 4)
-    assert networks["block"].nunique() == networks["stratum/network"].nunique() == 8
+    assert networks["block"].nunique() == networks["stratum/network"].nunique() == len(asked_about("transitivity"))
     pairs = table_of("dseparation", "adversarial", 20, 1)
     assert (pairs.groupby("block").size() == 2).all()
 
