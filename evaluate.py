@@ -3,6 +3,7 @@
     python evaluate.py run=results/runs/... suite=published
     python evaluate.py run=results/runs/... suite=corrected suite.samples=10000 out=DIR
     python evaluate.py run=results/runs/... suite=adversarial show=errors     draw what it gets wrong
+    python evaluate.py model=smollm2_135m suite=real_graphs suite.samples=4 show=answers   print questions and answers
     python evaluate.py run=results/runs/... suite=published weights=merged_4bit       as the release scored it
     python evaluate.py run=results/runs/... suite=published checkpoint=2000          while it is being trained
     python evaluate.py model=smollm2_135m suite=file suite.path=FILE
@@ -65,18 +66,25 @@ def evaluate(cfg: DictConfig) -> Path:
     with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:
         report = evaluate_suite(answerer, cfg.suite, parts, out, cfg.evaluation, thresholds, described, way)
         tracker.report(report)
-    if cfg.show == "errors":
-        import pandas as pd
-
-        from reporting.errors import draw_errors
-
-        items = [item for part in parts.values() for item in part]
-        page = draw_errors(
-            pd.read_parquet(out / "margins.parquet"), items, out / "errors", title=f"Errors on {cfg.suite.name}"
-        )
-        log.info("errors: %s", page)
+    if cfg.show is not None:
+        show_questions(cfg, parts, out)
     log.info("\n%s\nmetrics and margins: %s", "\n".join(summary_lines(report)), out)
     return out
+
+
+def show_questions(cfg: DictConfig, parts: dict, out: Path) -> None:
+    """Print the first questions and answers, or draw the most confident errors."""
+    import pandas as pd
+
+    margins, items = pd.read_parquet(out / "margins.parquet"), [item for part in parts.values() for item in part]
+    if cfg.show == "answers":
+        from scoring.answers import in_words
+
+        log.info("\n%s", in_words(items, margins))
+    else:
+        from reporting.errors import draw_errors
+
+        log.info("errors: %s", draw_errors(margins, items, out / "errors", title=f"Errors on {cfg.suite.name}"))
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")

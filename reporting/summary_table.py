@@ -3,7 +3,7 @@
 import pandas as pd
 
 from records.files import replace_between
-from reporting.results import GROUP, RUN, SETTING, TASKS, Results
+from reporting.results import GROUP, RUN, SETTING, TASKS, VARIANTS, Results
 from reporting.table import Table
 
 BEGIN, END = "<!-- summary table: written by tables.py -->", "<!-- end of summary table -->"
@@ -94,7 +94,38 @@ def _once(baselines: list[dict], groups: int) -> list[dict]:
     return different if len(different) * groups == len(baselines) else baselines
 
 
-def into_readme(text: str, table: Table) -> str:
-    """``text`` with the table between its two markers; ValueError if they are not there."""
+def readme_table(summary: Table) -> Table:
+    """At most eight rows: always No, the shortcut, the paper's variants and their control, each from its longest run.
+
+    Of the model with most rows; untrained and on transitivity, or trained on released data; of the lowest seed.
+    """
+    frame = summary.frame
+    if "model" not in frame or frame["model"].isna().all():  # nothing measured yet
+        return summary
+    frame = frame[frame["model"] == frame["model"].mode()[0]]
+    baselines = frame[
+        (frame["variant"] == "always No") | ((frame["variant"] == "local features") & (frame["task"] == TASKS[0]))
+    ].drop_duplicates("variant")
+    rows = [baselines.assign(samples=float("nan"))]
+    for variant in (*VARIANTS, "transitivity_answer_ce"):
+        own = frame[(frame["variant"] == variant) & ~frame["trained_on"].str.startswith("corrected")]
+        rows.append(own.sort_values(["samples", "seed"], ascending=[False, True], kind="stable").head(1))
+    chosen = pd.concat(rows, ignore_index=True)
+    shown = ["variant", "samples", "paper", "released", "balanced_accuracy", "yes_rate"]
+    return Table(
+        "readme",
+        summary.title,
+        f"{frame['model'].iloc[0]}, scores in %. `samples`: training questions, as released. `paper`, `released`: mean "
+        "accuracy over the five suites as the paper builds them. `balanced_accuracy`, `yes_rate`: corrected suites of the "
+        "own task, half Yes and half No (95 % interval over graphs). `local features`: trees on counts around the two "
+        "nodes, following no path. One seed each; every run: [results/tables/summary.md](results/tables/summary.md).",
+        chosen[[*shown, "balanced_accuracy_low", "balanced_accuracy_high"]],
+        percent=summary.percent,
+    )
+
+
+def into_readme(text: str, summary: Table) -> str:
+    """``text`` with `readme_table` between its two markers; ValueError if they are not there."""
+    table = readme_table(summary)
     body = table.display().to_markdown(index=False, disable_numparse=True)
     return replace_between(text, BEGIN, END, f"{body}\n\n{table.note}")

@@ -177,4 +177,4 @@ class Evaluate(Script):
     overwrite: bool
     verify: str | None
     checkpoint: number(int, 0, 10**9) | None
-    show: Literal["errors"] | None
+    show: Literal["answers", "errors"] | None
