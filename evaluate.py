@@ -3,7 +3,7 @@
     python evaluate.py run=results/runs/... suite=published
     python evaluate.py run=results/runs/... suite=corrected suite.samples=10000 out=DIR
     python evaluate.py run=results/runs/... suite=adversarial show=errors     draw what it gets wrong
-    python evaluate.py model=smollm2_135m suite=real_graphs suite.samples=4 show=answers   print questions and answers
+    python evaluate.py model=smollm2_135m suite=validation suite.samples=4 show=answers    print questions and answers
     python evaluate.py run=results/runs/... suite=published weights=merged_4bit       as the release scored it
     python evaluate.py run=results/runs/... suite=published checkpoint=2000          while it is being trained
     python evaluate.py model=smollm2_135m suite=file suite.path=FILE

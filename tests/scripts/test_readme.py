@@ -1,4 +1,4 @@
-"""Every command of the README runs, at scale=smoke, in the order in which it stands there."""
+"""Every command of the README and of docs/ runs, at scale=smoke, in the order in which it stands there."""
 
 import json
 import re
@@ -10,8 +10,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+# In the order of the README's links; what is evaluated was trained by the pages before.
+PAGES = {"README.md": README}
+PAGES |= {
+    f"docs/{name}.md": (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
+    for name in ("training", "sweeps", "data", "evaluating", "findings", "extending", "release", "cluster")
+}
+BLOCKS = [
+    block
+    for name, page in PAGES.items()
+    if name != "docs/cluster.md"  # needs a cluster: make test-cluster
+    for block in re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)
+]
+COMMANDS = [line.split(" #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 SMALL = ["tracking=none", "evaluation.resamples=20"]
 SUITES = ["suites.published.samples=2", "suites.corrected.samples=4", "suites.validation.samples=8"]
 
@@ -73,9 +84,7 @@ def test_make_knows_its_targets():
 def test_every_python_command_runs(run_script, tmp_path):
     question = {"premise": "A causes B.", "hypothesis": "Does A cause B?", "label": "Yes"}
     (tmp_path / "questions.jsonl").write_text(json.dumps(question) + "\n")
-    # What the evaluate commands score exists only after the sweeps.
-    commands = sorted((c for c in COMMANDS if c.startswith("python")), key=lambda c: "evaluate.py run=" in c)
-    for command in commands:
+    for command in dict.fromkeys(c for c in COMMANDS if c.startswith("python")):
         words = [here(word, tmp_path) for word in small(command)]
         script, arguments = (words[1], words[2:]) if words[1] != "-m" else (words[2], words[3:])
         run_script(script, *arguments, cwd=tmp_path)
@@ -93,6 +102,24 @@ def test_the_readmes_table_is_the_one_in_results():
     assert into_readme(README, build_tables(load(ROOT / "results"))["summary"]) == README
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))))
-def test_links_lead_somewhere(link):
-    assert (ROOT / link).exists()
+LINKS = sorted(
+    {(name, link) for name, page in PAGES.items() for link in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page)}
+)
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS)
+def test_links_lead_somewhere(page, link):
+    assert (ROOT / page).parent.joinpath(link).exists()
+
+
+def test_the_tree_names_every_room():
+    tree = README.split("## Where things are")[1]
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    rooms = {path.split("/")[0] + "/" for path in tracked if "/" in path and not path.startswith(".")}
+    assert rooms == set(re.findall(r"^(\w+/)", tree, flags=re.MULTILINE))
+
+
+def test_the_first_screen_stays_readable():
+    table = [line for line in README.splitlines() if line.startswith("|")]
+    assert len(table) <= 2 + 8 and all(line.count("|") == 6 + 1 for line in table)
+    assert all(len(line) <= 160 for line in README.splitlines() if not line.startswith("smollm2"))
