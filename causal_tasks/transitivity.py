@@ -46,26 +46,34 @@ class Chains:
             left, flip = rng.randrange(length - distance), rng.choice(self.flips)
             draw = rng.random
             elsewhere = {first: [draw() >= flip for _ in range(length - 1)] for first in (True, False)}
-            drafts = [self._draw_one(left, elsewhere[first], label, first, strata, rng) for label, first in cells]
-            if all(drafts):
-                return drafts
+            chains = [self._draw_one(left, elsewhere[first], label, first, strata, rng) for label, first in cells]
+            if None not in chains:  # most often one is: drafts are written of those that stay
+                return [_draft(left, *drawn, strata) for drawn in zip(chains, cells)]
 
-    def _draw_one(self, left: int, along: list[bool], label: bool, first: bool, strata: dict, rng) -> Draft | None:
-        """The chain 0 - 1 - ..., asked about `left` and the node `distance` further on; None if it breaks a condition.
+    def _draw_one(self, left: int, along: list[bool], label: bool, first: bool, strata: dict, rng) -> list[bool] | None:
+        """Does edge i of the chain 0 - 1 - ... point to node i + 1? None if it breaks a condition.
 
         Args:
-            along: does edge i point to node i + 1? Redrawn between the two that are asked about.
+            along: the same before the edges from `left` to the node `distance` further on, the two asked about, are
+                redrawn.
         """
         distance = strata["distance"]
-        source, target = (left, left + distance) if first else (left + distance, left)
         along = list(along)
         along[left : left + distance] = [agrees == first for agrees in segment(distance, label, rng)]
-        if strata["ends"] != "any" and not chain_fits(along, source, target):
+        ends = (left, left + distance) if first else (left + distance, left)
+        if strata["ends"] != "any" and not chain_fits(along, *ends):
             return None
-        edges = [(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)]
-        if mentioned_first(edges, source, target) != first:
-            return None
-        return Draft(len(along) + 1, tuple(edges), (DraftQuestion(source, target, (), label, strata),))
+        # A chain is told from node 0 on: `left` comes first, unless both stand in the first sentence and that names it last.
+        return None if left == 0 and distance == 1 and not along[0] else along
+
+
+def _draft(left: int, along: list[bool], cell: tuple[bool, bool], strata: dict) -> Draft:
+    """The chain in edges, asked about `left` and the node `distance` further on."""
+    label, first = cell
+    right = left + strata["distance"]
+    asked = DraftQuestion(*((left, right) if first else (right, left)), (), label, strata)
+    edges = tuple([(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)])
+    return Draft(len(along) + 1, edges, (asked,))
 
 
 _TRAINING = Chains(3, 6)
