@@ -9,6 +9,7 @@ python tables.py explain=TABLE:ROW:COLUMN where a number comes from: runs, seeds
 import sys
 from pathlib import Path
 
+from causal_tasks.command_line import read_settings
 from records.files import write_text
 from reporting import write_all
 from reporting.explain import explain
@@ -17,22 +18,16 @@ from reporting.summary_table import into_readme
 
 
 def main(arguments: list[str]) -> int:
-    settings = {"results": "results", "out": None, "readme": None, "explain": None}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if key not in settings or not equals or not value:
-            print(
-                f"tables.py: {argument!r} is not understood; allowed: results=DIR out=DIR readme=FILE "
-                "explain=TABLE:ROW:COLUMN",
-                file=sys.stderr,
-            )
-            return 2
-        settings[key] = value
+    try:
+        settings = read_settings(arguments, {"results": "results", "out": "", "readme": "", "explain": ""})
+    except ValueError as error:
+        print(f"tables.py: {error}", file=sys.stderr)
+        return 2
     try:
         if settings["explain"]:
             print(explain(settings["results"], settings["explain"]))
             return 0
-        summary = write_all(settings["results"], settings["out"])
+        summary = write_all(settings["results"], settings["out"] or None)
         if settings["readme"]:
             readme = Path(settings["readme"])
             write_text(readme, into_readme(readme.read_text(encoding="utf-8"), summary.main))

@@ -134,17 +134,13 @@ def pack(
     pad: int,
     endings: int = 0,
     share_prefix: bool = True,
-    padding_side: str = "right",
 ) -> PackedBatch:
-    """Lay encoded items out as one batch.
+    """Lay encoded items out as one batch, padded on the right.
 
     endings: how many tokens of each branch come after the prompt (answer and turn ending); 0 when
         the branches end with the prompt.
     share_prefix: take out what all rows begin with. Losses over the whole sequence need it False.
-    padding_side: "right" or "left"; answers do not depend on it.
     """
-    if padding_side not in ("right", "left"):
-        raise ValueError(f"padding_side={padding_side!r}: must be 'right' or 'left'")
     shared = common_prefix_length([item.shared for item in items]) if share_prefix else 0
     width = max(item.length for item in items) - shared
     most = max(len(item.branches) for item in items)
@@ -152,16 +148,14 @@ def pack(
     answers = torch.zeros(len(items), most, dtype=torch.long)
     asked = torch.zeros(len(items), most, dtype=torch.bool)
     for row, item in enumerate(items):
-        gap = width - (item.length - shared)
-        offset = gap if padding_side == "left" else 0
         premise = len(item.shared) - shared
         row_tokens = list(item.shared[shared:])
         row_positions = list(range(shared, len(item.shared)))
         row_branch = [0] * premise
-        row_parents = [offset + i - 1 if i else -1 for i in range(premise)]
+        row_parents = [i - 1 for i in range(premise)]
         for k, tail in enumerate(item.branches):
-            start = offset + len(row_tokens)
-            row_parents += [offset + premise - 1 if premise else -1]
+            start = len(row_tokens)
+            row_parents += [premise - 1]
             row_parents += range(start, start + len(tail) - 1)
             row_tokens += tail
             row_positions += range(len(item.shared), len(item.shared) + len(tail))
@@ -174,7 +168,7 @@ def pack(
             (branch, row_branch, -1),
             (parents, row_parents, -1),
         ):
-            target.append([filler] * offset + values + [filler] * (gap - offset))
+            target.append(values + [filler] * (width - len(values)))
     return PackedBatch(
         prefix=torch.tensor(items[0].shared[:shared], dtype=torch.long),
         tokens=torch.tensor(tokens),
