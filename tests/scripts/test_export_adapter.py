@@ -21,12 +21,12 @@ def run(run_script, tmp_path_factory):
 
 def test_a_shared_adapter_is_scored_without_its_run(run_script, run, tmp_path, capsys):
     assert export_adapter.main([f"run={run}", f"out={tmp_path / 'adapters'}"]) == 0
-    shared = tmp_path / "adapters/transitivity_semantic_linear"
+    shared = tmp_path / "adapters/transitivity_answer_semantic"
     assert capsys.readouterr().out.strip() == str(shared)
     weights = load_file(shared / "adapter/adapter_model.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.bfloat16}
     card = (shared / "README.md").read_text()
-    assert "transitivity_semantic_linear, seed 0 (finished)" in card and str(run.parent) not in card
+    assert "transitivity_answer_semantic, seed 0 (finished)" in card and str(run.parent) not in card
     run_script(
         "evaluate.py", f"run={shared}", "suite=corrected", "suite.samples=8", "tracking.mode=disabled", cwd=tmp_path
     )
