@@ -145,7 +145,7 @@ def _first(n: int, items: Iterator[Item]) -> Iterator[Item]:
 
 @lru_cache(maxsize=64)
 def _block(task: str, split: str, seed: int, block: int, questions_per_graph: int) -> list[Draft]:
-    """The four drafts of one block; they share their strata, so that each stratum holds as many Yes as No."""
+    """The four drafts of one block: in each stratum as many are answered Yes as No."""
     rng = generator("block", task, split, seed, block, questions_per_graph)
     if split in TRAINING_SPLITS:
         return _TRAINING[task].draw_block(questions_per_graph, rng)
