@@ -53,6 +53,8 @@ def why_not() -> str | None:
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         return f"no {', '.join(missing)} (Debian: apt-get install slurm-wlm munge)"
+    if (os.cpu_count() or 1) < 2:
+        return "one core: a cell of two processes would wait for ever"
     return None if os.geteuid() == 0 else "not root: slurmd starts jobs as their users"
 
 

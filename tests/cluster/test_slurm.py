@@ -1,5 +1,6 @@
 """The grid under a real Slurm of one node: cancelled, requeued and killed, it finishes, and computes nothing twice."""
 
+import contextlib
 import re
 import signal
 import subprocess
@@ -19,7 +20,11 @@ VARIANTS = ["pretrained", "transitivity_ce", "dseparation_ce", "transitivity_sem
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
-    with slurm.one_node(tmp_path_factory.mktemp("slurm")) as environment:
+    with contextlib.ExitStack() as stack:
+        try:
+            environment = stack.enter_context(slurm.one_node(tmp_path_factory.mktemp("slurm")))
+        except RuntimeError as error:  # in some containers its daemons cannot run
+            pytest.skip(str(error))
         yield environment
 
 
