@@ -156,7 +156,7 @@ def test_a_sweep_runs_the_cells_of_a_union_and_writes_its_table(tmp_path):
         "balanced_baselines",
     ]
     arguments += [f"hydra.sweeper.parts.{part}=null" for part in dropped]
-    arguments += ["loss.target=answer", "task=transitivity", "data.yes_share=0.3,0.7"]
+    arguments += ["loss.target=choice(answer)", "task=transitivity", "data.yes_share=0.3,0.7"]
     done = subprocess.run(
         [sys.executable, str(root / "sweep.py"), *arguments],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True,
