@@ -71,6 +71,16 @@ def read_json(path: str | Path):
     return parse_json(read_text(path), path)
 
 
+def read_object(path: str | Path, *needed: str) -> dict:
+    """The JSON object that a file holds. Raises FileFormatError as `read_json`, and if it is none or lacks a key."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise FileFormatError(f"{path}: holds {kind(value)}; expected one JSON object")
+    if missing := [name for name in needed if name not in value]:
+        raise FileFormatError(f"{path}: lacks {', '.join(missing)}")
+    return value
+
+
 def read_yaml(path: str | Path):
     """The plain value that a YAML file holds.
 

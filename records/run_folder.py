@@ -14,7 +14,7 @@ from records import checkpoints
 from records.errors import UserError
 from records.files import read_json, write_json, write_text
 from records.provenance import provenance
-from records.reading import FileFormatError, read_yaml
+from records.reading import FileFormatError, read_object, read_yaml
 from records.run_settings import differing_keys, flat
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,10 @@ class RunFolder:
         """step and steps (of the whole training) of a checkpoint, for the record; empty for the finished adapter."""
         if step is None:
             return {}
-        return {"step": step, "steps": read_json(self.checkpoint(step) / checkpoints.TRAINER_STATE)["max_steps"]}
+        return {
+            "step": step,
+            "steps": read_object(self.checkpoint(step) / checkpoints.TRAINER_STATE, "max_steps")["max_steps"],
+        }
 
     def trained(self) -> dict | None:
         """The facts of the training that ended here, None if none did; RunFolderError if the adapter is not its own."""

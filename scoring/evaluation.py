@@ -16,8 +16,9 @@ from causal_tasks.labels import check_labels
 from causal_tasks.suites import build
 from models.answerer import Answerer
 from records.errors import UserError
-from records.files import read_json, write_json, write_parquet
+from records.files import write_json, write_parquet
 from records.provenance import fingerprint, margins_fingerprint, provenance
+from records.reading import read_object
 from scoring.blocks import blocks
 from scoring.collapse import is_collapsed
 from scoring.rows import HEADLINE, POOLED, SCORER_VERSION, metrics_rows, tuned_thresholds
@@ -225,7 +226,7 @@ def headline(report: dict, task: str) -> dict:
 def refuse_to_replace(folder: Path, parts: dict[Part, list[Item]]) -> None:
     """Raise SuiteError if ``folder`` holds the scores of other items than these."""
     path = folder / "metrics.json"
-    if path.is_file() and read_json(path)["data_fingerprint"] != _fingerprints(parts):
+    if path.is_file() and read_object(path, "data_fingerprint")["data_fingerprint"] != _fingerprints(parts):
         raise SuiteError(f"out={folder}: holds scores of other questions; choose another out=, or overwrite=true")
 
 
@@ -233,7 +234,7 @@ def already_scored(folder: Path, parts: dict[Part, list[Item]]) -> bool:
     """Whether ``folder`` holds the scores of these very items by this very scorer."""
     if not (folder / "metrics.json").is_file() or not (folder / "margins.parquet").is_file():
         return False
-    recorded = read_json(folder / "metrics.json")
+    recorded = read_object(folder / "metrics.json", "data_fingerprint")
     return recorded["data_fingerprint"] == _fingerprints(parts) and recorded.get("scorer") == SCORER_VERSION
 
 

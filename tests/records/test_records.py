@@ -14,6 +14,7 @@ from records.claim import Claimed, claim
 from records.files import read_json, write_json, write_parquet, write_text
 from records.model_card import write_model_card
 from records.provenance import provenance
+from records.reading import FileFormatError, read_object
 from records.run_folder import PROJECT, RunFolder, RunFolderError
 from records.tracking import Tracker
 
@@ -239,3 +240,12 @@ def test_a_model_card_names_the_terms_of_its_base(tmp_path, terms):
     folder.record.write_text(json.dumps(record | {"commit": "c", "training": training, "loaded": loaded}))
     card = write_model_card(folder).read_text()
     assert ("Terms of Use" in card) == (terms is not None)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("[]", "holds a list; expected one JSON object"), ("{}", "lacks max_steps")]
+)
+def test_an_object_that_is_none_or_lacks_a_key_is_refused(tmp_path, text, reason):
+    (tmp_path / "state.json").write_text(text)
+    with pytest.raises(FileFormatError, match=f"state.json: {reason}"):
+        read_object(tmp_path / "state.json", "max_steps")
