@@ -7,6 +7,7 @@ from reporting.results import GROUP, RUN, SETTING, Results, Run
 from reporting.table import Table
 from scoring.collapse import COLLAPSED_SHARE, collapse_rate
 from scoring.metrics import measure
+from scoring.seeds import over_seeds
 
 DESCRIBED = ["loss", "schedule", "yes_share", "questions"]
 SHOWN = ["balanced_accuracy", "mcc", "auroc"]
@@ -33,8 +34,12 @@ def ablation_table(results: Results) -> Table:
         row["questions"] = round(runs["questions"].astype(float).mean()) if runs["questions"].notna().all() else None
         row["training_yes_share"] = round(runs["yes_share"].astype(float).mean(), 2)
         row |= {name: runs[name].astype(float).mean(skipna=False) for name in [*SHOWN, ADJUSTED]}
-        if len(runs) == 1:
-            row |= {f"{name}_{side}": runs[f"{name}_{side}"].iloc[0] for name in SHOWN for side in ("low", "high")}
+        for name in SHOWN:
+            if len(runs) == 1:
+                bounds = runs[f"{name}_low"].iloc[0], runs[f"{name}_high"].iloc[0]
+            else:
+                bounds = (runs[name].notna().all() and over_seeds(runs[name].astype(float))[0]) or (None, None)
+            row |= {f"{name}_low": bounds[0], f"{name}_high": bounds[1]}
         row |= {"collapse_rate": rate["rate"], "collapse_rate_low": rate["rate_interval"][0]}
         row |= {"collapse_rate_high": rate["rate_interval"][1], "collapsed": rate["collapsed"]}
         row[PASSED] = int(runs[PASSED].sum())
@@ -60,8 +65,8 @@ def ablation_table(results: Results) -> Table:
         "seeds",
     ]
     note = (
-        "On the pooled corrected suite of the task; metrics are means over seeds, with a 95 % interval where there is "
-        "one seed. *questions* and *training yes share* are those of the training set. An MCC of – is undefined: a seed gave a "
+        "Metrics are of the headline of the task (unseen structure, distance of two or more), means over seeds with a 95 % t "
+        "interval over them; of one seed, an anecdote, with that over blocks of questions. *questions* and *training yes share* are those of the training set. An MCC of – is undefined: a seed gave a "
         "constant answer. *logit adjusted*: balanced accuracy once the margin is adjusted by the log-odds of Yes in "
         "training, post hoc; – where training was rebalanced already. *constant while training*: runs that "
         "gave one answer to at least 99 % of the probe questions at some time in training; *collapsed*: at its end."
@@ -94,12 +99,15 @@ def described(run: Run) -> dict:
 
 
 def _logit_adjusted(run: Run) -> float | None:
-    """Balanced accuracy on the pooled corrected suite of its task, post hoc; None if the margins carry no prior."""
+    """Balanced accuracy on the headline of its task, post hoc; None if the margins carry no prior."""
     settings, own = run.settings, run.own_margins()
     rebalanced = settings.loss.target in REBALANCING or settings.loss.get("class_weights")
     if rebalanced or settings.sampler == "balanced" or own is None or not run.training.get("yes_share"):
         return None
-    row = measure(own["label"], own["margin"], own["graph"], resamples=0, prior=run.training["yes_share"])
+    own = own[own["headline"]]
+    if not 0 < own["label"].mean() < 1:
+        return None
+    row = measure(own["label"], own["margin"], resamples=0, prior=run.training["yes_share"])
     return row["logit_adjusted_balanced_accuracy"]
 
 

@@ -1,15 +1,17 @@
 """Minimal pairs: two items that differ in one edit and have opposite answers, scored one by one and as pairs."""
 
-from collections.abc import Sequence
+import itertools
 
-import numpy as np
 import pandas as pd
 
-from reporting.results import GROUP, SETTING, TASKS, Results, ResultsError
+from reporting.judgement_tables import is_control
+from reporting.results import GROUP, SETTING, TASKS, Results, Run
 from reporting.table import Table
-from scoring.intervals import wilson
+from scoring.blocks import PAIR
+from scoring.intervals import clustered_bootstrap, holm, mcnemar_exact, proportion_interval
+from scoring.pairs import BrokenPair, of_pairs, pair_scores
 
-FAMILY, PAIR = "stratum/family", "stratum/pair"
+FAMILY = "stratum/family"
 
 
 def adversarial_table(results: Results) -> Table:
@@ -19,14 +21,12 @@ def adversarial_table(results: Results) -> Table:
         margins = run.margins("adversarial", ("task", "label", "margin", FAMILY, PAIR).__contains__)
         if margins is None:
             continue
-        pair, names = pd.factorize(margins[PAIR])
-        margins = margins.assign(**{PAIR: pair})  # numbers are told apart faster
-        about = run.key | {"commit": run.info.get("commit"), "seconds": run.seconds}
+        about = run.key | {"commit": run.commit, "seconds": run.seconds}
         for task, items in margins.groupby("task", sort=False):
             parts = [("all", items), *items.groupby(FAMILY, sort=True)]
             try:
-                rows += [about | {"task": task, "family": family} | pair_scores(part, names) for family, part in parts]
-            except ResultsError as error:
+                rows += [about | {"task": task, "family": family} | family_scores(part) for family, part in parts]
+            except BrokenPair as error:
                 results.problems.append(f"{run.folder}: {error}")
     scores = ["accuracy", "pair_accuracy"]
     columns = [
@@ -40,7 +40,7 @@ def adversarial_table(results: Results) -> Table:
     frame = pd.DataFrame(rows, columns=columns)
     note = (
         "*pair accuracy*: both items of a minimal pair are right. *flipped*: the verdict differs between the two, "
-        "rightly or wrongly. Any constant answer has accuracy 0.5 and pair accuracy 0; a fair coin 0.5 and 0.25."
+        "rightly or wrongly. One row is one seed: an anecdote; intervals are over pairs. Any constant answer has accuracy 0.5 and pair accuracy 0; a fair coin 0.5 and 0.25."
     )
     shortcut = [(task, results.local_features(task, "adversarial")) for task in TASKS]
     note += "".join(f" *local features* (shortcuts.md) on {task}: {score:.3f}." for task, score in shortcut if score)
@@ -49,37 +49,72 @@ def adversarial_table(results: Results) -> Table:
     return Table("adversarial", "Adversarial minimal pairs by family", note, frame, decimal=decimal, **means)
 
 
-def pair_scores(items: pd.DataFrame, names: Sequence[str] | None = None) -> dict:
-    """Accuracy, pair accuracy (Wilson intervals) and flips of items with columns label, margin and the pair.
+def family_scores(items: pd.DataFrame) -> dict:
+    """Accuracy, with an interval that keeps pairs together, and `scoring.pairs.pair_scores`, intervals as bounds.
 
-    Args:
-        names: the names of the pairs, where the column holds their numbers.
     Raises:
-        ResultsError: a pair that does not consist of one Yes and one No item.
+        BrokenPair: as `pair_scores`.
     """
-    label = items["label"].to_numpy(dtype=bool)
-    verdict = items["margin"].to_numpy() >= 0
-    correct = verdict == label
-    pair, pairs = pd.factorize(items[PAIR])
+    correct = (items["margin"] >= 0) == items["label"]
+    found = {"n": len(items), "accuracy": correct.mean()} | pair_scores(items)
+    bounds = {"accuracy": proportion_interval(correct.to_numpy(), pd.factorize(items[PAIR])[0])}
+    bounds["pair_accuracy"] = found.pop("pair_accuracy_interval")
+    for name, interval in bounds.items():
+        found[f"{name}_low"], found[f"{name}_high"] = interval or (None, None)
+    return found
 
-    def of_its_two(answers: np.ndarray) -> np.ndarray:
-        return np.bincount(pair[answers], minlength=len(pairs))
 
-    broken = pairs[(np.bincount(pair) != 2) | (of_its_two(label) != 1)]
-    if len(broken):
-        name = min(broken if names is None else (names[number] for number in broken))
-        raise ResultsError(f"adversarial pair {name}: expected one Yes and one No item ({len(broken)} such pairs)")
-    both = of_its_two(correct) == 2
-    accuracy = wilson(int(correct.sum()), len(correct))
-    pair_accuracy = wilson(int(both.sum()), len(both))
+def adversarial_contrasts(results: Results) -> Table:
+    """Two runs of one seed on the minimal pairs, pair by pair: semantic against plain cross-entropy."""
+    rows = []
+    for group, runs in results.groups():
+        for run, control in itertools.product(runs, runs):
+            if is_control(control, run) and (found := _by_pair(results, run, control)) is not None:
+                about = {"variant": run.name, "against": control.name, "task": run.settings.task}
+                rows.append(about | group | {"seed": str(run.settings.seed)} | found)
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
+    columns = ["variant", "against", "task", "pair_accuracy", "pair_accuracy_against"]
+    columns += [f"pair_accuracy_difference{end}" for end in ("", "_low", "_high")]
+    columns += ["only_variant", "only_against", "p", "p_holm", "pairs", *GROUP, "seed"]
+    note = (
+        "Same pairs, both questions right. One row is one seed: an anecdote, whatever its p. *only variant* counts the "
+        "pairs that it alone answers. Exact McNemar over pairs, Holm over this table; the interval of the difference is "
+        "bootstrapped over pairs."
+    )
+    decimal = ("pair_accuracy", "pair_accuracy_against", "pair_accuracy_difference")
+    title = "Adversarial minimal pairs, two runs by pair"
+    frame = pd.DataFrame(rows, columns=columns)
+    return Table("adversarial_contrasts", title, note, frame, decimal=decimal, p_values=("p", "p_holm"))
+
+
+def _by_pair(results: Results, run: Run, control: Run) -> dict | None:
+    answered = []
+    for one in (run, control):
+        margins = one.margins("adversarial", ("task", "label", "margin", PAIR).__contains__)
+        if margins is None:
+            return None
+        try:
+            answered.append(of_pairs(margins[margins["task"] == run.settings.task])["both"])
+        except BrokenPair as error:
+            results.problems.append(f"{one.folder}: {error}")
+            return None
+    ours, theirs = answered
+    if not len(ours) or not ours.index.sort_values().equals(theirs.index.sort_values()):
+        return None
+    theirs = theirs.reindex(ours.index)
+    test = mcnemar_exact(ours, theirs)
+    gained = ours.astype(float).to_numpy() - theirs.astype(float).to_numpy()
+    mean = clustered_bootstrap(lambda weights: {"mean": weights @ gained / weights.sum(axis=1)}, len(gained))["mean"]
+    low, high = mean or (None, None)
     return {
-        "n": len(correct),
-        "pairs": len(both),
-        "accuracy": correct.mean(),
-        "accuracy_low": accuracy[0],
-        "accuracy_high": accuracy[1],
-        "pair_accuracy": both.mean(),
-        "pair_accuracy_low": pair_accuracy[0],
-        "pair_accuracy_high": pair_accuracy[1],
-        "flipped": (of_its_two(verdict) == 1).mean(),
+        "pair_accuracy": ours.mean(),
+        "pair_accuracy_against": theirs.mean(),
+        "pair_accuracy_difference": gained.mean(),
+        "pair_accuracy_difference_low": low,
+        "pair_accuracy_difference_high": high,
+        "only_variant": test["only_a"],
+        "only_against": test["only_b"],
+        "p": test["p"],
+        "pairs": test["items"],
     }

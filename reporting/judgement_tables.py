@@ -10,11 +10,15 @@ from reporting.table import Table
 from scoring.collapse import collapse_rate, is_collapsed, is_uninformative
 from scoring.intervals import holm, mcnemar_exact
 from scoring.metrics import from_confusion, paired_differences
+from scoring.seeds import rates_differ, seeds_needed
 from scoring.words import words
 
 METRICS = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "auprc"]
 DECIMAL = (*METRICS, "calibrated_accuracy", "majority_share", "yes_rate", "label_yes_rate", "rate")
 BOUNDED = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "calibrated_accuracy"]
+# Beside METRICS, what is said of the headline: the best path-blind yardstick there and the run's AUROC less its own.
+OF_HEADLINE = ["n", "calibrated_accuracy", "calibrated_balanced_accuracy", "yardstick"]
+OF_HEADLINE += [f"over_yardstick{end}" for end in ("", "_low", "_high")]
 PROVENANCE = [*GROUP, "seed", "n", "commit", "seconds"]
 
 
@@ -25,7 +29,7 @@ def metrics_table(results: Results, published) -> Table:
     frame = pd.concat([_paper_metrics(published), _metrics_rows(pooled).assign(source="measured")], ignore_index=True)
     note = (
         "Pooled over all items of one task; 95 % intervals: Wilson for accuracy, precision and recall, bootstrap over "
-        "graphs for the others. – is undefined (a metric that divides by an empty class) or, for the paper, not "
+        "blocks for the others. – is undefined (a metric that divides by an empty class) or, for the paper, not "
         "published. A constant answer has balanced accuracy 0.5, AUROC 0.5 and no MCC."
     )
     columns = ["variant", "setting", "source", "suites", "task", *_with_bounds(METRICS), *PROVENANCE]
@@ -50,37 +54,40 @@ def metrics_by_split_table(results: Results) -> Table:
 def collapse_table(results: Results) -> Table:
     """Table 4: did the run collapse on the pooled corrected suite of its task, and what does its margin still know?"""
     judged = judged_rows(results.measured)
-    judged = judged.assign(above_shortcut=[_above_shortcut(results, row) for row in judged.to_dict("records")])
-    columns = [
-        "variant",
-        "setting",
-        "task",
-        "collapsed",
-        "uninformative",
-        "verdict",
-        "above_shortcut",
+    columns = ["variant", "setting", "task", "collapsed", "uninformative", "verdict", "above_shortcut"]
+    columns += [
+        "over_yardstick",
+        "over_yardstick_low",
+        "over_yardstick_high",
+        "yardstick",
         "majority_share",
         "yes_rate",
     ]
     columns += _with_bounds(["balanced_accuracy", "mcc", "auroc", "calibrated_accuracy"])
+    columns += [f"seen_{name}" for name in _with_bounds(["balanced_accuracy"])]
     note = (
-        "On the pooled corrected suite of the variant's own task (both tasks for the untrained model), where Yes and "
-        "No are balanced. *collapsed*: one answer makes up at least 99 % of the verdicts. *uninformative*: the 95 % "
-        "interval of MCC contains 0, or MCC is undefined. *calibrated accuracy*: at the threshold tuned on validation. "
-        "*reasons*: AUROC of at least 0.75 and not collapsed; *knows but answers constantly*: the same AUROC, yet "
-        "collapsed; *knows nothing*: the AUROC interval contains 0.5. *above shortcut*: the interval of the balanced "
-        "accuracy lies above what trees on counts around the two nodes score on the same suites (shortcuts.md)."
+        "One row is one seed: an anecdote. On the variant's own task (both tasks for the untrained model), where Yes and "
+        "No are balanced. *collapsed*: one answer makes up at least 99 % of the verdicts of all corrected suites, of which "
+        "*majority share* and *yes rate* are. All other numbers are of the headline: structure that training never saw "
+        "(length, branching, reversed, shuffled), at a distance of two or more; *seen balanced accuracy* is of the suites "
+        "whose structure occurs in training. *uninformative*: the 95 % interval of MCC contains 0, or MCC is undefined. "
+        "*verdict*: *orders answers well* is an AUROC of at least 0.75, *weakly* one above 0.5; *follows paths* needs an "
+        "AUROC above the best path-blind yardstick on the same questions (*over yardstick*, paired; – not measured on these "
+        "questions) and both answers of more than 25 % of the minimal pairs. *calibrated accuracy*: at a threshold tuned "
+        "on validation, where that has 500 blocks. Intervals: 95 %, over blocks."
     )
     frame = judged.reindex(columns=[*columns, *PROVENANCE])
     # The mean of "collapsed" is a rate and has a table of its own.
-    averaged = ("majority_share", "yes_rate", "balanced_accuracy", "auroc", "calibrated_accuracy")
+    averaged = ("majority_share", "yes_rate", "balanced_accuracy", "auroc", "seen_balanced_accuracy", "over_yardstick")
     means = {"means_by": (*SETTING, "task"), "averaged": averaged}
-    return Table("table4_collapse", "Table 4: collapse, run by run", note, frame, decimal=DECIMAL, **means)
+    decimal = (*DECIMAL, "over_yardstick", "seen_balanced_accuracy")
+    return Table("table4_collapse", "Table 4: collapse, run by run", note, frame, decimal=decimal, **means)
 
 
 def collapse_rate_table(results: Results) -> Table:
     """Table 4, by variant: collapsed runs over runs, with the Wilson interval."""
     judged = judged_rows(results.measured)
+    judged = judged[judged["collapsed"].notna()]
     rows = []
     keys = [*SETTING, "task"]
     for key, runs in judged.groupby(keys, sort=False):
@@ -89,21 +96,33 @@ def collapse_rate_table(results: Results) -> Table:
         counts = {"uninformative": int(runs["uninformative"].sum()), "seeds": tuple(runs["seed"])}
         row = dict(zip(keys, key, strict=True)) | rate | {"rate_low": low, "rate_high": high} | counts
         rows.append(row | {"n": runs["n"].iloc[0], "seconds": runs["seconds"].sum()})
-    columns = [
-        "variant",
-        "setting",
-        "task",
-        "runs",
-        "collapsed",
-        "rate",
-        "rate_low",
-        "rate_high",
-        "uninformative",
-        "seeds",
-    ]
+    _compare_rates(rows)
+    columns = ["variant", "setting", "task", "runs", "collapsed", "rate", "rate_low", "rate_high", "uninformative"]
+    columns += ["seeds", "against", "p_holm", "seeds_needed"]
     frame = pd.DataFrame(rows, columns=[*columns, *GROUP, "n", "seconds"])
-    note = "Collapsed runs over runs (one a seed), with its 95 % Wilson interval: few seeds leave it wide."
-    return Table("table4_collapse_rate", "Table 4: collapse rate by variant", note, frame, decimal=DECIMAL)
+    note = (
+        "Collapsed runs over runs (one a seed), with its 95 % Wilson interval: few seeds leave it wide. *against*: plain "
+        "cross-entropy of the same task and group; *p holm*: Fisher's exact test of the two rates, Holm over this table; "
+        "*seeds needed*: seeds of either at which rates like these would differ (– none), by the same test alone. "
+        f"{seeds_needed(1.0, 0.0)} seeds against {seeds_needed(1.0, 0.0)} tell 100 % from 0 %, fewer tell nothing."
+    )
+    title = "Table 4: collapse rate by variant"
+    return Table("table4_collapse_rate", title, note, frame, decimal=DECIMAL, p_values=("p_holm",))
+
+
+def _compare_rates(rows: list[dict]) -> None:
+    """Add against, p_holm and seeds_needed to the rows that have a plain cross-entropy beside them."""
+    tests = []
+    for row in rows:
+        beside = {"variant": f"{row['task']}_ce", "setting": "", "task": row["task"]} | {n: row[n] for n in GROUP}
+        control = next((one for one in rows if beside.items() <= one.items() and one is not row), None)
+        if control is not None:
+            row["against"] = control["variant"]
+            row["seeds_needed"] = seeds_needed(row["rate"], control["rate"])
+            p = rates_differ(row["collapsed"], row["runs"], control["collapsed"], control["runs"])
+            tests.append((row, p))
+    for (row, _), p in zip(tests, holm([p for _, p in tests]), strict=True):
+        row["p_holm"] = p
 
 
 def transfer_table(results: Results) -> Table:
@@ -128,8 +147,8 @@ def paired_table(results: Results) -> Table:
     for group, runs in results.groups():
         tests = []
         for run, control in itertools.product(runs, runs):
-            answers = results.paired_margins(run, control) if _is_control(control, run) else None
-            if answers is not None:
+            answers = results.paired_margins(run, control) if is_control(control, run) else None
+            if answers is not None and answers["headline"].any():
                 about = group | {"variant": run.name, "against": control.name, "seed": str(run.settings.seed)}
                 tests.append(about | {"task": run.settings.task} | _paired(answers))
         corrected = holm([test["p"] for test in tests])
@@ -138,10 +157,10 @@ def paired_table(results: Results) -> Table:
     columns += [f"balanced_accuracy_difference{end}" for end in ("", "_low", "_high")]
     columns += ["only_variant", "only_against", "p", "p_holm", *GROUP, "seed", "n"]
     note = (
-        "Same items: the pooled corrected suite of the task. *only variant* counts the items that it alone answers "
-        "correctly. Exact McNemar; Holm over the tests of one model, scale and training protocol. The test takes "
-        "items as independent; several questions on one graph make p somewhat too small. The interval of the "
-        "difference (95 %, paired bootstrap over graphs) does not."
+        "Same questions: the headline of the task. One row is one seed: an anecdote, whatever its p. *only variant* counts "
+        "the questions that it alone answers correctly. Exact McNemar; Holm over the tests of one group. The test takes "
+        "questions as independent; those of one block make p somewhat too small. The interval of the difference (95 %, "
+        "paired bootstrap over blocks) does not."
     )
     frame = pd.DataFrame(rows, columns=columns)
     decimal = (*DECIMAL, "accuracy_against", "balanced_accuracy_difference")
@@ -150,20 +169,34 @@ def paired_table(results: Results) -> Table:
 
 
 def judged_rows(measured: pd.DataFrame) -> pd.DataFrame:
-    """Pooled corrected rows of each run's own task (every task for the untrained model), with the judgement added."""
+    """One row for each run and its own task (every task for the untrained model), with the judgement added.
+
+    Collapse, majority share and Yes-rate are of all corrected suites together; all other metrics, and n, of the headline
+    (None where an older scorer did not measure it); `seen_balanced_accuracy` of seen structure.
+    """
     rows = _pooled_corrected(measured)
     rows = rows[rows["own_task"].isna() | (rows["task"] == rows["own_task"])]
-    records = [none_for_nan(row) for row in rows.to_dict("records")]
-    two_classes = [0 < row["label_yes_rate"] < 1 for row in records]
-    judged = list(zip(records, two_classes, strict=True))
-    headlines = _rows_by_run(measured[(measured["suite"] == "corrected") & (measured["split"] == "headline")])
+    corrected = measured[measured["suite"] == "corrected"]
+    headlines, seen = (_rows_by_run(corrected[corrected["split"] == split]) for split in ("headline", "seen"))
     pairs = _rows_by_run(measured[(measured["suite"] == "adversarial") & (measured["split"] == "pooled")])
-    keys = [_run_and_task(row) for row in records]
-    return rows.assign(
-        collapsed=[is_collapsed(row) if both else None for row, both in judged],
-        uninformative=[is_uninformative(row) if both else None for row, both in judged],
-        verdict=[words(row, headlines.get(key), pairs.get(key)) for row, key in zip(records, keys, strict=True)],
-    )
+    found = []
+    for row in rows.to_dict("records"):
+        pooled, key = none_for_nan(row), _run_and_task(row)
+        headline = headlines.get(key)
+        both = 0 < pooled["label_yes_rate"] < 1
+        found.append(
+            row
+            | {name: headline.get(name) if headline else None for name in [*_with_bounds(METRICS), *OF_HEADLINE]}
+            | {f"seen_{name}": seen.get(key, {}).get(name) for name in _with_bounds(["balanced_accuracy"])}
+            | {"collapsed": is_collapsed(pooled) if both else None}
+            | {"uninformative": is_uninformative(headline) if headline else None}
+            | {"verdict": words(pooled, headline, pairs.get(key))}
+        )
+        low = found[-1]["over_yardstick_low"]
+        found[-1]["above_shortcut"] = None if low is None else low > 0
+    added = ["collapsed", "uninformative", "verdict", "above_shortcut", *OF_HEADLINE]
+    columns = [*rows, *_with_bounds(METRICS), *(f"seen_{name}" for name in _with_bounds(["balanced_accuracy"])), *added]
+    return pd.DataFrame(found, columns=list(dict.fromkeys(columns)))
 
 
 def _rows_by_run(rows: pd.DataFrame) -> dict[tuple, dict]:
@@ -198,7 +231,7 @@ def _paper_metrics(published) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _is_control(control: Run, run: Run) -> bool:
+def is_control(control: Run, run: Run) -> bool:
     """Whether `run` has the published semantic loss and `control`, of the same task and seed, plain cross-entropy."""
     ours, theirs = run.settings, control.settings
     if (ours.task, ours.seed) != (theirs.task, theirs.seed) or None in (ours.loss, theirs.loss):
@@ -208,12 +241,13 @@ def _is_control(control: Run, run: Run) -> bool:
 
 
 def _paired(answers: pd.DataFrame) -> dict:
-    """McNemar on the verdicts, and the difference with an interval that keeps the questions on a graph together."""
+    """Of the headline: McNemar on the verdicts, and the difference with an interval that keeps a block's questions together."""
+    answers = answers[answers["headline"]]
     correct = {side: (answers[side] >= 0) == answers["label"] for side in ("ours", "theirs")}
     test = mcnemar_exact(correct["ours"], correct["theirs"])
     margins = [answers["ours"]], [answers["theirs"]]
-    found = paired_differences(answers["label"], *margins, answers["graph"], metrics=("balanced_accuracy",))
-    low, high = found["balanced_accuracy_difference_interval"]
+    found = paired_differences(answers["label"], *margins, answers["block"], metrics=("balanced_accuracy",))
+    low, high = found["balanced_accuracy_difference_interval"] or (None, None)
     return {
         "accuracy": correct["ours"].mean(),
         "accuracy_against": correct["theirs"].mean(),
@@ -231,13 +265,6 @@ def _with_bounds(names: list[str]) -> list[str]:
     return [
         column for name in names for column in ([name, f"{name}_low", f"{name}_high"] if name in BOUNDED else [name])
     ]
-
-
-def _above_shortcut(results: Results, row: dict) -> bool | None:
-    """None where either was not measured, or not all corrected suites were scored together."""
-    shortcut = results.local_features(row["task"], "pooled")
-    low = row.get("balanced_accuracy_low")
-    return None if shortcut is None or low is None or pd.isna(low) else bool(low > shortcut)
 
 
 def none_for_nan(row: dict) -> dict:

@@ -11,7 +11,7 @@ from records.files import read_json, write_text
 from reporting.ablation_contrasts import ablation_contrasts
 from reporting.ablation_table import ablation_table, judged_runs
 from reporting.adapter_growth import adapter_growth_table
-from reporting.adversarial_table import adversarial_table
+from reporting.adversarial_table import adversarial_contrasts, adversarial_table
 from reporting.claims import claims_table
 from reporting.forensics import forensics_table
 from reporting.forensics_page import forensics_page
@@ -131,6 +131,7 @@ def build_tables(results: Results) -> dict[str, Table]:
         transfer_table(results),
         paired_table(results),
         adversarial_table(results),
+        adversarial_contrasts(results),
     ]
     named = {table.name: table for table in made}
     grid = everything.part(ablation=True)

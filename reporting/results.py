@@ -4,6 +4,7 @@ Nothing is skipped in silence: a run that did not finish is listed under `unfini
 gives one line under `problems`, and the rest is still reported.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from reporting.run_files import (
     read_shortcuts,
     read_table,
 )
+from scoring.blocks import SCORER_VERSION, blocks, in_headline
 
 VARIANTS = ("pretrained", "transitivity_ce", "dseparation_ce", "transitivity_semantic", "dseparation_semantic")
 TASKS = ("transitivity", "dseparation")
@@ -44,6 +46,7 @@ GROUP = ["model", "scale", "samples", "trained_on"]
 # A run and its repetitions with other seeds; `setting` is what tells a variant's from each other, often nothing.
 SETTING = [*GROUP, "variant", "setting"]
 RUN = [*SETTING, "seed"]
+OWN = ("id", "graph", "task", "protocol", "split", "label", "margin", "stratum/distance")
 ABLATION = "ablation"  # grids of this name, and those whose names begin so
 SCORED = ["evaluation", "suite", "weights", "verdict", "prompt", "step", "steps", "relative_size", "surviving_share"]
 
@@ -101,6 +104,12 @@ class Run:
         return str(self.info.get("grid") or "").startswith(ABLATION)
 
     @property
+    def commit(self) -> str | None:
+        """The commit that trained it; a + behind it says that there were changes which no commit holds."""
+        commit = self.info.get("commit")
+        return f"{commit}+" if commit and self.info.get("uncommitted_changes") is True else commit
+
+    @property
     def seconds(self) -> float:
         """Wall time of training and scoring together; the run's cost."""
         return float(sum(value for value in (self.info.get("seconds") or {}).values() if value is not None))
@@ -136,9 +145,13 @@ class Run:
             raise ResultsError(f"{path}: cannot be read ({error})") from error
 
     def own_margins(self) -> pd.DataFrame | None:
-        """id, graph, task, label, margin of the corrected suite on the task of the run's training; None if not scored."""
-        margins = self.margins("corrected", ("id", "graph", "task", "label", "margin").__contains__)
-        return None if margins is None else margins[margins["task"] == self.settings.task]
+        """The corrected suite on the task of the run's training: OWN, block and headline (scoring/blocks.py); None if not
+        scored."""
+        margins = self.margins("corrected", {*OWN, "block"}.__contains__)
+        if margins is None:
+            return None
+        own = margins[margins["task"] == self.settings.task]
+        return own.assign(block=blocks(own), headline=in_headline(own))
 
 
 @dataclass
@@ -178,7 +191,7 @@ class Results:
         return replace(self, runs=runs, underway=underway, measured=measured, scored=scored)
 
     def paired_margins(self, run: Run, against: Run) -> pd.DataFrame | None:
-        """Two runs' answers to the same corrected suite of their task, by id: graph, label, ours, theirs.
+        """Two runs' answers to the same corrected suite of their task, by id: block, headline, label, ours, theirs.
 
         None, and a problem noted, if one of them is not scored on it or they were asked different questions.
         """
@@ -191,7 +204,7 @@ class Results:
             tables.append(margins.set_index("id"))
         ours, theirs = tables
         if ours.index.equals(theirs.index) and ours.index.is_unique:
-            return ours[["graph", "label"]].assign(ours=ours["margin"], theirs=theirs["margin"])
+            return ours[["block", "headline", "label"]].assign(ours=ours["margin"], theirs=theirs["margin"])
         shared = len(set(ours.index) & set(theirs.index))
         if not shared == len(ours) == len(theirs):
             self.problems.append(
@@ -199,7 +212,9 @@ class Results:
                 f"suite, of which {shared} are the same; score both on the same suite"
             )
             return None
-        return ours[["graph", "label"]].assign(ours=ours["margin"], theirs=theirs["margin"].reindex(ours.index))
+        return ours[["block", "headline", "label"]].assign(
+            ours=ours["margin"], theirs=theirs["margin"].reindex(ours.index)
+        )
 
     def groups(self) -> list[tuple[dict, list[Run]]]:
         """Runs that may be compared, in the order of VARIANTS; see `grouped`."""
@@ -247,13 +262,14 @@ def load(folder: str | Path) -> Results:
     results = Results(folder)
     read = [found for path in find_runs(folder / "runs") if (found := _read_run(results, path))]
     read = list(zip(_with_settings_told_apart([run for run, _ in read]), [scored for _, scored in read], strict=True))
+    read = _with_scoring_told_apart(read)
     pooled, scored = [], []
     for run, evaluations in sorted(read, key=lambda one: _order(one[0])):
         (results.runs if run.finished else results.underway).append(run)
         about = run.key | {"own_task": run.settings.task, "grid": run.info.get("grid")}
         scored += [about | one.about | row for one in evaluations for row in one.rows]
         if run.finished:
-            about |= {"commit": run.info.get("commit"), "seconds": run.seconds}
+            about |= {"commit": run.commit, "seconds": run.seconds}
             measured = [about | {"suite": one.name} | row for one in evaluations if one.plain for row in one.rows]
             pooled += _with_pooled(measured)
             name = run.folder.relative_to(folder)
@@ -322,6 +338,28 @@ def _with_settings_told_apart(runs: list[Run]) -> list[Run]:
         replace(run, setting=run.settings.differences(peers[(*run.group.values(), run.settings.variant)]))
         for run in runs
     ]
+
+
+def _with_scoring_told_apart(read: list[tuple[Run, list[Evaluation]]]) -> list[tuple[Run, list[Evaluation]]]:
+    """Runs whose suites were scored by another scorer, or asked other questions than most runs of their model and scale,
+    say so in their setting: they stand in rows of their own and are averaged and compared with no others."""
+    asked: dict[tuple, Counter] = {}
+    for run, evaluations in read:
+        for one in (one for one in evaluations if one.plain):
+            for part, fingerprint in one.fingerprints.items():
+                asked.setdefault((run.settings.model, run.settings.scale, one.name, part), Counter())[fingerprint] += 1
+    usual = {key: counter.most_common(1)[0][0] for key, counter in asked.items()}
+    marked = []
+    for run, evaluations in read:
+        plain = [one for one in evaluations if one.plain]
+        said = [f"scorer {one.scorer}" for one in plain if one.rows and one.scorer != SCORER_VERSION][:1]
+        where = (run.settings.model, run.settings.scale)
+        other = [
+            one.name for one in plain for part, of in one.fingerprints.items() if usual[(*where, one.name, part)] != of
+        ]
+        said += [f"other questions in {name}" for name in dict.fromkeys(other)]
+        marked.append((replace(run, setting=", ".join(filter(None, [run.setting, *said]))), evaluations))
+    return marked
 
 
 def _read_run(results: Results, path: Path) -> tuple[Run, list[Evaluation]] | None:

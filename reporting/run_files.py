@@ -1,6 +1,6 @@
 """Read the files of one run folder; what cannot be read gives one line that names the file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -37,11 +37,14 @@ class Evaluation:
         those the run will have; None if the file does not say); relative_size, surviving_share (in 0..1, None unless
         an adapter was merged).
     rows: one dict a split, its intervals flat.
+    scorer: version of the scorer that made them (scoring/blocks.py). fingerprints: of the questions, by part.
     """
 
     name: str
     about: dict
     rows: list[dict]
+    scorer: int = 1
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
     @property
     def plain(self) -> bool:
@@ -95,7 +98,8 @@ def read_evaluation(path: Path) -> Evaluation:
     about |= {name: metrics.get(name) or usual for name, usual in SCORED_AS.items()}
     about |= {name: metrics.get(name) for name in ("step", "steps")}
     about |= {name: merged.get(name) for name in ("relative_size", "surviving_share")}
-    return Evaluation(path.parent.name, about, [_flat(row) for row in rows])
+    scorer, fingerprints = metrics.get("scorer") or 1, metrics.get("data_fingerprint") or {}
+    return Evaluation(path.parent.name, about, [_flat(row) for row in rows], scorer, fingerprints)
 
 
 def read_log(path: Path, complete: bool = True) -> pd.DataFrame | None:

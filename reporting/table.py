@@ -70,7 +70,9 @@ class Table:
         return self.frame.map(plain).to_csv(index=False, float_format="%.6g")
 
     def markdown(self) -> str:
-        return f"# {self.title}\n\n{self.note}\n\n{self.display().to_markdown(index=False, disable_numparse=True)}\n"
+        commits = self.frame["commit"].dropna().astype(str) if "commit" in self.frame else pd.Series(dtype=str)
+        changed = " A commit with + had changes that no commit holds." if commits.str.endswith("+").any() else ""
+        return f"# {self.title}\n\n{self.note}{changed}\n\n{self.display().to_markdown(index=False, disable_numparse=True)}\n"
 
     def latex(self) -> str:
         display = self.display()
@@ -98,7 +100,7 @@ class Table:
         if value is None or (not isinstance(value, str | tuple) and pd.isna(value)):
             return MISSING
         if isinstance(value, str):
-            return value[:10] if name == "commit" else value
+            return value[:10] + "+" * value.endswith("+") if name == "commit" else value
         if isinstance(value, tuple):
             return ", ".join(one if isinstance(one, str) else f"{one:+.3f}" for one in value)
         if isinstance(value, bool) or type(value).__name__ == "bool_":

@@ -5,14 +5,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from causal_tasks.headline import SEEN_STRUCTURE
-from scoring.blocks import PAIR, blocks, in_headline
+from scoring.blocks import PAIR, SCORER_VERSION, blocks, in_headline
 from scoring.metrics import best_threshold, measure
 from scoring.pairs import pair_scores
 from scoring.yardsticks import held_against
 
-# Raised whenever the same margins would give other numbers: other metrics, other blocks, other intervals. Tables compare
-# only rows of one version; `python -m scoring.again` brings older ones up to date. 1: intervals over graphs, no headline.
-SCORER_VERSION = 2
+__all__ = ["SCORER_VERSION", "metrics_rows", "tuned_thresholds"]
 HEADLINE, SEEN, POOLED = "headline", "seen", "pooled"
 # A threshold tuned on fewer blocks moves by more than it mends.
 FEWEST_VALIDATION_BLOCKS = 500

@@ -48,9 +48,11 @@ def test_losses_are_held_against_answer_cross_entropy_on_the_same_data(tmp_path,
         about = {"task": "transitivity", "loss": loss, "data": data, "training": training, "n": 200}
         make_run(tmp_path, variant, seed, grid="ablation", **about)
 
-    for seed in (0, 1):
-        ablated("transitivity_ce", seed)  # says Yes to everything, and knows
-        ablated("transitivity_semantic", seed, loss={"_target_": "losses.Semantic", "base": "answer"})  # knows more
+    for seed in (0, 1, 2, 3):
+        ablated("transitivity_ce", seed)  # says Yes to everything, and orders the answers
+        ablated(
+            "transitivity_semantic", seed, loss={"_target_": "losses.Semantic", "base": "answer"}
+        )  # orders them better
     weighted = PLAIN | {"class_weights": {"yes": 0.58, "no": 1.0}}
     ablated("transitivity_weighted", 0, loss=weighted)
     ablated("transitivity_sampled", 0, data={"sampler": "balanced"})
@@ -59,17 +61,17 @@ def test_losses_are_held_against_answer_cross_entropy_on_the_same_data(tmp_path,
     assert set(frame["against"]) == {"transitivity_ce"}
     assert list(frame.index) == ["transitivity_semantic", "transitivity_sampled", "transitivity_weighted"]
     row = frame.loc["transitivity_semantic"]
-    assert (row["collapsed"], row["collapsed_against"], row["seeds"], row["n"]) == ("0/2", "2/2", ("0", "1"), 1000)
-    assert row["effect"] == "knows more, answers better (2 seeds)"
-    assert sum(row["auroc_by_seed"]) / 2 == pytest.approx(row["auroc_difference"])
+    assert (row["collapsed"], row["collapsed_against"], row["seeds"], row["n"]) == ("0/4", "4/4", ("0", "1", "2", "3"), 492)
+    assert row["effect"] == "orders better, answers better (4 seeds)"
+    assert sum(row["auroc_by_seed"]) / 4 == pytest.approx(row["auroc_difference"])
     measured = load(tmp_path).measured
-    pooled = measured[(measured["suite"] == "corrected") & (measured["split"] == "pooled")]
+    pooled = measured[(measured["suite"] == "corrected") & (measured["split"] == "headline")]
     means = pooled[pooled["task"] == "transitivity"].groupby("variant")[["balanced_accuracy", "auroc"]].mean()
     expected = means.loc["transitivity_semantic"] - means.loc["transitivity_ce"]
     for name, value in expected.items():
         assert row[f"{name}_difference"] == pytest.approx(value)
         assert row[f"{name}_difference_low"] < value < row[f"{name}_difference_high"]
-    assert frame.loc["transitivity_weighted", "effect"].endswith("(1 seed)")
+    assert frame.loc["transitivity_weighted", "effect"] == "one seed: an anecdote"
 
 
 def test_the_exact_semantic_loss_is_also_held_against_what_it_gives_away(tmp_path, make_run):
@@ -125,23 +127,13 @@ def test_class_weights_and_the_semantic_term_are_also_held_against_the_loss_with
     }
 
 
-def test_an_effect_needs_the_interval_and_every_seed():
-    def found(answers, knows, by_seed=(0.1, 0.1)):
-        ends = {
-            name: {"better": [0.01, 0.2], "open": [-0.1, 0.1], "worse": [-0.2, -0.01]}[name]
-            for name in (answers, knows)
-        }
-        intervals = {"balanced_accuracy_difference_interval": ends[answers], "auroc_difference_interval": ends[knows]}
-        signs = {"better": 1, "open": 0, "worse": -1}
-        answered = [signs[answers] * value for value in by_seed]
-        return intervals | {
-            "balanced_accuracy_differences": answered,
-            "auroc_differences": [signs[knows] * 0.1] * len(by_seed),
-        }
+def test_an_effect_is_named_by_what_may_be_named_and_otherwise_says_why():
+    def said(answers, orders, seeds=3):
+        return effect({"balanced_accuracy_word": answers, "auroc_word": orders}, seeds)
 
-    assert effect(found("better", "open")) == "answers better (2 seeds)"
-    assert effect(found("better", "better")) == "knows more, answers better (2 seeds)"
-    assert effect(found("open", "open")) == "undecided (2 seeds)"
-    assert effect(found("worse", "better")) == "knows more, answers worse (2 seeds)"
-    assert effect(found("worse", "worse", [0.1])) == "knows less, answers worse (1 seed)"
-    assert effect(found("better", "open", (0.3, -0.1))) == "undecided (2 seeds)", "the seeds disagree"
+    assert said("higher", "undecided") == "answers better (3 seeds)"
+    assert said("higher", "higher") == "orders better, answers better (3 seeds)"
+    assert said("lower", "lower", 5) == "orders worse, answers worse (5 seeds)"
+    assert said("undecided", "undecided") == "undecided (3 seeds)"
+    assert said("undecided: seeds in two phases", "undecided") == "undecided: seeds in two phases (3 seeds)"
+    assert said("one seed: an anecdote", "one seed: an anecdote", 1) == "one seed: an anecdote"

@@ -10,12 +10,13 @@ import pytest
 from filelock import FileLock, Timeout
 
 from reporting import collapse_rates, report, tables, write_all
-from reporting.adversarial_table import pair_scores
+from reporting.adversarial_table import family_scores
 from reporting.report import build_tables
 from reporting.results import ResultsError, load, load_published, of_group
 from reporting.suite_tables import constant_answer
 from reporting.summary_table import BEGIN, END, into_readme, summary_table
 from reporting.table import Table
+from scoring.pairs import BrokenPair
 
 SUITES = ["length", "branching", "reversed", "shuffled", "long_names"]
 
@@ -84,13 +85,7 @@ def test_the_learned_shortcut_is_a_baseline_that_runs_are_held_against(made):
     row = made["table1_accuracy"].query("variant == 'local features'").iloc[0]
     assert [row[suite] for suite in SUITES] == pytest.approx([0.64, 0.66, 0.68, 0.70, 0.72])
     assert row["mean"] == pytest.approx(0.68)
-    judged = made["table4_collapse"].set_index("variant")
-    judged = judged[judged["seed"] == "0"]
-    assert judged.loc["transitivity_semantic", "balanced_accuracy_low"] > 0.6
-    assert judged["above_shortcut"].to_dict() == {
-        variant: low > 0.6 for variant, low in judged["balanced_accuracy_low"].to_dict().items()
-    }
-    assert not judged.loc["transitivity_ce", "above_shortcut"]
+    assert made["table4_collapse"]["above_shortcut"].isna().all(), "no yardstick was measured on these questions"
     summary = made["summary"].query("variant == 'local features'")
     assert summary["task"].tolist() == ["transitivity", "dseparation"]
     assert summary["balanced_accuracy"].tolist() == [0.6, 0.6]
@@ -319,11 +314,11 @@ def test_pair_scores_hand_worked():
             "margin": [1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -2.0, -3.0],  # right, stuck on Yes, reversed, stuck on No
         }
     )
-    scores = pair_scores(items)
+    scores = family_scores(items)
     assert (scores["n"], scores["pairs"]) == (8, 4)
     assert (scores["accuracy"], scores["pair_accuracy"], scores["flipped"]) == (0.5, 0.25, 0.5)
-    with pytest.raises(ResultsError, match="pair b: expected one Yes and one No"):
-        pair_scores(items.drop(index=2))
+    with pytest.raises(BrokenPair, match="pair b: expected one Yes and one No"):
+        family_scores(items.drop(index=2))
 
 
 def test_constant_answer_leaves_unknown_suites_open():
