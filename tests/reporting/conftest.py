@@ -38,7 +38,7 @@ SHORTCUTS = [
     {"task": task, "split": split, "n": 100, "stated_edge": 0.5, "local_features": 0.6 + 0.02 * k}
     for task in CORRECTED
     for k, split in enumerate(
-        ("pooled", "in_distribution", "length", "branching", "reversed", "shuffled", "long_names")
+        ("pooled", "in_distribution", "length", "branching", "reversed", "shuffled", "long_names", "headline")
     )
 ]
 
