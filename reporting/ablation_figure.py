@@ -9,7 +9,7 @@ from reporting.style import PALETTE, TASK_NAMES, heading, legend_below, readable
 
 DIFFERENCES = (
     ("balanced_accuracy", "answers (difference in balanced accuracy)", "#0072B2"),
-    ("auroc", "knows (difference in AUROC)", "#D55E00"),
+    ("auroc", "orders (difference in AUROC)", "#D55E00"),
 )
 
 
@@ -80,7 +80,7 @@ def learning_curves(judged: pd.DataFrame, data: dict) -> Figure | None:
             )
             means = part.astype({metric: float}).groupby("samples")[metric].mean()
             axis.plot(means.index, means, lw=1.6, **style)
-    for axis, label in zip(axes, ("balanced accuracy (answers)", "AUROC of the margin (knows)"), strict=True):
+    for axis, label in zip(axes, ("balanced accuracy (answers)", "AUROC of the margin (orders)"), strict=True):
         axis.axhline(0.5, color="black", ls="dotted", lw=1)
         axis.set_xscale("log", base=2)
         ticks = sorted(runs["samples"].unique())
@@ -94,7 +94,7 @@ def learning_curves(judged: pd.DataFrame, data: dict) -> Figure | None:
 
 def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
     """Difference of each loss to its control on the same data, with its interval: left what it answers, right
-    what it knows. Losses are grouped by their control; ticks are seeds, hollow points single seeds.
+    how it orders. Losses are grouped by their control; ticks are seeds, hollow points single seeds.
 
     Args:
         contrasts: the frame of `ablation_contrasts`.
@@ -132,7 +132,7 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
         axes[0].annotate(text, (0, place), (-6, 0), ha="right", va="center", weight="bold", **left_of_axis)
     axes[0].set_ylim(y - 0.6, -0.8)
     figure.suptitle(
-        f"What each loss changes on the corrected suites: {heading(group)}\n95 % intervals over graphs; black ticks: the seeds; hollow: one seed"
+        f"What each loss changes on the corrected suites: {heading(group)}\n95 % intervals over blocks of questions; black ticks: the seeds; hollow: one seed, an anecdote"
     )
     return figure
 

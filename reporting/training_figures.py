@@ -101,7 +101,7 @@ def constancy_and_knowledge(runs: list[Run], group: dict) -> Figure | None:
         lw=0,
     )
     axis.axhline(COLLAPSED_SHARE, color="black", ls="dashed", lw=1, label=f"collapsed: {COLLAPSED_SHARE}")
-    axis.set(xlabel="AUROC of the margin (knows)", ylabel="majority share of the verdicts", ylim=(0.48, 1.02))
+    axis.set(xlabel="AUROC of the margin (orders)", ylabel="majority share of the verdicts", ylim=(0.48, 1.02))
     figure.colorbar(points, label="share of training")
     figure.suptitle(f"The probe set while training, {len(probes)} runs: {heading(group)}")
     legend_below(figure, [axis])

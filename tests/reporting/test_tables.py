@@ -350,7 +350,7 @@ def test_formatting():
 
 
 def test_every_table_is_written_three_times_and_reads_back(written):
-    assert len(written.tables) == 17
+    assert len(written.tables) == 18
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
         assert len(frame) or path.stem.startswith(("ablation", "adapter_growth"))
