@@ -123,6 +123,7 @@ class RunSettings:
 
         Raises:
             KeyError: it is the config of something else; the key that it lacks.
+            TypeError: a list in it holds an object; records are compared, so every value of one must be hashable.
         """
         left = science(config)
         known = {name: left.pop(key) for name, key in KEYS.items() if key in left}
@@ -134,7 +135,9 @@ class RunSettings:
             if settings:
                 known[name] = Part(settings.pop("_target_", "?"), _nested(settings))
         faults = _nested(_take(left, "faults"))
-        return cls(**known, faults=faults, others=tuple(sorted(left.items())), hash=settings_hash(config))
+        found = cls(**known, faults=faults, others=tuple(sorted(left.items())), hash=settings_hash(config))
+        hash(found)
+        return found
 
     @property
     def trained_on(self) -> str:

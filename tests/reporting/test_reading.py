@@ -162,6 +162,13 @@ def test_configs(one_run, text, reason):
         RunFolder(path.parent).trained_with()
 
 
+def test_a_list_of_objects_in_a_config(one_run):
+    path = run_in(one_run) / "config.yaml"
+    path.write_text(f"{path.read_text()}\nother: [{{a: 1}}]\n")
+    (problem,) = load(one_run).problems
+    assert "config.yaml: not the config of a run" in problem and "unhashable" in problem
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
