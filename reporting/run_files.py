@@ -99,6 +99,7 @@ def read_evaluation(path: Path) -> Evaluation:
     about |= {name: metrics.get(name) for name in ("step", "steps")}
     about |= {name: merged.get(name) for name in ("relative_size", "surviving_share")}
     scorer, fingerprints = metrics.get("scorer") or 1, metrics.get("data_fingerprint") or {}
+    check_kinds(path, fingerprints, dict.fromkeys(fingerprints, ("a text",)), "data_fingerprint.")
     return Evaluation(path.parent.name, about, [_flat(row) for row in rows], scorer, fingerprints)
 
 

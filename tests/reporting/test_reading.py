@@ -72,6 +72,7 @@ def damage(results, file, change):
         (METRICS, "rows", {}, "rows is an object; expected a list or null"),
         (METRICS, "rows", [3], "a row is a number; expected an object"),
         (METRICS, "adapter", "merged", "adapter is a text; expected an object or null"),
+        (METRICS, "data_fingerprint", {"x": []}, "data_fingerprint.x is a list; expected a text"),
         (METRICS, "weights", 4, "weights is a number; expected a text or null"),
     ],
 )
