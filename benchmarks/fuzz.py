@@ -1,6 +1,6 @@
 """What the readers make of inputs that are broken: accepted, or refused with the documented error, or neither.
 
-    python -m benchmarks.fuzz                              110,000 inputs, under 10 minutes
+    python -m benchmarks.fuzz                              110,000 inputs, about a minute
     python -m benchmarks.fuzz inputs=2000 seed=1 out=DIR
     python -m benchmarks.fuzz only=metrics.json:1234       this one input again, with its traceback
 
