@@ -47,6 +47,9 @@ class StepTimes:
         if "loss" in entry:
             self.ends.append(time.perf_counter())
 
+    def summary(self, values: dict) -> None:
+        """What is final is no step."""
+
     @property
     def seconds(self) -> list[float]:
         return [after - before for before, after in zip(self.ends, self.ends[1:])][:-1]

@@ -39,7 +39,7 @@ class Tracker:
                 id=_id_of(Path(folder), job_type),
                 resume="allow",
                 mode=settings.mode,
-                dir=str(folder),
+                dir=str(Path(folder).resolve()),  # its service may have been started in another folder
                 config=config,
             )
 

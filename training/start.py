@@ -41,12 +41,12 @@ def start(main: Callable[[], None], description: str, config: str) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except (HydraException, OmegaConfBaseException) as error:  # before OSError, which a missing option is, too
+        sys.exit(f"error: {in_one_line(error, config)}")
     except OSError as error:
         if error.errno not in OF_THE_DISK:
             raise
         sys.exit(f"error: {error.filename or 'a file'}: {error.strerror}; what was computed stays, resume=true goes on")
-    except (HydraException, OmegaConfBaseException) as error:
-        sys.exit(f"error: {in_one_line(error, config)}")
 
 
 def in_one_line(error: Exception, config: str) -> str:

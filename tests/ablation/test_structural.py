@@ -14,8 +14,8 @@ def closure_items(n=200, k=30):
 
 def answered(items, verdict):
     """Margins table: +1 where verdict(item, question) is Yes, else -1."""
-    rows = [(q.id, 1.0 if verdict(item, q) else -1.0) for item in items for q in item.questions]
-    return pd.DataFrame(rows, columns=["id", "margin"]).sample(frac=1, random_state=0)
+    rows = [(q.id, item.id, 1.0 if verdict(item, q) else -1.0) for item in items for q in item.questions]
+    return pd.DataFrame(rows, columns=["id", "graph", "margin"]).sample(frac=1, random_state=0)
 
 
 def test_the_truth_is_at_distance_zero():

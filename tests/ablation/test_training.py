@@ -33,7 +33,7 @@ CELLS = {
         "loss=semantic_distance",
         "loss.learned=true",
         "+suite@suites.closure=closure",
-        "suites.closure.samples=60",
+        "suites.closure.samples=300",
         # The first step is all warm-up: a few more show that the weights move.
         "training.samples=360",
         "training.log_every=1",

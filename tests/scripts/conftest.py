@@ -5,6 +5,7 @@ import io
 import os
 import runpy
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,9 @@ def _run(path, *arguments, cwd, expect=0):
         if isinstance(status, str):
             printed.write(status + "\n")
             status = 1
+    except Exception:  # as Python ends: a traceback and status 1
+        printed.write(traceback.format_exc())
+        status = 1
     finally:
         os.chdir(before)
         sys.argv = argv

@@ -273,7 +273,7 @@ def test_the_sweep_wrote_the_tables_and_tables_py_writes_them_again(run_script, 
     written = sorted((folder / ".smoke/tables").glob("*.csv"))
     assert written and list((folder / ".smoke/figures").rglob("*.png"))
     report = (folder / ".smoke/REPORT.md").read_text()
-    assert "5 finished runs" in report and "](figures/" in report and "C8" in report
+    assert "5 finished and 0 unfinished runs" in report and "](figures/" in report and "C8" in report
     contents = {p: p.read_text() for p in written}
     for path in written:
         path.unlink()
