@@ -11,6 +11,7 @@ from scoring.blocks import blocks, in_headline
 from scoring.intervals import design_effect, wilson
 
 STRATUM = "stratum/"
+LEARNED = "yardstick/local_features"  # scoring/yardsticks.py
 NOT_DIFFICULTY = (f"{STRATUM}pair", f"{STRATUM}family")
 # A stratum value is drawn only where it has this many items: below, its interval says nothing.
 FEWEST = 10
@@ -36,15 +37,11 @@ def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
     return margins
 
 
-def accuracy_by_difficulty(
-    margins: dict[str, list[pd.DataFrame]], group: dict, task: str, shortcut: dict[str, float | None]
-) -> Figure | None:
+def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, task: str) -> Figure | None:
     """Accuracy against each stratum of one task, mean over seeds, with the 95 % interval of one seed's items.
 
-    Shown are the variants trained on the task and the untrained model.
-
-    Args:
-        shortcut: split -> accuracy of the learned shortcut, None where it was not measured.
+    Shown are the variants trained on the task and the untrained model. The learned yardstick stands
+    beside them, on the same questions, where it was measured.
     """
     shown = {
         variant: [_coarse(table[table["task"] == task]) for table in tables]
@@ -69,23 +66,36 @@ def accuracy_by_difficulty(
             numeric = values and not isinstance(values[0], str)
             error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
             axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
-        known = [(i, shortcut[v]) for i, v in enumerate(values) if shortcut.get(v)] if stratum == "split" else []
+        first = next(iter(shown.values()))[0]
+        known = _shortcut(first, stratum, values)
         if known:
             style = {"ls": "none", "marker": "_", "ms": 16, "mew": 1.5, "color": "black"}
-            axis.plot(*zip(*known, strict=True), **style, label="local features, no path followed")
+            axis.plot(
+                *zip(*known, strict=True), **style, label="local features, no path followed, on the same questions"
+            )
         axis.axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer where labels are balanced")
-        first = next(iter(shown.values()))[0]
         counts = [int((first[stratum] == value).sum()) if stratum in first else 0 for value in values]
         names = [readable(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v)) for v in values]
         turn = {"rotation": 25, "ha": "right"} if sum(map(len, names)) > 34 else {}
-        small = {"fontsize": 8} if len(values) > 8 else {}
+        small = {"fontsize": 8} if turn or len(values) > 8 else {}
+        end = " (n={})" if turn else "\nn={}"
         axis.set_xticks(
-            range(len(values)), [f"{name}\nn={n}" for name, n in zip(names, counts, strict=True)], **turn, **small
+            range(len(values)), [name + end.format(n) for name, n in zip(names, counts, strict=True)], **turn, **small
         )
         axis.set(xlabel=readable(stratum.removeprefix(STRATUM)), ylabel="accuracy", ylim=(None, 1.02))
     figure.suptitle(f"Accuracy against difficulty, {TASK_NAMES[task]}: {heading(group)}")
     legend_below(figure, axes)
     return figure
+
+
+def _shortcut(table: pd.DataFrame, stratum: str, values: list) -> list[tuple[int, float]]:
+    """(place, accuracy) of the learned yardstick at the values of a stratum; empty where it was not measured."""
+    if LEARNED not in table or stratum not in table or table[LEARNED].isna().any():
+        return []
+    right = (table[LEARNED] >= 0) == table["label"]
+    return [
+        (i, right[table[stratum] == value].mean()) for i, value in enumerate(values) if (table[stratum] == value).any()
+    ]
 
 
 def reliability(margins: dict[str, list[pd.DataFrame]], group: dict, bins: int = 10) -> Figure | None:

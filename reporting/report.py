@@ -197,9 +197,6 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
         write(group, "reliability", margin_figures.reliability(margins, group))
         write(group, "margin_densities", margin_figures.margin_densities(margins, group))
         for task in TASKS:
-            shortcut = {
-                split: results.local_features(asked, split) for asked, split in results.shortcuts if asked == task
-            }
-            difficulty = margin_figures.accuracy_by_difficulty(margins, group, task, shortcut)
+            difficulty = margin_figures.accuracy_by_difficulty(margins, group, task)
             write(group, f"difficulty_{task}", difficulty)
     return paths
