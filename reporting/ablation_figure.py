@@ -56,7 +56,7 @@ def collapse_phases(ablation: pd.DataFrame, group: dict) -> Figure | None:
 
 
 def learning_curves(judged: pd.DataFrame, data: dict) -> Figure | None:
-    """Balanced accuracy and AUROC over the number of training questions; a line a loss, a point a run.
+    """Balanced accuracy and AUROC over the number of training questions; a colour a loss, a point a run, a line a seed.
 
     Args:
         judged: `ablation_table.judged_runs`.
@@ -73,13 +73,15 @@ def learning_curves(judged: pd.DataFrame, data: dict) -> Figure | None:
         return None
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.4), sharex=True)
     for number, ((task, loss, _, percent), part) in enumerate(runs.groupby(same, sort=False, dropna=False)):
-        style = {"color": PALETTE[number % len(PALETTE)], "label": f"{loss}, {TASK_NAMES[task]}, {percent} % Yes"}
+        label = f"{loss}, {TASK_NAMES[task]}, {percent} % Yes"
         for axis, metric in zip(axes, ("balanced_accuracy", "auroc"), strict=True):
-            axis.plot(
-                part["samples"], part[metric].astype(float), ls="", marker="o", ms=6, alpha=0.7, color=style["color"]
-            )
-            means = part.astype({metric: float}).groupby("samples")[metric].mean()
-            axis.plot(means.index, means, lw=1.6, **style)
+            style = {"color": PALETTE[number % len(PALETTE)], "label": label}
+            # The same seed at several numbers of questions is one line; a line through means of different seeds would lie.
+            for _, runs_of_seed in part.sort_values("samples").groupby("seed", sort=True):
+                axis.plot(
+                    runs_of_seed["samples"], runs_of_seed[metric].astype(float), marker="o", ms=6, lw=1.6, **style
+                )
+                style.pop("label", None)
     for axis, label in zip(axes, ("balanced accuracy (answers)", "AUROC of the margin (orders)"), strict=True):
         axis.axhline(0.5, color="black", ls="dotted", lw=1)
         axis.set_xscale("log", base=2)
@@ -87,14 +89,16 @@ def learning_curves(judged: pd.DataFrame, data: dict) -> Figure | None:
         axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axis.minorticks_off()
         axis.set(xlabel="training questions", ylabel=label, ylim=(0.45, 1.0))
-    figure.suptitle(f"Learning curves on the corrected suites: {heading(data)}\npoints are runs, lines their means")
+    figure.suptitle(
+        f"Learning curves on the headline: {heading(data)}\na point is a run, a line joins the runs of one seed"
+    )
     legend_below(figure, axes, width=4.5)
     return figure
 
 
 def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
     """Difference of each loss to its control on the same data, with its interval: left what it answers, right
-    how it orders. Losses are grouped by their control; ticks are seeds, hollow points single seeds.
+    how it orders. Losses are grouped by their control; points are seeds, hollow ones single seeds.
 
     Args:
         contrasts: the frame of `ablation_contrasts`.
@@ -114,17 +118,28 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
         y += 1.4
     size = (13.5, 1.5 + 0.3 * y)
     figure, axes = pyplot.subplots(1, 2, figsize=size, sharey=True)
+    # A t interval over two seeds is wider than the figure: what the seeds themselves span sets the range.
     for axis, (metric, title, colour) in zip(axes, DIFFERENCES, strict=True):
         for place, row in places:
             value = row[f"{metric}_difference"]
-            error = [[value - row[f"{metric}_difference_low"]], [row[f"{metric}_difference_high"] - value]]
             several = len(row["seeds"]) > 1
-            fill = colour if several else "white"
-            seeds = row[f"{metric}_by_seed"] if several else ()
-            axis.plot(seeds, [place] * len(seeds), ls="", marker="|", ms=9, color="black", alpha=0.6)
-            axis.errorbar(value, place, xerr=error, fmt="o", color=colour, mfc=fill, ms=5.5, lw=1.4)
+            seeds = row[f"{metric}_by_seed"] if several else (value,)
+            over_seeds = row.get(f"{metric}_over_seeds")
+            if several and isinstance(over_seeds, tuple):
+                axis.plot(over_seeds, [place, place], color=colour, lw=1.8)
+            if not several:
+                questions = row[f"{metric}_difference_low"], row[f"{metric}_difference_high"]
+                axis.plot(questions, [place, place], color=colour, lw=1.0, ls="dotted")
+            axis.plot(
+                seeds, [place] * len(seeds), ls="", marker="o", ms=5.5, color=colour, mfc=colour if several else "white"
+            )
+            axis.plot(value, place, ls="", marker="|", ms=13, color="black")
         axis.axvline(0, color="black", lw=1)
         axis.set_title(title, fontsize=10)
+        spans = [0, *rows[f"{metric}_difference_low"].dropna(), *rows[f"{metric}_difference_high"].dropna()]
+        spans += [value for _, row in places if len(row["seeds"]) > 1 for value in row[f"{metric}_by_seed"]]
+        room = 0.08 * (max(spans) - min(spans)) or 0.01
+        axis.set_xlim(min(spans) - room, max(spans) + room)
         axis.locator_params(axis="x", nbins=6)
         axis.set_yticks([place for place, _ in places], labels)
     left_of_axis = {"xycoords": axes[0].get_yaxis_transform(), "textcoords": "offset points", "annotation_clip": False}
@@ -132,7 +147,8 @@ def differences(contrasts: pd.DataFrame, group: dict) -> Figure | None:
         axes[0].annotate(text, (0, place), (-6, 0), ha="right", va="center", weight="bold", **left_of_axis)
     axes[0].set_ylim(y - 0.6, -0.8)
     figure.suptitle(
-        f"What each loss changes on the corrected suites: {heading(group)}\n95 % intervals over blocks of questions; black ticks: the seeds; hollow: one seed, an anecdote"
+        f"What each loss changes on the headline: {heading(group)}\ndots: seeds, with their 95 % t interval (cut at the edge); tick: "
+        "their mean; hollow: one seed, an anecdote, with the interval over questions (dotted)"
     )
     return figure
 

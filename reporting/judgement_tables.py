@@ -17,7 +17,11 @@ METRICS = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", 
 DECIMAL = (*METRICS, "calibrated_accuracy", "majority_share", "yes_rate", "label_yes_rate", "rate")
 BOUNDED = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "calibrated_accuracy"]
 # Beside METRICS, what is said of the headline: the best path-blind yardstick there and the run's AUROC less its own.
-OF_HEADLINE = ["n", "calibrated_accuracy", "calibrated_balanced_accuracy", "yardstick"]
+OF_HEADLINE = ["n", "calibrated_balanced_accuracy", "yardstick"]
+OF_HEADLINE += [f"calibrated_accuracy{end}" for end in ("", "_low", "_high")]
+# The trees among the yardsticks, as a row of the summary.
+TREES = [f"yardstick_local_features_{name}" for name in ("auroc", "balanced_accuracy")]
+OF_HEADLINE += TREES
 OF_HEADLINE += [f"over_yardstick{end}" for end in ("", "_low", "_high")]
 PROVENANCE = [*GROUP, "seed", "n", "commit", "seconds"]
 
@@ -76,12 +80,13 @@ def collapse_table(results: Results) -> Table:
         "questions) and both answers of more than 25 % of the minimal pairs. *calibrated accuracy*: at a threshold tuned "
         "on validation, where that has 500 blocks. Intervals: 95 %, over blocks."
     )
-    frame = judged.reindex(columns=[*columns, *PROVENANCE])
+    frame = judged.reindex(columns=[*columns, *PROVENANCE, *TREES])
     # The mean of "collapsed" is a rate and has a table of its own.
     averaged = ("majority_share", "yes_rate", "balanced_accuracy", "auroc", "seen_balanced_accuracy", "over_yardstick")
     means = {"means_by": (*SETTING, "task"), "averaged": averaged}
     decimal = (*DECIMAL, "over_yardstick", "seen_balanced_accuracy")
-    return Table("table4_collapse", "Table 4: collapse, run by run", note, frame, decimal=decimal, **means)
+    title = "Table 4: collapse, run by run"
+    return Table("table4_collapse", title, note, frame, decimal=decimal, hidden=tuple(TREES), **means)
 
 
 def collapse_rate_table(results: Results) -> Table:

@@ -7,9 +7,11 @@ from scipy.special import expit
 
 from reporting.results import TASKS, Run
 from reporting.style import TASK_NAMES, colour, heading, legend_below, panels, readable
+from scoring.blocks import blocks, in_headline
 from scoring.intervals import design_effect, wilson
 
 STRATUM = "stratum/"
+LEARNED = "yardstick/local_features"  # scoring/yardsticks.py
 NOT_DIFFICULTY = (f"{STRATUM}pair", f"{STRATUM}family")
 # A stratum value is drawn only where it has this many items: below, its interval says nothing.
 FEWEST = 10
@@ -28,21 +30,18 @@ def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
         )
         if table is not None:
             added = {"own_task": run.settings.task or "", "correct": (table["margin"] >= 0) == table["label"]}
+            added |= {"seed": run.settings.seed, "headline": in_headline(table.assign(protocol="corrected"))}
             if "graph" in table:
-                added["graph"] = pd.factorize(table["graph"])[0]
+                added["block"] = pd.factorize(blocks(table))[0]
             margins.setdefault(run.name, []).append(table.assign(**added))
     return margins
 
 
-def accuracy_by_difficulty(
-    margins: dict[str, list[pd.DataFrame]], group: dict, task: str, shortcut: dict[str, float | None]
-) -> Figure | None:
+def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, task: str) -> Figure | None:
     """Accuracy against each stratum of one task, mean over seeds, with the 95 % interval of one seed's items.
 
-    Shown are the variants trained on the task and the untrained model.
-
-    Args:
-        shortcut: split -> accuracy of the learned shortcut, None where it was not measured.
+    Shown are the variants trained on the task and the untrained model. The learned yardstick stands
+    beside them, on the same questions, where it was measured.
     """
     shown = {
         variant: [_coarse(table[table["task"] == task]) for table in tables]
@@ -67,18 +66,36 @@ def accuracy_by_difficulty(
             numeric = values and not isinstance(values[0], str)
             error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
             axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
-        known = [(i, shortcut[v]) for i, v in enumerate(values) if shortcut.get(v)] if stratum == "split" else []
+        first = next(iter(shown.values()))[0]
+        known = _shortcut(first, stratum, values)
         if known:
             style = {"ls": "none", "marker": "_", "ms": 16, "mew": 1.5, "color": "black"}
-            axis.plot(*zip(*known, strict=True), **style, label="local features, no path followed")
+            axis.plot(
+                *zip(*known, strict=True), **style, label="local features, no path followed, on the same questions"
+            )
         axis.axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer where labels are balanced")
+        counts = [int((first[stratum] == value).sum()) if stratum in first else 0 for value in values]
         names = [readable(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v)) for v in values]
         turn = {"rotation": 25, "ha": "right"} if sum(map(len, names)) > 34 else {}
-        axis.set_xticks(range(len(values)), names, **turn)
+        small = {"fontsize": 8} if turn or len(values) > 8 else {}
+        end = " (n={})" if turn else "\nn={}"
+        axis.set_xticks(
+            range(len(values)), [name + end.format(n) for name, n in zip(names, counts, strict=True)], **turn, **small
+        )
         axis.set(xlabel=readable(stratum.removeprefix(STRATUM)), ylabel="accuracy", ylim=(None, 1.02))
     figure.suptitle(f"Accuracy against difficulty, {TASK_NAMES[task]}: {heading(group)}")
     legend_below(figure, axes)
     return figure
+
+
+def _shortcut(table: pd.DataFrame, stratum: str, values: list) -> list[tuple[int, float]]:
+    """(place, accuracy) of the learned yardstick at the values of a stratum; empty where it was not measured."""
+    if LEARNED not in table or stratum not in table or table[LEARNED].isna().any():
+        return []
+    right = (table[LEARNED] >= 0) == table["label"]
+    return [
+        (i, right[table[stratum] == value].mean()) for i, value in enumerate(values) if (table[stratum] == value).any()
+    ]
 
 
 def reliability(margins: dict[str, list[pd.DataFrame]], group: dict, bins: int = 10) -> Figure | None:
@@ -92,20 +109,20 @@ def reliability(margins: dict[str, list[pd.DataFrame]], group: dict, bins: int =
         for variant, items in items_of.items():
             probability, share, size = reliability_bins(items["label"], items["margin"], bins)
             error = np.sum(size * np.abs(probability - share)) / size.sum()
-            label = f"{readable(variant)} (ECE {error:.2f})"
+            label = f"{readable(variant)}, seed {items['seed'].iloc[0]} (ECE {error:.2f}, {size.min()} a bin)"
             axis.plot(probability, share, "o-", color=colour(variant, list(margins)), ms=4, lw=1.3, label=label)
         axis.plot([0, 1], [0, 1], color="black", ls="dotted", lw=1)
         axis.set(title=TASK_NAMES[task], xlabel="p(Yes) from the margin", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         axis.legend(loc="upper left", fontsize=9)
     axes[0].set_ylabel("share of Yes labels")
-    figure.suptitle(f"Reliability on the corrected suites (first seed): {heading(group)}")
+    figure.suptitle(f"Reliability on the headline: {heading(group)}")
     return figure
 
 
 def _judged_on(margins: dict[str, list[pd.DataFrame]], task: str) -> dict[str, pd.DataFrame]:
-    """variant -> first seed's items of `task`, for the variants trained on it and the untrained model."""
+    """variant -> first seed's headline items of `task`, for the variants trained on it and the untrained model."""
     items = {
-        variant: tables[0][tables[0]["task"] == task]
+        variant: tables[0][(tables[0]["task"] == task) & tables[0]["headline"]]
         for variant, tables in margins.items()
         if tables[0]["own_task"].iloc[0] in ("", task)
     }
@@ -125,23 +142,24 @@ def reliability_bins(labels, margins, bins: int = 10) -> tuple[np.ndarray, np.nd
 def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Figure | None:
     """One panel a variant and judged task: histogram of the margin for Yes and for No items; the verdict turns at 0."""
     shown = [
-        (f"{readable(variant)}, {TASK_NAMES[task]}", items)
+        (f"{readable(variant)}, seed {items['seed'].iloc[0]}\n{TASK_NAMES[task]}, n = {len(items)}", items)
         for task in TASKS
         for variant, items in _judged_on(margins, task).items()
     ]
     if not shown:
         return None
     figure, axes = panels(len(shown), most=3, width=4, height=2.6)
+    # One range for all panels: what is narrow beside the others is to be seen as narrow.
+    edges = np.histogram_bin_edges(pd.concat([items["margin"] for _, items in shown]), bins=60)
     for axis, (title, items) in zip(axes, shown, strict=True):
-        edges = np.histogram_bin_edges(items["margin"], bins=40)
         for label, name, shade in ((True, "label Yes", "#0072B2"), (False, "label No", "#D55E00")):
             values = items.loc[items["label"] == label, "margin"]
             axis.hist(values, edges, density=True, histtype="stepfilled", alpha=0.45, color=shade, label=name)
         axis.axvline(0, color="black", lw=1.2, label="verdict turns (0)")
-        axis.set(title=title, yticks=[], xlabel="margin: logit(Yes) − logit(No)")
+        axis.set(title=title, yticks=[], xlabel="margin: logit(Yes) − logit(No)", xlim=(edges[0], edges[-1]))
         axis.title.set_fontsize(10)
         axis.locator_params(axis="x", nbins=6)
-    figure.suptitle(f"Margins by label, corrected suites (first seed): {heading(group)}")
+    figure.suptitle(f"Margins by label on the headline: {heading(group)}")
     legend_below(figure, axes)
     return figure
 
@@ -152,7 +170,7 @@ def _accuracy(tables: list[pd.DataFrame], stratum: str, value) -> tuple[float, f
         return None
     correct = [table["correct"].to_numpy()[rows] for table, rows in zip(tables, inside, strict=True)]
     mean = float(np.mean([outcomes.mean() for outcomes in correct]))
-    effect = design_effect(correct[0], tables[0]["graph"].to_numpy()[inside[0]])
+    effect = design_effect(correct[0], tables[0]["block"].to_numpy()[inside[0]])
     low, high = wilson(mean * len(correct[0]), len(correct[0]), effect)
     return mean, low, high
 

@@ -136,7 +136,7 @@ def build_tables(results: Results) -> dict[str, Table]:
     named = {table.name: table for table in made}
     grid = everything.part(ablation=True)
     ablation, contrasts = ablation_table(grid), ablation_contrasts(grid)
-    summary = summary_table(results, named["table1_accuracy"].frame, named["table4_collapse"].frame)
+    summary = summary_table(named["table1_accuracy"].frame, named["table4_collapse"].frame)
     forensics = forensics_table(results, published, named["table1_accuracy"].frame)
     law, growth = lambda_law_table(everything, published), adapter_growth_table(everything)
     found = {table.name: table.frame for table in (*made, forensics, growth)}
@@ -197,9 +197,6 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
         write(group, "reliability", margin_figures.reliability(margins, group))
         write(group, "margin_densities", margin_figures.margin_densities(margins, group))
         for task in TASKS:
-            shortcut = {
-                split: results.local_features(asked, split) for asked, split in results.shortcuts if asked == task
-            }
-            difficulty = margin_figures.accuracy_by_difficulty(margins, group, task, shortcut)
+            difficulty = margin_figures.accuracy_by_difficulty(margins, group, task)
             write(group, f"difficulty_{task}", difficulty)
     return paths

@@ -85,7 +85,8 @@ def save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
     # Lay out once and then only draw: savefig would otherwise draw everything twice.
-    figure.get_layout_engine().execute(figure)
+    for _ in range(2):  # one pass leaves long labels cut
+        figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")
     try:
         figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})

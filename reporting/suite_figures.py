@@ -112,13 +112,13 @@ def _by_suite(results: Results, group: dict, value: str, columns, title, decorat
             place[variant] = x
             style = {"color": colour(variant, variants), "label": readable(variant)}
             if bars:
-                axis.bar(x, rows.mean(), width * 0.92, **style)
+                axis.bar(x, rows.mean(), width * 0.92, alpha=0.35, **style)
             if bars and len(rows) == 1:
                 low, high = (bound.loc[rows.index, columns].iloc[0].astype(float) for bound in bounds)
                 value_row = rows.iloc[0]
                 error = [(value_row - low).clip(lower=0), (high - value_row).clip(lower=0)]
                 axis.errorbar(x, value_row, yerr=error, fmt="none", ecolor="black", lw=1)
-            if len(rows) > 1 or not bars:
+            if len(rows):  # the seeds are what was measured; a bar is only their mean
                 for _, row in rows.iterrows():
                     dot = {"markeredgecolor": "black"} if bars else {"label": style["label"]}
                     axis.plot(x, row, "o", color=style["color"], ms=4 if bars else 7, zorder=3, **dot)

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from records.files import replace_between
-from reporting.results import GROUP, RUN, SETTING, TASKS, VARIANTS, Results
+from reporting.judgement_tables import TREES
+from reporting.results import GROUP, RUN, SETTING, TASKS, VARIANTS, of_group
 from reporting.table import Table
 
 BEGIN, END = "<!-- summary table: written by tables.py -->", "<!-- end of summary table -->"
@@ -14,11 +15,11 @@ NOTE = (
     "constant answer scores 50 %, 0 and 0.5. `seen`: balanced accuracy where the structure occurs in training. One row is one "
     "seed: an anecdote. `over yardstick`: AUROC less that of the best of the yardsticks that follow no path (trees on local "
     "counts, fitting ends, an untrained count) on the same questions, paired; – not measured on these questions. `local "
-    "features`: those trees, learned from 20,000 questions."
+    "features`: those trees, learned from 20,000 questions, on the questions that the runs answered."
 )
 
 
-def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFrame) -> Table:
+def summary_table(accuracy: pd.DataFrame, collapse: pd.DataFrame) -> Table:
     """One row a run and task, below the constant answers and the learned shortcut.
 
     accuracy: the frame of table 1. collapse: the frame of table 4.
@@ -39,15 +40,13 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
         for _, row in constant.iterrows()
     ]
     groups = constant[GROUP].drop_duplicates().to_dict("records")
+    rows = _once(rows, len(groups))
     rows += [
-        group
-        | {"variant": "local features", "task": task, "balanced_accuracy": results.local_features(task, "headline")}
-        | {"verdict": "shortcut"}
+        group | {"variant": "local features", "task": task, "verdict": "shortcut"} | trees
         for group in groups
         for task in TASKS
-        if results.shortcuts
+        if (trees := _trees(of_group(collapse, group), task))
     ]
-    rows = _once(rows, len(groups))
     means = measured.drop_duplicates(RUN).set_index(RUN)["mean"]
     for _, row in collapse.iterrows():
         key = tuple(row[name] for name in RUN)
@@ -93,6 +92,15 @@ def summary_table(results: Results, accuracy: pd.DataFrame, collapse: pd.DataFra
     )
 
 
+def _trees(collapse: pd.DataFrame, task: str) -> dict:
+    """The local features on the headline questions that the runs of a group answered; {} where they were not measured, or
+    the runs answered different ones."""
+    found = collapse.loc[collapse["task"] == task, TREES].dropna().drop_duplicates()
+    if len(found) != 1:
+        return {}
+    return {name: found[f"yardstick_local_features_{name}"].iloc[0] for name in ("auroc", "balanced_accuracy")}
+
+
 def _once(baselines: list[dict], groups: int) -> list[dict]:
     """Baselines that are the same in every group stand once, above them all and without a group's name."""
     bare = [{name: value for name, value in row.items() if name not in GROUP} for row in baselines]
@@ -126,7 +134,7 @@ def readme_table(summary: Table) -> Table:
         f"{frame['model'].iloc[0]}, scores in %. `samples`: training questions, as released. `paper`, `released`: mean "
         "accuracy over the five suites as the paper builds them. `balanced_accuracy`: the headline of the own task "
         "(corrected, structure that training never saw; 95 % interval over blocks); `yes_rate`: all corrected suites. "
-        "`local features`: trees on counts around the two nodes, following no path, on the suites as they are drawn today. "
+        "`local features`: trees on counts around the two nodes, following no path, on the same questions. "
         "One seed each; every run: [results/tables/summary.md](results/tables/summary.md).",
         chosen[[*shown, "balanced_accuracy_low", "balanced_accuracy_high"]],
         percent=summary.percent,

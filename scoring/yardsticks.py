@@ -68,7 +68,7 @@ def held_against(margins: pd.DataFrame, resamples: int, seed: int = 0) -> dict:
     Args:
         margins: rows of one task of a margins table; {} without yardsticks or with labels of one class.
     Returns:
-        `yardstick_<name>_auroc` of each, `yardstick` (the name of the best), and `over_yardstick` with
+        `yardstick_<name>_auroc` of each, `yardstick_local_features_balanced_accuracy`, `yardstick` (the name of the best), and `over_yardstick` with
         `over_yardstick_interval`: AUROC of the run less that of the best, paired over blocks (None without resamples).
     """
     columns = [name for name in margins if name.startswith(COLUMN) and margins[name].notna().all()]
@@ -76,16 +76,27 @@ def held_against(margins: pd.DataFrame, resamples: int, seed: int = 0) -> dict:
         return {}
     scores = {name.removeprefix(COLUMN): margins[name].to_numpy(dtype=float) for name in columns}
     labels = margins["label"]
-    auroc = {name: measure(labels, values, resamples=0)["auroc"] for name, values in scores.items()}
+    measured = {name: measure(labels, values, resamples=0) for name, values in scores.items()}
+    auroc = {name: row["auroc"] for name, row in measured.items()}
     best = max(auroc, key=auroc.__getitem__)
     found = paired_differences(
         labels, [margins["margin"]], [scores[best]], blocks(margins), max(resamples, 1), seed, metrics=("auroc",)
     )
-    return {f"yardstick_{name}_auroc": value for name, value in auroc.items()} | {
-        "yardstick": best,
-        "over_yardstick": found["auroc_difference"],
-        "over_yardstick_interval": found["auroc_difference_interval"] if resamples else None,
+    # The others are counts: no threshold of theirs was learned.
+    learned = {
+        f"yardstick_{name}_balanced_accuracy": row["balanced_accuracy"]
+        for name, row in measured.items()
+        if name == LEARNED
     }
+    return (
+        {f"yardstick_{name}_auroc": value for name, value in auroc.items()}
+        | learned
+        | {
+            "yardstick": best,
+            "over_yardstick": found["auroc_difference"],
+            "over_yardstick_interval": found["auroc_difference_interval"] if resamples else None,
+        }
+    )
 
 
 @lru_cache

@@ -57,6 +57,9 @@ def items(rng, task, protocol, split, n, yes_share):
     frame.insert(1, "graph", frame["id"].str.rsplit("-", n=1).str[0])
     frame["task"], frame["protocol"], frame["split"] = task, protocol, split
     frame["stratum/distance"] = rng.integers(1, 6, size=n)
+    if protocol == "corrected":  # a yardstick that knows a little
+        noise = np.random.default_rng(len(split)).normal(size=n)
+        frame["yardstick/local_features"] = 0.5 * (2 * labels - 1) / 2 + noise
     if task == "transitivity":
         frame["stratum/chain_length"] = rng.integers(3, 16, size=n)
     else:

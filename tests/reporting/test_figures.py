@@ -128,12 +128,13 @@ def test_learning_curves_join_runs_that_differ_in_questions_alone():
         "yes_share": 0.632,
         "auroc": 0.7,
     }
-    runs = [about | {"samples": n, "balanced_accuracy": b} for n, b in ((1024, 0.5), (1024, 0.7), (2048, 0.8))]
-    runs.append(about | {"samples": 2048, "balanced_accuracy": 0.9, "yes_share": 0.5})
+    seen = ((1024, 0, 0.5), (1024, 1, 0.7), (2048, 0, 0.8))
+    runs = [about | {"samples": n, "seed": seed, "balanced_accuracy": b} for n, seed, b in seen]
+    runs.append(about | {"samples": 2048, "seed": 0, "balanced_accuracy": 0.9, "yes_share": 0.5})
     answers, knows = ablation_figure.learning_curves(pd.DataFrame(runs), group).axes
-    points, means = answers.lines[:2]
-    assert list(points.get_xdata()) == [1024, 1024, 2048] and list(points.get_ydata()) == [0.5, 0.7, 0.8]
-    assert list(means.get_xdata()) == [1024, 2048] and list(means.get_ydata()) == pytest.approx([0.6, 0.8])
+    first, second = answers.lines[:2]
+    assert list(first.get_xdata()) == [1024, 2048] and list(first.get_ydata()) == [0.5, 0.8], "one seed, joined"
+    assert list(second.get_xdata()) == [1024] and list(second.get_ydata()) == [0.7]
     assert [label.get_text() for label in knows.get_xticklabels()] == ["1,024", "2,048"]
     assert ablation_figure.learning_curves(pd.DataFrame(runs[:2]), group) is None
 
@@ -160,8 +161,8 @@ def test_differences_name_control_collapse_and_single_seeds():
         "focal  (collapsed 1/1, control 1/1)",
     ]
     assert [text.get_text() for text in answers.texts] == ["against answer CE, transitivity"]
-    ticks = [list(line.get_xdata()) for line in answers.lines if line.get_marker() == "|"]
-    assert [0.05, 0.15] in ticks
+    seeds = [list(line.get_xdata()) for line in answers.lines if line.get_marker() == "o"]
+    assert seeds == [[0.05, 0.15], [0.06]]
     points = [line for line in knows.lines if line.get_marker() == "o"]
     assert [point.get_markerfacecolor() == "white" for point in points] == [False, True]
     assert ablation_figure.differences(pd.DataFrame(rows), group | {"model": "other"}) is None

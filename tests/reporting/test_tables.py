@@ -85,10 +85,13 @@ def test_the_learned_shortcut_is_a_baseline_that_runs_are_held_against(made):
     row = made["table1_accuracy"].query("variant == 'local features'").iloc[0]
     assert [row[suite] for suite in SUITES] == pytest.approx([0.64, 0.66, 0.68, 0.70, 0.72])
     assert row["mean"] == pytest.approx(0.68)
-    assert made["table4_collapse"]["above_shortcut"].isna().all(), "no yardstick was measured on these questions"
+    judged = made["table4_collapse"]
+    judged = judged[judged["seed"] == "0"].set_index("variant")
+    assert judged["above_shortcut"].tolist() == (judged["over_yardstick_low"] > 0).tolist()
+    assert judged.loc["transitivity_semantic", "above_shortcut"] and not judged.loc["dseparation_ce", "above_shortcut"]
     summary = made["summary"].query("variant == 'local features'")
     assert summary["task"].tolist() == ["transitivity", "dseparation"]
-    assert summary["balanced_accuracy"].tolist() == pytest.approx([0.74, 0.74])
+    assert summary["auroc"].between(0.55, 0.75).all() and summary["balanced_accuracy"].between(0.5, 0.7).all()
 
 
 def test_seeds_are_averaged_below_their_rows_in_the_text_alone(five_variants, made):
@@ -117,7 +120,7 @@ def test_collapse_table_tells_threshold_from_knowledge(made):
     found = {(r.variant, r.task): (r.collapsed, r.uninformative, r.verdict) for r in frame.itertuples()}
     assert found[("transitivity_ce", "transitivity")] == (True, True, "constant, orders answers well")
     assert found[("dseparation_ce", "dseparation")] == (True, True, "constant, does not order answers")
-    assert found[("transitivity_semantic", "transitivity")] == (False, False, "orders answers well")
+    assert found[("transitivity_semantic", "transitivity")] == (False, False, "follows paths")
     assert {task for variant, task in found if variant == "pretrained"} == {"transitivity", "dseparation"}
     rates = made["table4_collapse_rate"]
     assert cell(rates, "runs", variant="transitivity_ce") == cell(rates, "collapsed", variant="transitivity_ce") == 2
@@ -392,7 +395,7 @@ def test_command_line_refuses(argument, message):
 
 
 def test_summary_goes_between_the_readmes_markers(five_variants, made):
-    table = summary_table(load(five_variants), made["table1_accuracy"], made["table4_collapse"])
+    table = summary_table(made["table1_accuracy"], made["table4_collapse"])
     assert table.frame["variant"].tolist()[:2] == ["always Yes", "always No"]
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     once = into_readme(text, table)
