@@ -89,6 +89,7 @@ def _git(*arguments: str) -> str | None:
     """Output of a git command in this project's folder; None outside a checkout or without git."""
     # A variable of a caller, such as a hook, would point to another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment["GIT_OPTIONAL_LOCKS"] = "0"  # `git status` would hold the index, and a commit beside it would fail
     try:
         finished = subprocess.run(
             ["git", "-C", str(PROJECT), *arguments], capture_output=True, text=True, check=True, env=environment

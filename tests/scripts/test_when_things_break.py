@@ -41,6 +41,14 @@ def test_kills_at_random_moments_change_no_margin(tmp_path):
     assert row["kills"] == 2 and row["lost"] == 0
 
 
+def test_the_page_shows_the_counts_of_the_last_campaign():
+    from benchmarks.kill_campaign import PAGE, table
+
+    report = json.loads((ROOT / "results/benchmarks/kill_campaign.json").read_text())
+    assert table(report) in PAGE.read_text()
+    assert all(row["kills"] >= 20 and row["lost"] == 0 for row in report["rows"])
+
+
 def test_without_home_and_git_and_from_another_folder_the_run_is_the_same(tmp_path, undisturbed):
     environment = {"PATH": str(tmp_path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, str(ROOT / "train.py"), *SMALL]
