@@ -211,8 +211,6 @@ def _small_results(folder: Path) -> dict[str, Path]:
     metrics = json.loads((whole.folder / "evaluation/corrected/metrics.json").read_text())
     (evaluation / "metrics.json").write_text(json.dumps(metrics | {"rows": metrics["rows"][:2]}))
     whole.margins("corrected").groupby(["split", "label"]).head(2).to_parquet(evaluation / "margins.parquet")
-    shortcuts = json.loads((ROOT / "results" / "shortcuts.json").read_text())
-    (folder / "shortcuts.json").write_text(json.dumps(shortcuts[:2]))
     unfinished = run.with_name("seed999")
     unfinished.mkdir()
     shutil.copy(whole.folder / "config.yaml", unfinished)
@@ -225,7 +223,6 @@ def _small_results(folder: Path) -> dict[str, Path]:
         "metrics.json": evaluation / "metrics.json",
         "margins.parquet": evaluation / "margins.parquet",
         "training_log.jsonl": run / "training_log.jsonl",
-        "shortcuts.json": folder / "shortcuts.json",
         "config.yaml": run / "config.yaml",
         "config.yaml, unfinished": unfinished / "config.yaml",
     }

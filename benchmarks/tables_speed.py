@@ -43,7 +43,6 @@ SUITE_SHARES = {"published": 0.20, "corrected": 0.48, "validation": 0.02, "adver
 
 def make_results(folder: Path, seeds: int, margins: int) -> int:
     """Write runs/VARIANT/seedK for all variants and seeds; return the margins of one run."""
-    shutil.copy(RESULTS / "shortcuts.json", folder)
     template = _template()
     record = json.loads((template / "run.json").read_text(encoding="utf-8")) | {"grid": "five_variants"}
     config = OmegaConf.load(template / "config.yaml")

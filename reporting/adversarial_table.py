@@ -5,7 +5,7 @@ import itertools
 import pandas as pd
 
 from reporting.judgement_tables import is_control
-from reporting.results import GROUP, SETTING, TASKS, Results, Run
+from reporting.results import GROUP, SETTING, Results, Run
 from reporting.table import Table
 from scoring.blocks import PAIR
 from scoring.intervals import clustered_bootstrap, holm, mcnemar_exact, proportion_interval
@@ -42,8 +42,6 @@ def adversarial_table(results: Results) -> Table:
         "*pair accuracy*: both items of a minimal pair are right. *flipped*: the verdict differs between the two, "
         "rightly or wrongly. One row is one seed: an anecdote; intervals are over pairs. Any constant answer has accuracy 0.5 and pair accuracy 0; a fair coin 0.5 and 0.25."
     )
-    shortcut = [(task, results.local_features(task, "adversarial")) for task in TASKS]
-    note += "".join(f" *local features* (shortcuts.md) on {task}: {score:.3f}." for task, score in shortcut if score)
     decimal = ("accuracy", "pair_accuracy", "flipped")
     means = {"means_by": (*SETTING, "task", "family"), "averaged": (*scores, "flipped", "pairs")}
     return Table("adversarial", "Adversarial minimal pairs by family", note, frame, decimal=decimal, **means)

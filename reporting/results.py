@@ -26,7 +26,6 @@ from reporting.run_files import (
     read_log,
     read_record,
     read_settings,
-    read_shortcuts,
     read_table,
 )
 from scoring.blocks import SCORER_VERSION, blocks, in_headline
@@ -160,8 +159,7 @@ class Results:
 
     `measured` has one row for every metrics row of every finished run: the keys of RUN, then own_task, grid, commit
     and seconds of the run, suite (name of the evaluation), the row's task, split, protocol and metrics; the bounds of
-    `<metric>_interval` are `<metric>_low` and `<metric>_high`. `shortcuts` is shortcuts.json by (task, split): what
-    answers without following a path score on the corrected suites (audits/shortcuts.py).
+    `<metric>_interval` are `<metric>_low` and `<metric>_high`.
 
     Two parts only tables that say so may use: `underway` holds the unfinished runs that left a log or evaluations,
     and `scored` has one row for every metrics row of these runs and of the finished ones, however they were scored:
@@ -173,13 +171,8 @@ class Results:
     measured: pd.DataFrame = field(default_factory=pd.DataFrame)
     unfinished: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    shortcuts: dict[tuple[str, str], dict] = field(default_factory=dict)
     underway: list[Run] = field(default_factory=list)
     scored: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-    def local_features(self, task: str | None, split: str) -> float | None:
-        """Accuracy of the learned shortcut on a corrected split, or on all of them (`pooled`); None if not measured."""
-        return self.shortcuts.get((task, split), {}).get("local_features")
 
     def part(self, ablation: bool) -> "Results":
         """Only the runs of the ablation grid, or all the others; problems are still noted in the same list."""
@@ -278,10 +271,6 @@ def load(folder: str | Path) -> Results:
             if run.info.get("diverged"):
                 why = "training.divergence in run.json says how"
                 results.problems.append(f"{name}: reported, but its training diverged ({why})")
-    try:
-        results.shortcuts = read_shortcuts(folder / "shortcuts.json")
-    except FileFormatError as error:
-        results.problems.append(str(error))
     # Without any run the tables still need the columns they select by.
     columns = None if pooled else [*RUN, "own_task", "grid", "commit", "seconds", "suite", *MEASURED]
     results.measured = pd.DataFrame(pooled, columns=columns)

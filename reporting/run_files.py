@@ -125,20 +125,6 @@ def check_margins(path: Path) -> None:
     check_columns(path, schema)
 
 
-def read_shortcuts(path: Path) -> dict[tuple[str, str], dict]:
-    """shortcuts.json by (task, split); empty if there is none. Raises FileFormatError if it is no list of such rows."""
-    if not path.is_file():
-        return {}
-    rows = reading.read_json(path)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ResultsError(f"{path}: expected a JSON list of objects")
-    for row in rows:
-        _require(path, row, ("task", "split"), "a row ")
-        expected = dict.fromkeys(("task", "split"), ("a text",)) | {"local_features": ("a number", "null")}
-        check_kinds(path, row, expected, "a row's ")
-    return {(row["task"], row["split"]): row for row in rows}
-
-
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """A CSV with at least these columns. Raises ResultsError if it is missing, cannot be parsed or lacks one."""
     try:

@@ -27,8 +27,8 @@ def accuracy_table(results: Results, published: Published) -> Table:
     """Table 1: accuracy by suite, published beside measured, below the constant-answer baselines."""
     note = (
         READING + "*training majority* gives each suite the answer that is more frequent in the training set of its "
-        "task (Yes if both are equally frequent). *local features* learned to answer the corrected suites from counts "
-        "around the two nodes, following no path (shortcuts.md)."
+        "task (Yes if both are equally frequent). What counting around the two nodes scores on a run's own questions: the "
+        "yardsticks of table 4."
     )
     frame = _by_suite(results, published, "accuracy", _baselines)
     return Table("table1_accuracy", "Table 1: accuracy by suite", note, frame, percent=tuple(VALUES), **MEANS)
@@ -162,11 +162,6 @@ def _baselines(results: Results, measured, runs: list[Run], published: Published
             about = PAPER if paper else group
             row = about | {"variant": name, "source": "baseline", "suites": shares["suites"], "n": shares["n"]}
             rows.append(row | constant_answer(shares, answers))
-        if shares["suites"] == "corrected" and results.shortcuts:
-            cells = {suite: results.local_features(task, suite) for suite, task in SUITES.items()}
-            about = group | {"variant": "local features", "source": "baseline", "suites": "corrected"}
-            mean = None if None in cells.values() else sum(cells.values()) / len(cells)
-            rows.append(about | cells | {"mean": mean})
     return pd.DataFrame(rows)
 
 

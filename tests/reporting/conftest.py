@@ -34,15 +34,6 @@ BEHAVIOUR = {
 }
 
 
-SHORTCUTS = [
-    {"task": task, "split": split, "n": 100, "stated_edge": 0.5, "local_features": 0.6 + 0.02 * k}
-    for task in CORRECTED
-    for k, split in enumerate(
-        ("pooled", "in_distribution", "length", "branching", "reversed", "shuffled", "long_names", "headline")
-    )
-]
-
-
 def answer(rng, labels, strength, shift, difficulty=0.0):
     return (rng.normal(size=len(labels)) + strength * (labels - 0.5) * np.exp(-difficulty) * 2 + shift) * 1.5
 
@@ -192,9 +183,8 @@ def make_run():
 
 @pytest.fixture(scope="session")
 def five_variants(tmp_path_factory) -> Path:
-    """A results folder: five variants, two seeds of the transitivity ones, one failed run, shortcuts. Read only."""
+    """A results folder: five variants, two seeds of the transitivity ones, one failed run. Read only."""
     results = tmp_path_factory.mktemp("results")
-    (results / "shortcuts.json").write_text(json.dumps(SHORTCUTS), encoding="utf-8")
     for variant in BEHAVIOUR:
         for seed in (0, 1) if variant.startswith("transitivity") else (0,):
             write_run(results, variant, seed)

@@ -14,7 +14,6 @@ def results(five_variants, tmp_path_factory):
     """The five variants' runs, and their tables."""
     folder = tmp_path_factory.mktemp("explained")
     (folder / "runs").symlink_to(five_variants / "runs")
-    (folder / "shortcuts.json").symlink_to(five_variants / "shortcuts.json")
     write_all(folder)
     return folder
 

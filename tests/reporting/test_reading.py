@@ -170,23 +170,6 @@ def test_a_list_of_objects_in_a_config(one_run):
     assert "config.yaml: not the config of a run" in problem and "unhashable" in problem
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("[", "1: not JSON"),
-        ("{}", "expected a JSON list of objects"),
-        ('[{"task": "transitivity"}]', "a row lacks split"),
-        ('[{"task": "transitivity", "split": ["length"]}]', "a row's split is a list; expected a text"),
-        ('[{"task": "transitivity", "split": "length", "local_features": "0.9"}]', "a row's local_features is a text"),
-    ],
-)
-def test_shortcuts(one_run, text, reason):
-    (one_run / "shortcuts.json").write_text(text)
-    results = load(one_run)
-    (problem,) = results.problems
-    assert "shortcuts.json:" in problem and reason in problem and len(results.runs) == 1 and results.shortcuts == {}
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_json_in_any_place_is_read_or_gives_one_line(small, data):

@@ -77,14 +77,11 @@ def test_measured_accuracy_is_recomputed_from_the_margins(five_variants, made):
 def test_corrected_suites_give_every_constant_answer_one_half(made):
     frame = made["table1_accuracy"]
     rows = frame[(frame["source"] == "baseline") & (frame["suites"] == "corrected")]
-    assert rows["variant"].tolist() == ["always Yes", "always No", "training majority", "local features"]
-    assert (rows[[*SUITES, "mean"]][:3] == 0.5).all(axis=None)
+    assert rows["variant"].tolist() == ["always Yes", "always No", "training majority"]
+    assert (rows[[*SUITES, "mean"]] == 0.5).all(axis=None)
 
 
 def test_the_learned_shortcut_is_a_baseline_that_runs_are_held_against(made):
-    row = made["table1_accuracy"].query("variant == 'local features'").iloc[0]
-    assert [row[suite] for suite in SUITES] == pytest.approx([0.64, 0.66, 0.68, 0.70, 0.72])
-    assert row["mean"] == pytest.approx(0.68)
     judged = made["table4_collapse"]
     judged = judged[judged["seed"] == "0"].set_index("variant")
     assert judged["above_shortcut"].tolist() == (judged["over_yardstick_low"] > 0).tolist()
