@@ -48,7 +48,12 @@ def structural_measures(margins: pd.DataFrame, items: Sequence[Item], resamples:
         codes, names = pd.factorize(measured.index.map(block_of))
         means = _weighted_means(measured)
         intervals = clustered_bootstrap(lambda weights: means(weights[:, codes]), len(names), resamples, seed)
-        row |= {f"{name}_interval": bounds and [max(0.0, bounds[0]), bounds[1]] for name, bounds in intervals.items()}
+        # All but the count of pairs are shares.
+        most = dict.fromkeys(intervals, 1.0) | {"shd": float("inf")}
+        row |= {
+            f"{name}_interval": bounds and [max(0.0, bounds[0]), min(most[name], bounds[1])]
+            for name, bounds in intervals.items()
+        }
     return row
 
 
