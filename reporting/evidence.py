@@ -5,7 +5,7 @@ import pandas as pd
 from reporting.results import VARIANTS
 from reporting.verdicts import Evidence
 from scoring.intervals import Interval
-from scoring.seeds import over_seeds
+from scoring.seeds import FEWEST_SEEDS, over_seeds
 
 PLAIN, SEMANTIC, CONTROL = "transitivity_ce", "transitivity_semantic", "transitivity_answer_ce"
 
@@ -54,7 +54,7 @@ def _gain(rows: pd.DataFrame, measure: str, variant: str, against: str) -> Inter
         rows[rows["variant"] == name].set_index("seed")[measure].astype(float) for name in (variant, against)
     )
     differences = (ours - theirs).dropna()
-    return over_seeds(differences.tolist())[0] if len(differences) >= 3 else None
+    return over_seeds(differences.tolist())[0] if len(differences) >= FEWEST_SEEDS else None
 
 
 def _number(value) -> float | None:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from reporting.forensics import CELLS, UNTUNED
 from reporting.results import VARIANTS
+from reporting.suite_tables import PAPER_MODEL
 from reporting.table import Table
 
-PAPER_MODEL = "gemma3_270m"
 NEAREST = 6
 INTRODUCTION = """\
 The paper prints one row of five accuracies a model. Each is held here against everything that could have given it: the

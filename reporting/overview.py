@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from reporting.results import Results
+from reporting.suite_tables import PAPER_MODEL
 from reporting.table import Table
 from reporting.verdicts import RULES
 
-PAPER_MODEL = "gemma3_270m"
 # What a reviewer looks at first; the others are linked.
 SHOWN_FIGURES = ("adapter_growth", "lambda_law", "accuracy_by_suite", "constancy_and_knowledge")
 VERDICTS = """\

@@ -10,7 +10,8 @@ COUNTS = ["tp", "tn", "fp", "fn"]
 VALUES = [*SUITES, "mean", "own_task", "adversarial"]
 COLUMNS = ["variant", "setting", "source", "suites", *VALUES, *GROUP, "seed", "n", "commit", "seconds"]
 MEANS = {"means_by": (*SETTING, "source", "suites"), "averaged": tuple(VALUES)}
-PAPER = {"model": "gemma3_270m", "scale": "published", "trained_on": "released", "samples": None, "source": "published"}
+PAPER_MODEL = "gemma3_270m"
+PAPER = {"model": PAPER_MODEL, "scale": "published", "trained_on": "released", "samples": None, "source": "published"}
 OWN_TASK = dict.fromkeys(VARIANTS) | {
     f"{task}_{loss}": task for task in ("transitivity", "dseparation") for loss in ("ce", "semantic")
 }

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 
 from scoring.intervals import Interval
+from scoring.seeds import FEWEST_SEEDS
 
 REPLICATES, FAILS, UNSETTLED = "replicates", "does not replicate", "not settled"
-# Fewer seeds are an anecdote (DESIGN: intervals).
-ENOUGH_SEEDS = 3
 # Two rows of five accuracies that differ by less, on average, were printed from the same numbers.
 SAME_ROW = 0.001
 # A merged model of which fewer verdicts differ from the untuned model's is that model.
@@ -15,20 +14,20 @@ PUBLISHED_SAMPLES = 200_000
 LOOKS_ACCURATE = 0.70
 
 RULES = {
-    "C1": f"with {ENOUGH_SEEDS} seeds of either task: *{REPLICATES}* if every run is constant, else *{FAILS}*; with fewer, "
+    "C1": f"with {FEWEST_SEEDS} seeds of either task: *{REPLICATES}* if every run is constant, else *{FAILS}*; with fewer, "
     "*explained by A11* if the text rule gives the published transitivity row on the published labels, whatever the model "
     f"(mean difference at most {100 * SAME_ROW:g} points)",
     "C2": f"*{REPLICATES}* if a constant answer scores at least {100 * LOOKS_ACCURATE:g} % on the mean of the published suites",
-    "C3": f"with {ENOUGH_SEEDS} seeds: *{REPLICATES}* if no run is constant, else *{FAILS}*; with fewer, *explained by A10* if "
+    "C3": f"with {FEWEST_SEEDS} seeds: *{REPLICATES}* if no run is constant, else *{FAILS}*; with fewer, *explained by A10* if "
     "the published row lies five times nearer to the published untuned model than to the release's own evaluation of the "
     f"adapter, and our adapter, merged into 4 bit, changes at most {100 * SAME_MODEL:g} % of the untuned model's verdicts",
-    "C4": f"with {ENOUGH_SEEDS} seeds: *{REPLICATES}* if no run is constant, else *{FAILS}*",
-    "C5": f"with {ENOUGH_SEEDS} paired seeds: *{REPLICATES}* if the t interval of the difference in balanced accuracy lies above "
+    "C4": f"with {FEWEST_SEEDS} seeds: *{REPLICATES}* if no run is constant, else *{FAILS}*",
+    "C5": f"with {FEWEST_SEEDS} paired seeds: *{REPLICATES}* if the t interval of the difference in balanced accuracy lies above "
     f"0, else *{FAILS}*; with fewer, explained as C1 and C3 are, if both are",
-    "C6": f"with {ENOUGH_SEEDS} paired seeds of either task: *{REPLICATES}* if the semantic runs answer more minimal pairs than "
+    "C6": f"with {FEWEST_SEEDS} paired seeds of either task: *{REPLICATES}* if the semantic runs answer more minimal pairs than "
     f"the plain ones (t interval above 0) on both, else *{FAILS}*",
     "C7": f"*{REPLICATES}* if all five variants answered the published suites, {PUBLISHED_SAMPLES:,} questions or more together",
-    "C8": f"with {ENOUGH_SEEDS} seeds of cross-entropy on the answer alone at the same settings: *{FAILS}* if none of them is "
+    "C8": f"with {FEWEST_SEEDS} seeds of cross-entropy on the answer alone at the same settings: *{FAILS}* if none of them is "
     f"constant and the semantic runs are not better (t interval not above 0); *{REPLICATES}* if all are constant",
 }
 
@@ -62,7 +61,7 @@ class Evidence:
     variants: int = 0
 
     def enough(self, *variants: str) -> bool:
-        return all(len(self.constant.get(variant, ())) >= ENOUGH_SEEDS for variant in variants)
+        return all(len(self.constant.get(variant, ())) >= FEWEST_SEEDS for variant in variants)
 
     def ever(self, *variants: str) -> bool:
         """Whether any run of these ended constant."""
