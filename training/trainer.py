@@ -236,6 +236,8 @@ class _Steps(TrainerCallback, ExportableState):
         return {"args": {}, "attributes": {"seconds": self.seconds}}
 
     def on_train_begin(self, args, state, control, **kwargs):
+        # A checkpoint of a version without this callback has no entry, which the Trainer's next save looks up.
+        state.stateful_callbacks.setdefault(type(self).__name__, self.state())
         if state.global_step == 0:
             self.trainer.run_probe()
 

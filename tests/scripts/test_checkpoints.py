@@ -79,6 +79,9 @@ def test_a_portable_checkpoint_goes_on_in_another_clone(run_script, interrupted,
     small = load_file(interrupted / "portable/adapter_model.safetensors")
     assert small.keys() == exact.keys() and all((small[k].float() - exact[k]).abs().max() < 1e-2 for k in exact)
     run_script("evaluate.py", "run=run", "suite=published", "suite.samples=4", "checkpoint=3", cwd=tmp_path)
+    state = json.loads((interrupted / "portable/trainer_state.json").read_text())
+    del state["stateful_callbacks"]["_Steps"]  # as of a version before it
+    (interrupted / "portable/trainer_state.json").write_text(json.dumps(state))
     output = run_script("train.py", *SMALL, "resume=true", cwd=tmp_path)
     assert "checkpoint-3" in output
     (steps, loss), (steps_whole, loss_whole) = logged(interrupted), logged(whole)
