@@ -14,13 +14,14 @@ from pathlib import Path
 
 from audits.isomorphism import Structures, shared_structures
 from causal_tasks.command_line import report_command
+from causal_tasks.constructions.released import GRAPHS, LARGEST_GIVEN_OF_BRANCHING, draw
 from causal_tasks.faults import ALL_FAULTS
 from causal_tasks.items import Item
 from causal_tasks.oracles import released_answer
 from causal_tasks.questions import TASKS
 from causal_tasks.randomness import generator
-from causal_tasks.released import CONSTRUCTIONS, LARGEST_GIVEN_OF_BRANCHING, draw
-from causal_tasks.suites import EVALUATION_SPLITS, PUBLISHED_SUITE, build
+from causal_tasks.spec import EVALUATION_SPLITS, PUBLISHED_SUITE
+from causal_tasks.suites import build
 
 _DEFAULTS = {"n": "10000", "training": "50000", "seed": "0", "out": "results/faithfulness"}
 _PUBLISHED = Path(__file__).parent.parent / "results" / "published"
@@ -83,7 +84,7 @@ def branching_by_largest_given(n: int, seed: int) -> list[dict]:
     (published,) = (row for row in published_shares() if row["split"] == "branching")
     rows = []
     for largest in (1, 2, 3):
-        construction = replace(CONSTRUCTIONS["dseparation"]["branching"], largest_given=largest)
+        construction = replace(GRAPHS["dseparation"]["branching"], largest_given=largest)
         items = [draw(construction, ALL_FAULTS, generator("given", seed, largest, i), str(i)) for i in range(n)]
         measured = sum(item.questions[0].label for item in items) / n
         error, z = two_sample_z(measured, n, published["yes"], published["n"])

@@ -29,7 +29,8 @@ from audits.local_features import NAMES, asked_in, learn, table, trees
 from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.headline import is_headline
 from causal_tasks.questions import TASKS
-from causal_tasks.suites import EVALUATION_SPLITS, TRAINING_SPLITS, available_splits, build
+from causal_tasks.spec import EVALUATION_SPLITS, TRAINING_SPLITS
+from causal_tasks.suites import available_splits, build
 from records.provenance import commit
 
 _DEFAULTS = {"n": "2000", "training": "20000", "seed": "0"}

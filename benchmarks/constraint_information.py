@@ -13,9 +13,10 @@ import math
 import torch
 
 from benchmarks.readme_table import command
-from causal_tasks import families
+from causal_tasks import suites
 from causal_tasks.families import questions_in_family
 from causal_tasks.items import Item
+from causal_tasks.spec import Spec
 from losses import Answers, ExactSemantic
 from training.batches import TrainingExample, structure
 
@@ -54,7 +55,8 @@ def table(graphs: int = GRAPHS) -> str:
     for task in ("transitivity", "dseparation"):
         for size in (3, 4):
             questions = questions_in_family(task, size)
-            drawn = (families.sample(task, "train", 0, index, questions) for index in range(graphs))
+            spec = Spec(task, "corrected", "train", questions, 0, questions, questions="families")
+            drawn = (suites.item(spec, index) for index in range(graphs))
             items = [item for item in drawn if len(item.graph.nodes) >= size]
             found = bits(items, size)
             joint = found["axioms_and_facts"] - found["deduced"]

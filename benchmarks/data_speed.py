@@ -24,7 +24,8 @@ from pathlib import Path
 from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.export import main as export
 from causal_tasks.randomness import Stream
-from causal_tasks.suites import PUBLISHED_SUITE, build
+from causal_tasks.spec import PUBLISHED_SUITE
+from causal_tasks.suites import build
 from records.provenance import provenance
 
 NAME = "data_speed"

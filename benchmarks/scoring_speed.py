@@ -29,9 +29,10 @@ from benchmarks.peers import ask_harness, find, harness_margins, weights_for_pee
 from benchmarks.questions_per_graph import separate
 from benchmarks.released_way import ReleasedWay
 from benchmarks.work import peak, scoring_operations, tokens_in
+from causal_tasks import suites
 from causal_tasks.harness import task_name, write_harness_tasks
 from causal_tasks.items import Item
-from causal_tasks.suites import sample
+from causal_tasks.spec import Spec
 from models.answerer import Answerer
 from models.loading import load_answerer
 from models.packing import pack
@@ -73,7 +74,7 @@ def prompts_of_length(format_: PromptFormat, n: int, shortest: int, longest: int
     """
     found: list[Item] = []
     for index in range(_MOST_TRIED * n):
-        items = [sample(task, "corrected", split, 0, index) for task, split in SOURCES]
+        items = [suites.item(Spec(task, "corrected", split, 1, 0), index) for task, split in SOURCES]
         found += [
             i for i, e in zip(items, format_.encode(items), strict=True) if shortest <= e.longest_prompt <= longest
         ]
@@ -84,7 +85,8 @@ def prompts_of_length(format_: PromptFormat, n: int, shortest: int, longest: int
 
 def graphs_with(task: str, questions: int, graphs: int) -> list[Item]:
     """The first graphs of the corrected test split that allow as many questions, half Yes and half No."""
-    drawn = (sample(task, "corrected", "in_distribution", 0, index, questions) for index in count())
+    spec = Spec(task, "corrected", "in_distribution", questions, 0, questions)
+    drawn = (suites.item(spec, index) for index in count())
     return list(islice((item for item in drawn if len(item.questions) == questions), graphs))
 
 

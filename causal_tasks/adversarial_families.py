@@ -1,7 +1,7 @@
 """The families of minimal pairs: what is changed between the two items of a pair.
 
 FAMILIES names them: task -> family -> a function that draws one pair, or None where the graph drawn has no place for
-it. Whether the answers of the two sides differ, and whether both sides are well told, is for causal_tasks.adversarial
+it. Whether the answers of the two sides differ, and whether both sides are well told, is for constructions.adversarial
 to check, which draws again.
 """
 
@@ -12,7 +12,7 @@ from itertools import permutations
 
 from causal_tasks.bitgraph import BitGraph, bits
 from causal_tasks.counts import of_end, of_given_node
-from causal_tasks.transitivity import random_connected_dag
+from causal_tasks.random_graphs import random_connected_dag
 
 SMALLEST, LARGEST = 5, 10  # nodes, without an irrelevant component
 Edges = list[tuple[int, int]]

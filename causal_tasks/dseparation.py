@@ -10,13 +10,14 @@ contrast   two pairs that balance each other: a chain or fork given nothing (No)
 direct     neighbours, which nothing separates (No), beside a separated pair (Yes); without distance and pattern.
 """
 
-from functools import lru_cache
 from itertools import combinations
 
 from causal_tasks.bitgraph import BitGraph, bits
-from causal_tasks.drafts import Draft, DraftQuestion, ask_in_pairs
+from causal_tasks.matching import ask_in_pairs
+from causal_tasks.naming import Draft, DraftQuestion
+from causal_tasks.questions import LARGEST_GIVEN
+from causal_tasks.random_graphs import known_graph, random_dag
 from causal_tasks.randomness import Stream
-from causal_tasks.released import LARGEST_GIVEN, random_dag
 
 KINDS = {"pivotal": 0.5, "contrast": 0.4, "direct": 0.1}  # shares of the blocks
 _PATTERNS = ("chain", "fork", "collider", "descendant")
@@ -33,17 +34,11 @@ def _draw_graph(rng: Stream, like: BitGraph | None = None) -> BitGraph:
     return known_graph(n, tuple(edges))
 
 
-@lru_cache(maxsize=1 << 13)
-def known_graph(n: int, edges: tuple[tuple[int, int], ...]) -> BitGraph:
-    """The graph with what was already asked about it: a few hundred make up most of those with 3-6 nodes."""
-    return BitGraph(n, edges)
-
-
 def draw_block(questions_per_graph: int, rng: Stream) -> list[Draft]:
     """Four drafts; with one question each, the labels are Yes, No, Yes, No."""
     if questions_per_graph == 1:
         pairs = _two_pairs(rng)
-        return [_draft(graph, (question,)) for graph, yes, no in pairs for question in (yes, no)]
+        return [Draft(graph, (question,)) for graph, yes, no in pairs for question in (yes, no)]
     pairs = _two_pairs(rng) + _two_pairs(rng)
     return [_ask_more(*pair, questions_per_graph, rng) for pair in pairs]
 
@@ -180,11 +175,7 @@ def _ask_more(graph: BitGraph, yes: DraftQuestion, no: DraftQuestion, count: int
         members = bits(given)
         strata = _strata(size, graph, (source, target), len(members), place)
         pool.append(DraftQuestion(source, target, members, graph.d_separated(source, target, given), strata))
-    return _draft(graph, ask_in_pairs([yes, no], pool, count, rng, _alike))
-
-
-def _draft(graph: BitGraph, questions: tuple[DraftQuestion, ...]) -> Draft:
-    return Draft(graph.n, graph.edges, questions, graph.hidden)
+    return Draft(graph, ask_in_pairs([yes, no], pool, count, rng, _alike))
 
 
 def _alike(question: DraftQuestion) -> tuple:

@@ -20,11 +20,11 @@ from itertools import chain, combinations, permutations
 
 from causal_tasks.bitgraph import BitGraph, bits
 from causal_tasks.counts import NAMES, SENTENCES, counts, of_end, of_given_node
-from causal_tasks.drafts import Draft
 from causal_tasks.evaluation_graphs import Group
 from causal_tasks.matching import Candidate, choose
+from causal_tasks.naming import Draft
+from causal_tasks.questions import LARGEST_GIVEN
 from causal_tasks.randomness import Stream
-from causal_tasks.released import LARGEST_GIVEN
 from causal_tasks.transitivity import order_of_mention
 
 NEIGHBOURS = 0.1  # share of the groups that ask about neighbours
@@ -70,8 +70,7 @@ def _chosen(candidates: Iterable[Candidate], count: int, rng: random.Random) -> 
         return None
     drafts = []
     for item in (0, 1):
-        graph = chosen[item][0].graph
-        drafts.append(Draft(graph.n, graph.edges, tuple(one.draft() for one in chosen[item]), graph.hidden))
+        drafts.append(Draft(chosen[item][0].graph, tuple(one.draft() for one in chosen[item])))
     return drafts
 
 

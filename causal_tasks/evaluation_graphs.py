@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from causal_tasks.bitgraph import BitGraph, bits
-from causal_tasks.dseparation import known_graph
+from causal_tasks.random_graphs import known_graph, random_connected_dag, random_dag
 from causal_tasks.randomness import Stream
-from causal_tasks.released import random_dag
-from causal_tasks.transitivity import random_connected_dag, segment
+from causal_tasks.transitivity import segment
 
 Size = dict[str, int | str]  # what the strata say of a graph
 

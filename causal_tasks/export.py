@@ -18,14 +18,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from causal_tasks.card import Tally, write_card
+from causal_tasks import suites
 from causal_tasks.command_line import read_settings, whole
+from causal_tasks.dataset_card import Tally, write_card
 from causal_tasks.faults import read_faults
 from causal_tasks.files import write_jsonl
 from causal_tasks.harness import write_harness_tasks
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
-from causal_tasks.suites import PROTOCOLS, available_splits, stream
+from causal_tasks.spec import PROTOCOLS, Spec
 
 _REQUIRED = ("task", "protocol", "split", "n", "out")
 _DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl", "faults": "released"}
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if arguments == ["list"]:
         for task, protocol in product(TASKS, PROTOCOLS):
-            print(f"task={task} protocol={protocol} split={'|'.join(available_splits(task, protocol))}")
+            print(f"task={task} protocol={protocol} split={'|'.join(suites.available_splits(task, protocol))}")
         return 0
     try:
         settings = read_settings(arguments, _DEFAULTS, _REQUIRED, usage=__doc__)
@@ -53,8 +54,8 @@ def main(arguments: list[str]) -> int:
             write_harness_tasks(counted, out)
             write_card(out / "README.md", tallies, command)
         else:
-            (items,) = counted.values()
-            write_jsonl(items, out)
+            (only,) = counted.values()
+            write_jsonl(only, out)
             write_card(out.with_name(f"{out.name.removesuffix('.jsonl')}.card.md"), tallies, command)
     except (ValueError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
@@ -72,9 +73,12 @@ def _draw(settings: dict[str, str]) -> dict[tuple[str, str, str], Iterator[Item]
         raise ValueError("one task and one split per JSON-lines file; lists are for export=lm_eval")
     # The corrected protocol has none to switch.
     faults = None if protocol == "corrected" and settings["faults"] == "released" else read_faults(settings["faults"])
-    n, *how = (whole(settings, key) for key in ("n", "seed", "questions_per_graph"))
-    parts = ((task, protocol, split) for task in tasks for split in splits)
-    return {part: _with_progress(stream(*part, n, *how, faults), n, f"{part[0]} {part[2]}") for part in parts}
+    n, seed, count = (whole(settings, key) for key in ("n", "seed", "questions_per_graph"))
+    specs = [Spec(task, protocol, split, n, seed, count, faults) for task in tasks for split in splits]
+    return {
+        (spec.task, protocol, spec.split): _with_progress(suites.items(spec), n, f"{spec.task} {spec.split}")
+        for spec in specs
+    }
 
 
 def _with_progress(items: Iterator[Item], n: int, name: str) -> Iterator[Item]:

@@ -1,16 +1,16 @@
-"""Questions matched like cases and controls: to every Yes a No with the same strata and the same local counts.
+"""Questions matched like cases and controls: to every Yes a No that shares what a shortcut could look at.
 
-A rule that looks at nothing but those counts (causal_tasks.counts) answers both alike, and so is right on exactly one of
+In evaluation suites a match has the same strata and the same local counts. A rule that looks at nothing but those counts (causal_tasks.counts) answers both alike, and so is right on exactly one of
 them, whatever it has learned.
 """
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from causal_tasks.bitgraph import BitGraph
-from causal_tasks.drafts import DraftQuestion
+from causal_tasks.naming import DraftQuestion
 
 
 class Candidate(NamedTuple):
@@ -72,3 +72,28 @@ def _in_turn(pairs: list[tuple[Candidate, Candidate]]) -> list[tuple[Candidate, 
         turns.append((seen[pair[0].strata], pair))
         seen[pair[0].strata] += 1
     return [pair for _, pair in sorted(turns, key=lambda turn: turn[0])]
+
+
+def ask_in_pairs(
+    first: list[DraftQuestion],
+    pool: list[DraftQuestion],
+    count: int,
+    rng: random.Random,
+    alike: Callable[[DraftQuestion], Hashable],
+) -> tuple[DraftQuestion, ...]:
+    """Up to `count` distinct questions in random order: `first`, then pairs of one Yes and one No that are `alike`.
+
+    An odd count adds one question of either label. Fewer than `count` are returned where the pool has too few pairs.
+    """
+    groups: dict[Hashable, tuple[list, list]] = {}
+    known = {question.key for question in first}
+    for question in rng.sample(pool, len(pool)):
+        if question.key not in known:
+            groups.setdefault(alike(question), ([], []))[question.label].append(question)
+    pairs = [pair for no, yes in groups.values() for pair in zip(yes, no)]
+    rng.shuffle(pairs)
+    wanted = [question for pair in pairs for question in rng.sample(pair, 2)]
+    asked = [*first, *wanted][:count]
+    if count % 2 == 0 and len(asked) % 2:
+        asked.pop()
+    return tuple(rng.sample(asked, len(asked)))

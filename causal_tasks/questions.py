@@ -14,6 +14,7 @@ from causal_tasks.graphs import CausalGraph
 from records.reading import shortened
 
 TASKS = ("transitivity", "dseparation")
+LARGEST_GIVEN = 3  # nodes that a training question conditions on, at most
 
 _NAME = r"([\w-]+)"
 _EDGE = re.compile(rf"{_NAME} causes {_NAME}")

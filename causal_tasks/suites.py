@@ -1,109 +1,51 @@
-"""Training sets and evaluation suites under both protocols.
+"""One door to generated items: training sets, evaluation suites and challenges, under both protocols.
 
-Sample i depends only on (task, protocol, split, seed, i). Splits:
-train, validation, in_distribution (the test split of the training distribution), length, branching, reversed,
-shuffled, long_names; corrected only: adversarial (minimal pairs), real_graphs (published networks) and, for
-d-separation, hidden (hidden common causes).
+Sample i depends only on (task, protocol, split, seed, i). How items are made is in constructions/, one file a way;
+here a Spec finds its construction, and as many items are taken as hold the questions it wants.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from itertools import count
 
-from causal_tasks import (
-    adversarial,
-    dseparation,
-    evaluation_blocks,
-    evaluation_graphs,
-    real_graphs,
-    released,
-    transitivity,
-)
-from causal_tasks.drafts import Draft, distinct_names, dress, named_graph, partition
-from causal_tasks.faults import ALL_FAULTS, Faults
+from causal_tasks.constructions import Construction, constructions
+from causal_tasks.faults import Faults
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
-from causal_tasks.randomness import generator
-
-PROTOCOLS = ("released", "corrected")
-TRAINING_SPLITS = ("train", "validation")
-EVALUATION_SPLITS = ("in_distribution", "length", "branching", "reversed", "shuffled", "long_names")
-SPLITS = TRAINING_SPLITS + EVALUATION_SPLITS
-CHALLENGE_SPLITS = {
-    "transitivity": ("adversarial", "real_graphs"),
-    "dseparation": ("adversarial", "real_graphs", "hidden"),
-}
-
-# The five suites of the paper as (task, split) under protocol=released.
-PUBLISHED_SUITE = (
-    ("transitivity", "length"),
-    ("dseparation", "branching"),
-    ("transitivity", "reversed"),
-    ("transitivity", "shuffled"),
-    ("transitivity", "long_names"),
-)
-
-_TRAINING = {"transitivity": transitivity, "dseparation": dseparation}
-_BLOCK = 4
+from causal_tasks.spec import PROTOCOLS, Spec
 
 
-@lru_cache
-def available_splits(task: str, protocol: str) -> tuple[str, ...]:
+def available_splits(task: str, protocol: str, questions: str = "sampled") -> tuple[str, ...]:
     """The splits that exist; the release has only those of PUBLISHED_SUITE and the training distribution.
 
     Raises:
         ValueError: unknown task or protocol.
     """
-    _one_of("task", task, TASKS)
-    _one_of("protocol", protocol, PROTOCOLS)
-    return released.SPLITS[task] if protocol == "released" else SPLITS + CHALLENGE_SPLITS[task]
+    return tuple(_by_split(task, protocol, questions))
 
 
-def sample(
-    task: str,
-    protocol: str,
-    split: str,
-    seed: int,
-    index: int,
-    questions_per_graph: int = 1,
-    faults: Faults | None = None,
-) -> Item:
-    """Item `index` alone.
+def items(spec: Spec) -> Iterator[Item]:
+    """The first items that together hold `spec.samples` questions, drawn one by one as they are taken.
 
-    Args:
-        questions_per_graph: K. Corrected items hold K questions, half Yes and half No (fewer where the graph has
-            too few of either); the released protocol is K = 1.
-        faults: released only; None switches every fault on.
+    The last item is cut to what is wanted, but a family never is: there the questions are at most so many.
 
-    Raises:
-        ValueError: unknown task, protocol or split, K < 1, K > 1 under `released` or in `adversarial`, `faults` under
-            `corrected`, or a negative index.
+    Raises (at once, not when the first item is taken):
+        ValueError: unknown task, protocol or split, samples or questions_per_graph < 1, or what the construction cannot
+            make: one line.
     """
-    _one_of("split", split, available_splits(task, protocol), f" for task={task} protocol={protocol}")
-    if questions_per_graph < 1 or index < 0:
-        raise ValueError(f"questions_per_graph >= 1 and index >= 0, not {questions_per_graph} and {index}")
-    item_id = f"{task}-{protocol}-{split}-{seed}-{index:06d}"
-    rng = generator(item_id)
-    if protocol == "released":
-        if questions_per_graph != 1:
-            raise ValueError(f"the released protocol asks one question per graph, not {questions_per_graph}")
-        return released.draw(released.CONSTRUCTIONS[task][split], faults or ALL_FAULTS, rng, item_id)
-    if faults is not None:
-        raise ValueError("the corrected protocol has no released faults to switch")
-    if split == "adversarial":
-        if questions_per_graph != 1:
-            raise ValueError(f"adversarial pairs ask one question per graph, not {questions_per_graph}")
-        return adversarial.sample(task, seed, index, item_id)
-    if split == "real_graphs":
-        return real_graphs.sample(task, seed, index, questions_per_graph, item_id)
-    draft = _block(task, split, seed, index // _BLOCK, questions_per_graph)[index % _BLOCK]
-    lengths = (8, 10) if split == "long_names" else (1, 3)
-    wanted = split if split in TRAINING_SPLITS else "test"
-    while True:
-        names = distinct_names(rng, draft.nodes, *lengths)
-        graph = named_graph(draft, names)
-        if partition(graph) == wanted:
-            return dress(draft, graph, names, task, item_id)
+    construction = _checked(spec)
+    drawn = (construction.item(spec, index) for index in count())
+    if spec.yes_share is not None:
+        return _with_yes_share(spec, drawn)
+    return _whole(spec.samples, drawn) if construction.whole else _first(spec.samples, drawn)
+
+
+def item(spec: Spec, index: int) -> Item:
+    """Item `index` alone, before it is cut; raises ValueError as `items`, and for a negative index."""
+    if index < 0:
+        raise ValueError(f"index >= 0, not {index}")
+    return _checked(spec).item(spec, index)
 
 
 def build(
@@ -114,48 +56,92 @@ def build(
     seed: int,
     questions_per_graph: int = 1,
     faults: Faults | None = None,
+    questions: str = "sampled",
 ) -> list[Item]:
-    """The first items that together hold `n` questions; the last may hold fewer than it was drawn with.
-
-    Raises:
-        ValueError: n < 1, an odd n in `adversarial`, or as `sample`.
-    """
-    return list(stream(task, protocol, split, n, seed, questions_per_graph, faults))
-
-
-def stream(task: str, protocol: str, split: str, n: int, seed: int, *how) -> Iterator[Item]:
-    """The items of `build`, drawn one by one as they are taken; arguments and errors are those of `build`."""
-    if n < 1:
-        raise ValueError(f"n is a number of questions >= 1, not {n}")
-    if split == "adversarial" and n % 2:
-        raise ValueError(f"adversarial holds pairs: n must be even, not {n}")
-    sample(task, protocol, split, seed, 0, *how)  # raises now what would be raised when the first is taken
-    return _first(n, (sample(task, protocol, split, seed, index, *how) for index in count()))
-
-
-def _first(n: int, items: Iterator[Item]) -> Iterator[Item]:
-    """Items that together hold `n` questions; the last is cut."""
-    while n > 0:
-        item = next(items)
-        if len(item.questions) > n:
-            item = Item(item.id, item.premise, item.questions[:n], item.graph, item.task)
-        n -= len(item.questions)
-        yield item
-
-
-@lru_cache(maxsize=64)
-def _block(task: str, split: str, seed: int, block: int, questions_per_graph: int) -> list[Draft]:
-    """The four drafts of one block: in each stratum as many are answered Yes as No."""
-    rng = generator("block", task, split, seed, block, questions_per_graph)
-    if split in TRAINING_SPLITS:
-        return _TRAINING[task].draw_block(questions_per_graph, rng)
-    return evaluation_blocks.draw_block(task, evaluation_graphs.CONSTRUCTIONS[task][split], questions_per_graph, rng)
+    """`items` of the Spec that these make, in a list."""
+    return list(items(Spec(task, protocol, split, n, seed, questions_per_graph, faults, questions)))
 
 
 def yes_share(items: list[Item]) -> float:
     """The share of Yes among all labels, 0..1."""
     labels = [question.label for item in items for question in item.questions]
     return sum(labels) / len(labels)
+
+
+def _by_split(task: str, protocol: str, questions: str) -> dict[str, Construction]:
+    _one_of("task", task, TASKS)
+    _one_of("protocol", protocol, PROTOCOLS)
+    made = [one for one in constructions() if (one.protocol, one.questions) == (protocol, questions)]
+    return {split: construction for construction in made for split in construction.splits.get(task, ())}
+
+
+@lru_cache(maxsize=256)
+def _checked(spec: Spec) -> Construction:
+    """The construction of a spec, which can make it."""
+    found = _by_split(spec.task, spec.protocol, spec.questions)
+    _one_of("split", spec.split, tuple(found), f" for task={spec.task} protocol={spec.protocol}")
+    if spec.samples < 1:
+        raise ValueError(f"n is a number of questions >= 1, not {spec.samples}")
+    if spec.questions_per_graph < 1:
+        raise ValueError(f"questions_per_graph >= 1, not {spec.questions_per_graph}")
+    if spec.protocol != "released" and spec.faults is not None:
+        raise ValueError(f"the {spec.protocol} protocol has no released faults to switch")
+    if spec.yes_share is not None and (spec.protocol, spec.questions) != ("corrected", "sampled"):
+        raise ValueError("yes_share is for sampled questions of the corrected protocol")
+    found[spec.split].check(spec)
+    return found[spec.split]
+
+
+def _first(n: int, drawn: Iterator[Item]) -> Iterator[Item]:
+    """Items that together hold `n` questions; the last is cut."""
+    while n > 0:
+        item = next(drawn)
+        if len(item.questions) > n:
+            item = replace(item, questions=item.questions[:n])
+        n -= len(item.questions)
+        yield item
+
+
+def _whole(n: int, drawn: Iterator[Item]) -> Iterator[Item]:
+    """Items that together hold at most `n` questions; the first is drawn at once.
+
+    Raises:
+        ValueError: the first holds more.
+    """
+    first = next(drawn)
+    if len(first.questions) > n:
+        raise ValueError(f"n={n} questions are fewer than the {len(first.questions)} of the first family")
+    return _until_full(n, first, drawn)
+
+
+def _until_full(n: int, item: Item, drawn: Iterator[Item]) -> Iterator[Item]:
+    while len(item.questions) <= n:
+        n -= len(item.questions)
+        yield item
+        item = next(drawn)
+
+
+def _with_yes_share(spec: Spec, drawn: Iterable[Item]) -> Iterator[Item]:
+    """Questions in order until the quotas of Yes and of No are full.
+
+    No graph gives more of a class than its share of K questions (but one of each is always allowed), so that the rarer
+    class comes from many graphs.
+    """
+    share, asked = spec.yes_share, spec.questions_per_graph
+    left = {True: round(share * spec.samples), False: spec.samples - round(share * spec.samples)}
+    most = {True: max(1, round(share * asked)), False: max(1, round((1 - share) * asked))}
+    for item in drawn:
+        room = {label: min(left[label], most[label]) for label in left}
+        questions = []
+        for question in item.questions:
+            if room[question.label]:
+                room[question.label] -= 1
+                left[question.label] -= 1
+                questions.append(question)
+        if questions:
+            yield replace(item, questions=tuple(questions))
+        if not any(left.values()):
+            return
 
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...], where: str = "") -> None:

@@ -16,7 +16,9 @@ from functools import lru_cache
 from itertools import permutations
 
 from causal_tasks.bitgraph import BitGraph
-from causal_tasks.drafts import Draft, DraftQuestion, ask_in_pairs
+from causal_tasks.matching import ask_in_pairs
+from causal_tasks.naming import Draft, DraftQuestion
+from causal_tasks.random_graphs import known_graph
 
 # (label, source is mentioned before target)
 _CELLS = ((True, True), (False, True), (True, False), (False, False))
@@ -73,7 +75,7 @@ def _draft(left: int, along: list[bool], cell: tuple[bool, bool], strata: dict) 
     right = left + strata["distance"]
     asked = DraftQuestion(*((left, right) if first else (right, left)), (), label, strata)
     edges = tuple([(i, i + 1) if ahead else (i + 1, i) for i, ahead in enumerate(along)])
-    return Draft(len(along) + 1, edges, (asked,))
+    return Draft(known_graph(len(along) + 1, edges), (asked,))
 
 
 _TRAINING = Chains(3, 6)
@@ -118,21 +120,6 @@ def segment(distance: int, label: bool, rng: random.Random) -> list[bool]:
     return agrees
 
 
-def random_connected_dag(n: int, count: int, rng: random.Random) -> list[tuple[int, int]]:
-    """`count` >= n-1 edges over 0..n-1: a random tree plus random extra ones, grouped by cause, causes in random order.
-
-    Every edge points from the earlier to the later node of a random order that neither the tree nor the telling knows.
-    """
-    rank = rng.sample(range(n), n)
-    pairs = [(rng.randrange(node), node) for node in range(1, n)]
-    edges = {(a, b) if rank[a] < rank[b] else (b, a) for a, b in pairs}
-    while len(edges) < count:
-        a, b = rng.sample(range(n), 2)
-        edges.add((a, b) if rank[a] < rank[b] else (b, a))
-    told = rng.sample(range(n), n)
-    return sorted(edges, key=lambda edge: (told[edge[0]], told[edge[1]]))
-
-
 def order_of_mention(edges: Iterable[tuple[int, int]]) -> dict[int, int]:
     """Node -> its place among the nodes, by where the telling first names them."""
     return {node: place for place, node in enumerate(dict.fromkeys(node for edge in edges for node in edge))}
@@ -175,7 +162,7 @@ def _ask_several(first: Draft, last: Draft, ends: str, count: int, rng: random.R
 
 
 def _ask_pairs(draft: Draft, ends: str, count: int, rng: random.Random) -> Draft:
-    pool, mention = _every_question(draft, ends), order_of_mention(draft.edges)
+    pool, mention = _every_question(draft, ends), order_of_mention(draft.graph.edges)
     certain = []
     if ends == "any":
         source, target, _ = draft.questions[0].key
@@ -185,12 +172,12 @@ def _ask_pairs(draft: Draft, ends: str, count: int, rng: random.Random) -> Draft
     def alike(question: DraftQuestion) -> tuple[int, bool]:
         return question.strata["distance"], mention[question.source] < mention[question.target]
 
-    return Draft(draft.nodes, draft.edges, ask_in_pairs(certain, pool, count, rng, alike))
+    return Draft(draft.graph, ask_in_pairs(certain, pool, count, rng, alike))
 
 
 def _ask_mirrored(draft: Draft, ends: str, count: int, rng: random.Random) -> list[Draft]:
-    turned = tuple((b, a) for a, b in draft.edges)
-    here, there = order_of_mention(draft.edges), order_of_mention(turned)
+    turned = known_graph(draft.graph.n, tuple((b, a) for a, b in draft.graph.edges))
+    here, there = order_of_mention(draft.graph.edges), order_of_mention(turned.edges)
     pool = [  # a question turned round changes its order of mention, unless turning its sentence changed that too
         question
         for question in _every_question(draft, ends)
@@ -198,19 +185,19 @@ def _ask_mirrored(draft: Draft, ends: str, count: int, rng: random.Random) -> li
     ]
     asked = ask_in_pairs([], pool, count, rng, lambda question: question.strata["distance"])
     again = tuple(replace(question, source=question.target, target=question.source) for question in asked)
-    return [Draft(draft.nodes, draft.edges, asked), Draft(draft.nodes, turned, again)]
+    return [Draft(draft.graph, asked), Draft(turned, again)]
 
 
 def _every_question(draft: Draft, ends: str) -> tuple[DraftQuestion, ...]:
     """All ordered pairs of the stratum `ends`, with the other strata of the draft's own question but for the distance."""
-    return _questions(draft.nodes, draft.edges, tuple((draft.questions[0].strata | {"ends": ends}).items()))
+    return _questions(draft.graph, tuple((draft.questions[0].strata | {"ends": ends}).items()))
 
 
 @lru_cache(maxsize=256)  # there are 60 chains of 3 to 6 nodes
-def _questions(nodes: int, edges: tuple[tuple[int, int], ...], strata: tuple) -> tuple[DraftQuestion, ...]:
-    graph, strata = BitGraph(nodes, edges), dict(strata)
+def _questions(graph: BitGraph, strata: tuple) -> tuple[DraftQuestion, ...]:
+    strata = dict(strata)
     return tuple(
         DraftQuestion(s, t, (), graph.causes(s, t), strata | {"distance": graph.distance(s, t)})
-        for s, t in permutations(range(nodes), 2)
-        if strata["ends"] == "any" or fitting_ends(edges, s, t)
+        for s, t in permutations(range(graph.n), 2)
+        if strata["ends"] == "any" or fitting_ends(graph.edges, s, t)
     )

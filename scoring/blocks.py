@@ -12,7 +12,7 @@ from causal_tasks.headline import is_headline
 # only rows of one version; `python -m scoring.again` brings older ones up to date. 1: intervals over graphs, no
 # headline. 2: no balanced accuracy of the learned yardstick.
 SCORER_VERSION = 3
-GRAPHS_IN_A_BLOCK = 4  # as causal_tasks/suites.py draws them
+GRAPHS_IN_A_BLOCK = 4  # as causal_tasks/constructions/corrected.py draws them
 PAIR, NETWORK = "stratum/pair", "stratum/network"
 _DRAWN_IN_BLOCKS = r"^(?P<suite>(?:transitivity|dseparation)-(?:corrected|families)-.+-\d+)-(?P<index>\d{6})$"
 

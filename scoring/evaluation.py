@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import OmegaConf
 
-from causal_tasks import families
+from causal_tasks import suites
 from causal_tasks.faults import Faults
 from causal_tasks.files import FileFormatError, read_jsonl
 from causal_tasks.items import Item
 from causal_tasks.labels import check_labels
-from causal_tasks.suites import build
+from causal_tasks.spec import Spec
 from models.answerer import Answerer
 from records.errors import UserError
 from records.files import write_json, write_parquet
@@ -82,12 +82,18 @@ def build_suite(suite) -> dict[Part, list[Item]]:
 
 
 def _build_part(suite, task: str, split: str) -> list[Item]:
-    how_many = (suite.samples, suite.seed, suite.questions_per_graph)
+    spec = Spec(
+        task,
+        suite.protocol,
+        split,
+        suite.samples,
+        suite.seed,
+        suite.questions_per_graph,
+        faults=Faults(**suite.faults) if suite.get("faults") else None,
+        questions=suite.get("questions", "sampled"),
+    )
     try:
-        if suite.get("questions") == "families":
-            return families.build(task, split, *how_many)
-        faults = Faults(**suite.faults) if suite.get("faults") else None
-        return build(task, suite.protocol, split, *how_many, faults)
+        return list(suites.items(spec))
     except ValueError as error:
         raise SuiteError(f"suite {suite.name}, {task}/{split}, samples={suite.samples}: {error}") from error
 

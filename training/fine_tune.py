@@ -1,21 +1,19 @@
 """From a config and an answerer to a fine-tuned adapter."""
 
-import itertools
 import json
 import logging
 import math
 import shutil
 import time
-from dataclasses import replace
 
 import torch
 from omegaconf import DictConfig
 from transformers import TrainingArguments
 
-from causal_tasks import families
+from causal_tasks import suites
 from causal_tasks.faults import Faults
 from causal_tasks.items import Item
-from causal_tasks.suites import build, sample
+from causal_tasks.spec import Spec
 from losses.loss import Loss
 from models.answerer import Answerer
 from models.loading import ADAPTER_WEIGHTS
@@ -148,36 +146,21 @@ def _checkpoint_to_go_on_from(trainer: CausalTrainer, folder: RunFolder) -> str 
 
 
 def training_items(cfg: DictConfig) -> list[Item]:
-    """The training set of a config.
-
-    With ``data.yes_share``, questions are taken in order until both quotas are full. No graph gives more of a class
-    than its share of K questions (but one of each is always allowed), so that the rarer class comes from many graphs.
-    """
+    """The training set of a config, from its file or from its construction."""
     if cfg.data.path is not None:
         return read_training_file(cfg.data.path, cfg.task.name, cfg.data.wrong_labels == "keep")
-    source = (cfg.task.name, cfg.protocol, "train")
-    samples, share, asked = cfg.training.samples, cfg.data.yes_share, cfg.task.questions_per_graph
-    if cfg.task.questions == "families":
-        return families.build(cfg.task.name, "train", samples, cfg.seed, asked)
-    faults = Faults(**cfg.faults) if cfg.protocol == "released" else None
-    if share is None:
-        return build(*source, samples, cfg.seed, asked, faults)
-    left = {True: round(share * samples), False: samples - round(share * samples)}
-    most = {True: max(1, round(share * asked)), False: max(1, round((1 - share) * asked))}
-    items = []
-    for index in itertools.count():
-        item = sample(*source, cfg.seed, index, asked)
-        room = {label: min(left[label], most[label]) for label in left}
-        questions = []
-        for question in item.questions:
-            if room[question.label]:
-                room[question.label] -= 1
-                left[question.label] -= 1
-                questions.append(question)
-        if questions:
-            items.append(replace(item, questions=tuple(questions)))
-        if not any(left.values()):
-            return items
+    spec = Spec(
+        cfg.task.name,
+        cfg.protocol,
+        "train",
+        cfg.training.samples,
+        cfg.seed,
+        cfg.task.questions_per_graph,
+        faults=Faults(**cfg.faults) if cfg.protocol == "released" else None,
+        questions=cfg.task.questions,
+        yes_share=cfg.data.yes_share,
+    )
+    return list(suites.items(spec))
 
 
 def _arguments(cfg: DictConfig, folder: RunFolder, device: torch.device) -> TrainingArguments:
@@ -211,7 +194,7 @@ def _arguments(cfg: DictConfig, folder: RunFolder, device: torch.device) -> Trai
 
 def _probe(cfg: DictConfig):
     """A function answerer → share of Yes, balanced accuracy, majority share on held-out balanced questions."""
-    items = build(cfg.task.name, "corrected", "validation", cfg.probe.samples, PROBE_SEED, 4)
+    items = suites.build(cfg.task.name, "corrected", "validation", cfg.probe.samples, PROBE_SEED, 4)
     labels = [question.label for item in items for question in item.questions]
 
     def probe(answerer: Answerer) -> dict[str, float]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from causal_tasks.faults import NAMES
 from causal_tasks.questions import TASKS
-from causal_tasks.suites import PROTOCOLS
+from causal_tasks.spec import PROTOCOLS
 from models.prompts import PROMPTS
 from records.tracking import MODES
 from scoring.ways import VERDICTS, WEIGHTS

@@ -4,12 +4,12 @@ import networkx as nx
 import pandas as pd
 import pytest
 
-from causal_tasks import families, suites
+from causal_tasks import suites
 from scoring.structural import asks_everything, structural_distances, structural_measures
 
 
 def closure_items(n=200, k=30):
-    return families.build("transitivity", "in_distribution", n, 0, k)
+    return suites.build("transitivity", "corrected", "in_distribution", n, 0, k, questions="families")
 
 
 def answered(items, verdict):
@@ -63,7 +63,9 @@ def test_suites_that_do_not_ask_all_pairs_have_no_structure():
     for items in (closure_items(60, 6), suites.build("transitivity", "corrected", "validation", 8, 0, 4), []):
         assert not asks_everything(items)
         assert structural_measures(pd.DataFrame({"id": [], "margin": []}), items) == {}
-    assert not asks_everything(families.build("dseparation", "in_distribution", 60, 0, 6))
+    assert not asks_everything(
+        suites.build("dseparation", "corrected", "in_distribution", 60, 0, 6, questions="families")
+    )
 
 
 def test_missing_answers_are_named():

@@ -8,7 +8,6 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from causal_tasks import families
 from causal_tasks.suites import build
 from models.loading import load_answerer
 from models.packing import PackedBatch
@@ -128,7 +127,7 @@ def test_a_share_of_yes_with_one_question_a_graph_takes_the_first_of_each_class(
 
 def test_training_items_are_families_where_the_config_says_so(composed):
     cfg = composed("experiment=ablation/families", "scale=smoke", "seed=3")
-    assert training_items(cfg) == families.build("transitivity", "train", 48, 3, 6)
+    assert training_items(cfg) == build("transitivity", "corrected", "train", 48, 3, 6, questions="families")
 
 
 LOSSES = {
@@ -167,7 +166,7 @@ PAIRS = [
 @pytest.mark.parametrize(("name", "task"), PAIRS)
 def test_every_loss_learns_from_whole_families(name, task, tiny):
     loss = instantiate(LOSSES[name], _convert_="all")
-    items = families.build(task, "train", 24, 0, 6)
+    items = build(task, "corrected", "train", 24, 0, 6, questions="families")
     loss.prepare(items)
     dataset = GraphDataset(items, tiny.prompt_format, loss.text is not None)
     inputs = Collator(tiny.prompt_format, loss.text is not None)([dataset[i] for i in range(len(dataset))])

@@ -6,13 +6,14 @@ import networkx as nx
 import pytest
 
 from audits.local_features import features
-from causal_tasks import counts
+from causal_tasks import counts, suites
 from causal_tasks.adversarial_families import DIFFERENT_COUNTS, FAMILIES
+from causal_tasks.constructions.real_graphs import asked_about, networks
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.oracles import answer
 from causal_tasks.questions import TASKS, parse, say_premise
-from causal_tasks.real_graphs import asked_about, networks
-from causal_tasks.suites import available_splits, build, sample, yes_share
+from causal_tasks.spec import Spec
+from causal_tasks.suites import available_splits, build, yes_share
 
 CHALLENGES = [(task, split) for task in TASKS for split in ("adversarial", "real_graphs", "hidden")]
 CHALLENGES.remove(("transitivity", "hidden"))
@@ -32,7 +33,7 @@ def test_challenges_are_parseable_correct_balanced_and_reproducible(task, split)
             strata[stratum][question.label] += 1
     assert yes_share(items) == 0.5
     assert all(labels[True] == labels[False] for labels in strata.values())
-    assert items[::7] == [sample(task, "corrected", split, 0, index) for index in range(0, 96, 7)]
+    assert items[::7] == [suites.item(Spec(task, "corrected", split, 96, 0), index) for index in range(0, 96, 7)]
     assert {item.premise for item in items} != {item.premise for item in build(task, "corrected", split, 96, 1)}
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from causal_tasks import families
 from causal_tasks.questions import TASKS
-from causal_tasks.suites import PROTOCOLS, SPLITS, available_splits, build
+from causal_tasks.spec import PROTOCOLS, SPLITS
+from causal_tasks.suites import available_splits, build
 from records.provenance import fingerprint
 
 FILE = Path(__file__).with_name("fingerprints.json")
@@ -23,7 +23,7 @@ FAMILY = {"transitivity": 6, "dseparation": 24}
 def drawn(task: str, protocol: str, split: str, count: int) -> list:
     """QUESTIONS questions, `count` on a graph; whole families for the protocol `families`."""
     if protocol == "families":
-        return families.build(task, split, 2 * QUESTIONS, 0, count)
+        return build(task, "corrected", split, 2 * QUESTIONS, 0, count, questions="families")
     return build(task, protocol, split, QUESTIONS, 0, count)
 
 

@@ -8,7 +8,8 @@ from omegaconf import OmegaConf
 
 from causal_tasks.headline import SEEN_STRUCTURE, UNSEEN_STRUCTURE, is_headline
 from causal_tasks.questions import TASKS
-from causal_tasks.suites import EVALUATION_SPLITS, build
+from causal_tasks.spec import EVALUATION_SPLITS
+from causal_tasks.suites import build
 
 CONF = Path(__file__).parents[2] / "conf" / "scale"
 

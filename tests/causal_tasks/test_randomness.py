@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from causal_tasks import released
+from causal_tasks import random_graphs
 from causal_tasks.randomness import Stream, digits, generator
 
 SEEDS = range(40)
@@ -42,8 +42,8 @@ def test_small_graphs_are_those_that_sample_each_draws():
     for seed in SEEDS:
         fast, slow = Stream(seed), Stream(seed)
         for n, targets in itertools.product(range(2, 7), range(1, 5)):
-            small = released._small_dag(n, targets, fast.several_below(released._counts(n, targets)))
-            assert list(small) == released._joined(n, slow.sample_each(released._edges_out(n), targets))
+            small = random_graphs._small_dag(n, targets, fast.several_below(random_graphs._counts(n, targets)))
+            assert list(small) == random_graphs._joined(n, slow.sample_each(random_graphs._edges_out(n), targets))
         assert fast.getstate() == slow.getstate()
 
 

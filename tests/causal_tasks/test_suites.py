@@ -8,10 +8,12 @@ import pytest
 
 from audits.faithfulness import published_shares, two_sample_z, unblocked_chain_shares
 from audits.isomorphism import Structures, shared_structures
+from causal_tasks import suites
 from causal_tasks.faults import ALL_FAULTS, Faults
 from causal_tasks.oracles import answer
 from causal_tasks.questions import TASKS, parse
-from causal_tasks.suites import EVALUATION_SPLITS, SPLITS, available_splits, build, sample, yes_share
+from causal_tasks.spec import EVALUATION_SPLITS, SPLITS, Spec
+from causal_tasks.suites import available_splits, build, yes_share
 
 CORRECTED = list(product(TASKS, SPLITS))
 ALL = [
@@ -31,7 +33,7 @@ def test_sample_depends_only_on_its_key(task, protocol, split):
     items = build(task, protocol, split, 10, seed=3)
     assert items == build(task, protocol, split, 10, seed=3)
     assert items[:6] == build(task, protocol, split, 6, seed=3)
-    assert items[7] == sample(task, protocol, split, 3, 7)
+    assert items[7] == suites.item(Spec(task, protocol, split, 10, 3), 7)
     assert [i.premise for i in items] != [i.premise for i in build(task, protocol, split, 10, seed=4)]
     assert items[7].id == f"{task}-{protocol}-{split}-3-000007"
     assert len({question.id for _, question in questions(items)}) == 10
@@ -118,8 +120,8 @@ def test_no_text_is_shared_between_train_validation_and_test():
 
 def test_disjointness_holds_where_names_run_out():
     """By construction, not by luck: every graph over two one-character names belongs to exactly one partition."""
-    from causal_tasks.drafts import ALPHABET, partition
     from causal_tasks.graphs import CausalGraph
+    from causal_tasks.naming import ALPHABET, partition
 
     partitions = Counter(partition(CausalGraph(((a, b),))) for a in ALPHABET for b in ALPHABET if a != b)
     assert set(partitions) == {"train", "validation", "test"}

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from benchmarks.constraint_information import undecided
-from causal_tasks import families
 from causal_tasks.suites import build
 from losses import ExactSemantic, SemanticDistance
 from losses.exact_semantic import groups_in
@@ -36,7 +35,7 @@ def test_true_answers_satisfy_every_constraint(task, knowledge):
 
 @pytest.mark.parametrize("task", ["transitivity", "dseparation"])
 def test_deduced_answers_are_true(task):
-    items = families.build(task, "train", 600, 0, 6)
+    items = build(task, "corrected", "train", 600, 0, 6, questions="families")
     loss = ExactSemantic("deduced")
     loss.prepare(items)
     result = loss(certain(items), None, 1.0)
@@ -48,7 +47,7 @@ def test_deduced_answers_are_true(task):
 @pytest.mark.parametrize(("task", "satisfied"), [("transitivity", False), ("dseparation", True)])
 def test_constant_no_satisfies_axioms_and_facts_on_dseparation_alone(task, satisfied):
     """Stated edges only ever deny a d-separation, so nothing that follows from them opposes a model that always denies."""
-    items = families.build(task, "train", 600, 0, 6)
+    items = build(task, "corrected", "train", 600, 0, 6, questions="families")
     denied = torch.full_like(undecided(items).log_yes, -1e3)
     answers = replace(undecided(items), log_yes=denied, log_no=torch.zeros_like(denied))
     for knowledge in ("axioms_and_facts", "deduced"):

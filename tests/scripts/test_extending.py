@@ -1,4 +1,4 @@
-"""docs/extending.md: a loss, a schedule, a suite and a model of one's own, each one file and one yaml."""
+"""docs/extending.md: a loss, a schedule, a suite, a model and a construction of one's own, each one file and one yaml."""
 
 import importlib
 import json
@@ -9,12 +9,26 @@ import pytest
 
 import losses
 import schedulers
+from causal_tasks import constructions
+from causal_tasks.export import main as export
+from causal_tasks.files import read_jsonl
+from causal_tasks.labels import check_labels
 
 ROOT = Path(__file__).parents[2]
-LOSS = re.search(r"```python\n(.*?)```", (ROOT / "docs/extending.md").read_text(encoding="utf-8"), re.DOTALL).group(1)
-IMPORTS = (
-    "import torch\nfrom losses.cross_entropy import answer_cross_entropy\nfrom losses.loss import Loss, masked_mean\n"
-)
+DOCS = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+LOSS, STARS = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+LOSS = f"""
+import torch
+from losses.cross_entropy import answer_cross_entropy
+from losses.loss import Loss, masked_mean
+
+{LOSS}"""
+STARS = f"""
+from causal_tasks.bitgraph import BitGraph
+from causal_tasks.naming import Draft, DraftQuestion, distinct_names, in_words, named_graph
+from causal_tasks.randomness import generator
+
+{STARS}"""
 SCHEDULE = '''
 from schedulers.schedule import Schedule
 
@@ -32,18 +46,21 @@ YAMLS = {
     "loss/confident": "_target_: losses.confident.Confident\ntemperature: 2.0\n",
     "schedule/falling": "_target_: schedulers.falling.Falling\ntop: 0.5\n",
     "suite/mine": "name: mine\npath: mine.jsonl\n",
+    "suite/stars": "name: stars\nprotocol: corrected\nsplits: {transitivity: [stars]}\nsamples: 8\nseed: 0\nquestions_per_graph: 1\n",
     "model/small": "defaults: [tiny, _self_]\nname: small\nprecision: fp32\n",
 }
 
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """A folder with all four; what stands for a file in losses/ and schedulers/ is found beside theirs."""
+    """A folder with all of them; what stands for a file in a room is found beside those of the room."""
     for name, text in YAMLS.items():
         path = tmp_path / f"conf/{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    for package, name, text in ((losses, "confident", IMPORTS + LOSS), (schedulers, "falling", SCHEDULE)):
+    for package, name, text in (
+        (losses, "confident", LOSS), (schedulers, "falling", SCHEDULE), (constructions, "stars", STARS)
+    ):  # fmt: skip
         room = tmp_path / package.__name__
         room.mkdir()
         (room / f"{name}.py").write_text(text)
@@ -58,11 +75,14 @@ def test_all_of_them_train_and_score(run_script, own):
     few = ["suites.published.splits=null", "suites.corrected.splits=null", "suites.validation.samples=8"]
     run_script(
         "train.py", "--config-dir=conf", "scale=smoke", "model=small", "loss=confident", "schedule=falling", "out=run",
-        "+suite@suites.mine=mine", "tracking=none", "evaluation.resamples=10", *few, cwd=own,
+        "+suite@suites.mine=mine", "+suite@suites.stars=stars", "tracking=none", "evaluation.resamples=10", *few, cwd=own,
     )  # fmt: skip
     record = json.loads((own / "run/run.json").read_text())
     assert record["loss"] == {"_target_": "losses.confident.Confident", "temperature": 2.0}
     assert record["model"] == "small" and (own / "run/evaluation/mine/metrics.json").is_file()
+    rows = json.loads((own / "run/evaluation/stars/metrics.json").read_text())["rows"]
+    (stars,) = [row for row in rows if row["split"] == "stars"]
+    assert stars["n"] == 8 and stars["label_yes_rate"] == 0.5
     log = [json.loads(line) for line in (own / "run/training_log.jsonl").read_text().splitlines()]
     steps = [line for line in log if "loss/semantic" in line]
     assert steps[0]["lambda"] == pytest.approx(0.5) and steps[-1]["lambda"] == pytest.approx(0.0)
@@ -73,3 +93,20 @@ def test_an_argument_that_the_class_does_not_have_is_refused(run_script, own):
         "train.py", "--config-dir=conf", "scale=smoke", "loss=confident", "+loss.temprature=1", cwd=own, expect=1
     )
     assert "loss.temprature: no such key; did you mean loss.temperature?" in output
+
+
+def test_a_construction_is_exported_like_any_other(own, capsys):
+    assert export(["list"]) == 0 and "|stars" in capsys.readouterr().out
+    arguments = ["task=transitivity", "protocol=corrected", "split=stars", f"out={own}/stars.jsonl"]
+    assert export([*arguments, "n=6"]) == 0 and check_labels(read_jsonl(own / "stars.jsonl")).agreeing == 6
+    assert "one node that causes two to five others" in (own / "stars.card.md").read_text()
+    assert export([*arguments, "n=6", "questions_per_graph=2"]) == 2
+    assert "stars have one question a graph, not 2" in capsys.readouterr().err
+
+
+def test_two_constructions_of_one_split_are_refused(own):
+    (own / "causal_tasks.constructions/more_stars.py").write_text(STARS)
+    importlib.invalidate_caches()
+    constructions._found.cache_clear()
+    with pytest.raises(ValueError, match="stars and more_stars both construct sampled/corrected/transitivity/stars"):
+        constructions.constructions()

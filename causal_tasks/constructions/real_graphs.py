@@ -14,11 +14,12 @@ from math import factorial
 from pathlib import Path
 
 from causal_tasks.bitgraph import BitGraph
-from causal_tasks.drafts import Draft, dress, named_graph
 from causal_tasks.evaluation_blocks import draw_block, looks_alike
 from causal_tasks.evaluation_graphs import Group, Size
 from causal_tasks.items import Item
+from causal_tasks.naming import Draft, in_words, named_graph
 from causal_tasks.randomness import Stream, generator
+from causal_tasks.spec import Spec
 
 _SMALLEST = {"transitivity": 11, "dseparation": 8}  # nodes
 _APART = 10_200  # far enough that the orders of telling of different blocks do not meet, even about asia (720 in all)
@@ -72,7 +73,7 @@ class Network:
 
 @dataclass
 class _Telling:
-    """A construction for evaluation_blocks: one network, every group told in orders of its own."""
+    """Graphs for evaluation_blocks: one network, every group told in orders of its own."""
 
     network: Network
     order: int
@@ -106,14 +107,21 @@ def asked_about(task: str) -> tuple[Network, ...]:
     return tuple(network for network in networks() if len(network.nodes) >= _SMALLEST[task])
 
 
-def sample(task: str, seed: int, index: int, questions_per_graph: int, item_id: str) -> Item:
-    """Item `index`; each four in turn are about the next network."""
-    block, place = divmod(index, 4)
-    turn, at = divmod(block, len(asked_about(task)))
-    network = asked_about(task)[at]
-    draft = _block(task, network, seed, turn, questions_per_graph)[place]
-    names = list(network.nodes)
-    return dress(draft, named_graph(draft, names), names, task, item_id)
+class RealGraphs:
+    protocol, questions, whole = "corrected", "sampled", False
+    splits = {task: {"real_graphs": "published causal graphs with human names"} for task in _SMALLEST}
+
+    def check(self, spec: Spec) -> None:
+        """Any K will do."""
+
+    def item(self, spec: Spec, index: int) -> Item:
+        """Each four in turn are about the next network."""
+        block, place = divmod(index, 4)
+        turn, at = divmod(block, len(asked_about(spec.task)))
+        network = asked_about(spec.task)[at]
+        draft = _block(spec.task, network, spec.seed, turn, spec.questions_per_graph)[place]
+        names = list(network.nodes)
+        return in_words(draft, named_graph(draft.graph, names), names, spec.task, spec.item_id(index))
 
 
 @lru_cache(maxsize=64)
@@ -121,3 +129,6 @@ def _block(task: str, network: Network, seed: int, turn: int, questions_per_grap
     first = generator("real_graphs", task, network.name, seed).randrange(factorial(len(network.causes)))
     rng = generator("real_graphs", task, network.name, seed, turn, questions_per_graph)
     return draw_block(task, _Telling(network, first + 2 * turn), questions_per_graph, rng)
+
+
+CONSTRUCTION = RealGraphs()

@@ -12,17 +12,30 @@ from functools import lru_cache
 from causal_tasks import counts
 from causal_tasks.adversarial_families import DIFFERENT_COUNTS, FAMILIES, Side, Twins, graph_of
 from causal_tasks.bitgraph import BitGraph
-from causal_tasks.drafts import ALPHABET, Draft, DraftQuestion, distinct_names, dress, named_graph, partition
 from causal_tasks.items import Item
+from causal_tasks.naming import ALPHABET, Draft, DraftQuestion, distinct_names, in_words, named_graph, partition
 from causal_tasks.randomness import generator
+from causal_tasks.spec import Spec
 from causal_tasks.transitivity import mentioned_first
 
 
-def sample(task: str, seed: int, index: int, item_id: str) -> Item:
-    """Item `index`: one side of pair `index // 2`."""
-    drafts, names = _pair(task, seed, index // 2)
-    draft = drafts[index % 2]
-    return dress(draft, named_graph(draft, names), names, task, item_id)
+class Adversarial:
+    protocol, questions, whole = "corrected", "sampled", False
+    splits = {
+        task: {"adversarial": "minimal pairs: one edge, arrow or name changed, opposite answers"} for task in FAMILIES
+    }
+
+    def check(self, spec: Spec) -> None:
+        if spec.questions_per_graph != 1:
+            raise ValueError(f"adversarial pairs ask one question per graph, not {spec.questions_per_graph}")
+        if spec.samples % 2:
+            raise ValueError(f"adversarial holds pairs: n must be even, not {spec.samples}")
+
+    def item(self, spec: Spec, index: int) -> Item:
+        """One side of pair `index // 2`."""
+        drafts, names = _pair(spec.task, spec.seed, index // 2)
+        draft = drafts[index % 2]
+        return in_words(draft, named_graph(draft.graph, names), names, spec.task, spec.item_id(index))
 
 
 @lru_cache(maxsize=64)
@@ -35,14 +48,15 @@ def _pair(task: str, seed: int, pair: int) -> tuple[list[Draft], list[str]]:
     while (drawn := _checked(families[name](rng), answer, DIFFERENT_COUNTS.get(name, set()), first)) is None:
         pass
     twins, answers = drawn
-    strata = {"family": name, "pair": f"{task}-{seed}-{pair:05d}", "nodes": graph_of(twins.before.edges).n}
+    nodes = graph_of(twins.before.edges).n
+    strata = {"family": name, "pair": f"{task}-{seed}-{pair:05d}", "nodes": nodes}
     drafts = []
     for side, label in rng.sample(list(zip((twins.before, twins.after), answers)), 2):
         question = DraftQuestion(side.source, side.target, tuple(sorted(side.given)), label, strata)
-        drafts.append(Draft(strata["nodes"], tuple(side.edges), (question,)))
+        drafts.append(Draft(BitGraph(nodes, side.edges), (question,)))
     while True:
-        names = _names(strata["nodes"], twins.alike, rng)
-        if all(partition(named_graph(draft, names)) == "test" for draft in drafts):
+        names = _names(nodes, twins.alike, rng)
+        if all(partition(named_graph(draft.graph, names)) == "test" for draft in drafts):
             return drafts, names
 
 
@@ -108,3 +122,6 @@ def _names(count: int, alike: tuple[int, int] | None, rng: random.Random) -> lis
             double = rng.choice((changed, exchanged))
         names[alike[1]] = double
     return names
+
+
+CONSTRUCTION = Adversarial()

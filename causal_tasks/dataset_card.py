@@ -5,23 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from causal_tasks import real_graphs
 from causal_tasks.adversarial_families import FAMILIES
+from causal_tasks.constructions import constructions
+from causal_tasks.constructions.real_graphs import networks
 from causal_tasks.items import Item
-
-_WHAT = {
-    "train": "training set",
-    "validation": "held-out part of the training distribution, for thresholds",
-    "in_distribution": "test split of the training distribution",
-    "length": "chains (d-separation: paths) of 7-15 nodes, trained on 3-6",
-    "branching": "branching graphs of 7-15 nodes",
-    "reversed": "chains of 7-15 nodes told against the direction of causation",
-    "shuffled": "chains of 7-15 nodes, sentences in random order",
-    "long_names": "training graphs with names of 8-10 characters",
-    "adversarial": "minimal pairs: one edge, arrow or name changed, opposite answers",
-    "real_graphs": "published causal graphs with human names",
-    "hidden": "d-separation with hidden common causes (m-separation)",
-}
 
 
 @dataclass
@@ -67,9 +54,12 @@ def dataset_card(parts: dict[tuple[str, str, str], Tally], command: str) -> str:
         "| task | protocol | split | what | questions | graphs | Yes % | longest premise (sentences) |",
         "|---|---|---|---|---|---|---|---|",
     ]
+    what = {
+        split: text for made in constructions() for splits in made.splits.values() for split, text in splits.items()
+    }
     for (task, protocol, split), tally in parts.items():
         lines.append(
-            f"| {task} | {protocol} | {split} | {_WHAT[split]} | {tally.questions} | {tally.graphs} "
+            f"| {task} | {protocol} | {split} | {what[split]} | {tally.questions} | {tally.graphs} "
             f"| {100 * tally.yes / tally.questions:.1f} | {tally.longest} |"
         )
     splits = {split for _, _, split in parts}
@@ -107,7 +97,7 @@ def dataset_card(parts: dict[tuple[str, str, str], Tally], command: str) -> str:
                 lines.append(f"- {task}: {told}")
     if "real_graphs" in splits:
         lines += ["", "## Published graphs", ""]
-        for network in real_graphs.networks():
+        for network in networks():
             size = f"{len(network.nodes)} nodes, {len(network.edges)} edges"
             lines.append(f"- {network.name.upper()} ({size}): {network.citation}")
     lines += [

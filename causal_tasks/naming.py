@@ -1,11 +1,10 @@
-"""Items before they have names: graphs over the integers 0..n-1, and the seeded dressing of them in words."""
+"""From drafts, which are items over the nodes 0..n-1, to named ones in words."""
 
 import hashlib
-import random
 import string
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from causal_tasks.bitgraph import BitGraph
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import Question, say_premise, say_question
@@ -33,37 +32,10 @@ class DraftQuestion:
 
 @dataclass(frozen=True)
 class Draft:
-    """Edges in the order they are told; every node is named by some edge or hidden pair."""
+    """An item without names: its graph tells its edges in order, and every node is named by some edge or hidden pair."""
 
-    nodes: int
-    edges: tuple[tuple[int, int], ...]
+    graph: BitGraph
     questions: tuple[DraftQuestion, ...]
-    hidden: tuple[tuple[int, int], ...] = ()
-
-
-def ask_in_pairs(
-    first: list[DraftQuestion],
-    pool: list[DraftQuestion],
-    count: int,
-    rng: random.Random,
-    alike: Callable[[DraftQuestion], Hashable],
-) -> tuple[DraftQuestion, ...]:
-    """Up to `count` distinct questions in random order: `first`, then pairs of one Yes and one No that are `alike`.
-
-    An odd count adds one question of either label. Fewer than `count` are returned where the pool has too few pairs.
-    """
-    groups: dict[Hashable, tuple[list, list]] = {}
-    known = {question.key for question in first}
-    for question in rng.sample(pool, len(pool)):
-        if question.key not in known:
-            groups.setdefault(alike(question), ([], []))[question.label].append(question)
-    pairs = [pair for no, yes in groups.values() for pair in zip(yes, no)]
-    rng.shuffle(pairs)
-    wanted = [question for pair in pairs for question in rng.sample(pair, 2)]
-    asked = [*first, *wanted][:count]
-    if count % 2 == 0 and len(asked) % 2:
-        asked.pop()
-    return tuple(rng.sample(asked, len(asked)))
 
 
 def random_name(rng: Stream, shortest: int, longest: int) -> str:
@@ -91,13 +63,13 @@ def partition(graph: CausalGraph) -> str:
     return _PARTITIONS[hashlib.blake2b(told.encode(), digest_size=1).digest()[0] % len(_PARTITIONS)]
 
 
-def named_graph(draft: Draft, names: list[str]) -> CausalGraph:
-    edges, hidden = (tuple([(names[a], names[b]) for a, b in pairs]) for pairs in (draft.edges, draft.hidden))
+def named_graph(graph: BitGraph, names: list[str]) -> CausalGraph:
+    edges, hidden = (tuple([(names[a], names[b]) for a, b in pairs]) for pairs in (graph.edges, graph.hidden))
     return CausalGraph(edges, hidden)
 
 
-def dress(draft: Draft, graph: CausalGraph, names: list[str], task: str, item_id: str) -> Item:
-    """The draft in words; question k has the id `{item_id}-{k}`."""
+def in_words(draft: Draft, graph: CausalGraph, names: list[str], task: str, item_id: str) -> Item:
+    """The draft with these names for its nodes, `graph` being its graph so named; question k has the id `{item_id}-{k}`."""
     questions = []
     for k, asked in enumerate(draft.questions):
         given = tuple(names[node] for node in asked.given)

@@ -1,0 +1,47 @@
+"""The corrected splits: unique names, no cycles, the answers of a correct oracle, Yes and No balanced within every stratum."""
+
+from functools import lru_cache
+
+from causal_tasks import dseparation, evaluation_blocks, evaluation_graphs, transitivity
+from causal_tasks.items import Item
+from causal_tasks.naming import Draft, distinct_names, in_words, named_graph, partition
+from causal_tasks.randomness import generator
+from causal_tasks.spec import SPLITS, TRAINING_SPLITS, Spec
+
+BLOCK = 4  # items that are drawn together and balance each other
+_TRAINING = {"transitivity": transitivity, "dseparation": dseparation}
+
+
+class Corrected:
+    protocol, questions, whole = "corrected", "sampled", False
+    splits = {
+        "transitivity": SPLITS,
+        "dseparation": SPLITS | {"hidden": "d-separation with hidden common causes (m-separation)"},
+    }
+
+    def check(self, spec: Spec) -> None:
+        """Any K will do."""
+
+    def item(self, spec: Spec, index: int) -> Item:
+        item_id = spec.item_id(index)
+        rng = generator(item_id)
+        draft = _block(spec.task, spec.split, spec.seed, index // BLOCK, spec.questions_per_graph)[index % BLOCK]
+        lengths = (8, 10) if spec.split == "long_names" else (1, 3)
+        wanted = spec.split if spec.split in TRAINING_SPLITS else "test"
+        while True:
+            names = distinct_names(rng, draft.graph.n, *lengths)
+            graph = named_graph(draft.graph, names)
+            if partition(graph) == wanted:
+                return in_words(draft, graph, names, spec.task, item_id)
+
+
+@lru_cache(maxsize=64)
+def _block(task: str, split: str, seed: int, block: int, questions_per_graph: int) -> list[Draft]:
+    """The drafts of one block: in each stratum as many are answered Yes as No."""
+    rng = generator("block", task, split, seed, block, questions_per_graph)
+    if split in TRAINING_SPLITS:
+        return _TRAINING[task].draw_block(questions_per_graph, rng)
+    return evaluation_blocks.draw_block(task, evaluation_graphs.CONSTRUCTIONS[task][split], questions_per_graph, rng)
+
+
+CONSTRUCTION = Corrected()
