@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reporting.judgement_tables import judged_rows
+from reporting.collapse_tables import judged_rows
 from reporting.results import GROUP, RUN, SETTING, Results, Run
 from reporting.table import Table
 from scoring.collapse import COLLAPSED_SHARE, collapse_rate

@@ -4,7 +4,7 @@ import itertools
 
 import pandas as pd
 
-from reporting.judgement_tables import is_control
+from reporting.paired_table import is_control
 from reporting.results import GROUP, SETTING, Results, Run
 from reporting.table import Table
 from scoring.blocks import PAIR

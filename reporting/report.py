@@ -13,18 +13,13 @@ from reporting.ablation_table import ablation_table, judged_runs
 from reporting.adapter_growth import adapter_growth_table
 from reporting.adversarial_table import adversarial_contrasts, adversarial_table
 from reporting.claims import claims_table
+from reporting.collapse_tables import collapse_rate_table, collapse_table
 from reporting.forensics import forensics_table
 from reporting.forensics_page import forensics_page
-from reporting.judgement_tables import (
-    collapse_rate_table,
-    collapse_table,
-    metrics_by_split_table,
-    metrics_table,
-    paired_table,
-    transfer_table,
-)
 from reporting.lambda_law import lambda_law_table, runs_under_the_law
-from reporting.overview import overview
+from reporting.metrics_tables import metrics_by_split_table, metrics_table, transfer_table
+from reporting.paired_table import paired_table
+from reporting.report_page import report_page
 from reporting.results import GROUP, TASKS, Results, ResultsError, grouped, load, load_published
 from reporting.runs_table import runs_table
 from reporting.suite_tables import accuracy_table, prediction_table
@@ -98,7 +93,7 @@ def _write_all(results: Results, out: Path) -> ReportSummary:
         summary.tables.append(path.with_suffix(".md"))
     summary.figures = write_figures(results, {name: table.frame for name, table in made.items()}, out / "figures")
     results.problems[:] = dict.fromkeys(results.problems)
-    write_text(out / "REPORT.md", overview(results, made, summary.figures, out))
+    write_text(out / "REPORT.md", report_page(results, made, summary.figures, out))
     page = forensics_page(made["forensics"].frame, made["adapter_growth"], made["lambda_law"], summary.figures, out)
     write_text(out / "FORENSICS.md", page)
     summary.seconds = time.perf_counter() - started

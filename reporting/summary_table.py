@@ -3,7 +3,7 @@
 import pandas as pd
 
 from records.files import replace_between
-from reporting.judgement_tables import TREES
+from reporting.collapse_tables import TREES
 from reporting.results import GROUP, RUN, SETTING, TASKS, VARIANTS, of_group
 from reporting.table import Table
 

@@ -30,7 +30,7 @@ THREATS = """\
 """
 
 
-def overview(results: Results, tables: dict[str, Table], figures: list[Path], folder: Path) -> str:
+def report_page(results: Results, tables: dict[str, Table], figures: list[Path], folder: Path) -> str:
     """Markdown of the report. figures: paths below ``folder``, where REPORT.md will lie."""
     lines = [
         "# Report",
