@@ -1,4 +1,4 @@
-# make run:  the five-variant grid on a real language model, from nothing to tables
+# make run:  the five-variant grid on a real language model, from nothing to tables, in outputs/
 # make test: the whole test suite
 # make test-cluster: sweeps on a real Slurm (as root, with Debian's slurm-wlm and munge), on Ray and in processes
 # make test-faults: SIGKILL at random moments, 20 for each script; minutes
@@ -49,4 +49,4 @@ benchmark: gemma
 	$(BIN)/python -m benchmarks.all lm_eval=$(LM_EVAL) trl=$(TRL)
 
 clean:
-	rm -rf .venv .cache .smoke multirun outputs
+	rm -rf .venv .cache .smoke multirun

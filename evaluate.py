@@ -1,11 +1,11 @@
 """Score a saved run, or a bare model, on a suite or a file.
 
-    python evaluate.py run=results/runs/... suite=published
-    python evaluate.py run=results/runs/... suite=corrected suite.samples=10000 out=DIR
-    python evaluate.py run=results/runs/... suite=adversarial show=errors     draw what it gets wrong
+    python evaluate.py run=RUN suite=published
+    python evaluate.py run=RUN suite=corrected suite.samples=10000 out=DIR
+    python evaluate.py run=RUN suite=adversarial show=errors     draw what it gets wrong
     python evaluate.py model=smollm2_135m suite=validation suite.samples=4 show=answers    print questions and answers
-    python evaluate.py run=results/runs/... suite=published weights=merged_4bit       as the release scored it
-    python evaluate.py run=results/runs/... suite=published checkpoint=2000          while it is being trained
+    python evaluate.py run=RUN suite=published weights=merged_4bit       as the release scored it
+    python evaluate.py run=RUN suite=published checkpoint=2000          while it is being trained
     python evaluate.py model=smollm2_135m suite=file suite.path=FILE
     python evaluate.py model=smollm2_135m suite=external suite.path=FOLDER out=DIR
     python evaluate.py verify=results/       compute every stored metric and fingerprint again; exit status 1 if one differs

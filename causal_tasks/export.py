@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> int:
         tallies = {part: Tally() for part in parts}
         counted = {part: tally.count(parts[part]) for part, tally in tallies.items()}
         out = Path(settings["out"])
+        out.parent.mkdir(parents=True, exist_ok=True)
         # the card tells how to make the data again, wherever it is put
         command = "python -m causal_tasks.export " + " ".join(f"{k}={v}" for k, v in settings.items() if k != "out")
         if settings["export"] == "lm_eval":

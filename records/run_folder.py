@@ -34,7 +34,7 @@ class RunFolder:
     def __init__(self, path: str | Path):
         if not path or PROJECT.is_relative_to(Path(path).absolute()):
             raise RunFolderError(
-                f"{path or 'an empty path'}: not a folder for a run; give one of its own, as out=results/mine"
+                f"{path or 'an empty path'}: not a folder for a run; give one of its own, as out=outputs/mine"
             )
         self.final: Path | None = None  # where the run goes when it is finished, if that is not here
         self._lie_at(Path(path))

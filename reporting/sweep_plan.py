@@ -8,7 +8,11 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from records.files import read_json
+from records.published import PUBLISHED
 from records.run_folder import RunFolder, RunFolderError
+
+# The committed record: its rates stand in until a model has run here.
+RECORD = PUBLISHED.parent
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def plan(cells: Iterable[Cell], results: str | Path) -> str:
     for model in dict.fromkeys(cell.model for cell in left):
         of_model = [cell for cell in left if cell.model == model]
         speed = recorded_speed(results, model)
+        speed = speed if speed.runs else recorded_speed(RECORD, model)
         wanted = [sum(cell.trained for cell in of_model), sum(cell.scored for cell in of_model)]
         if any(questions and not rate for questions, rate in zip(wanted, (speed.trained, speed.scored))):
             unknown.add(model)
@@ -76,10 +81,12 @@ def plan(cells: Iterable[Cell], results: str | Path) -> str:
         seconds += sum(questions / rate for questions, rate in zip(wanted, (speed.trained, speed.scored)) if questions)
         lines.append(
             f"{model}: {speed.trained:.1f} questions a second trained, {speed.scored:.1f} scored, by {speed.runs} runs in "
-            f"{results} ({', '.join(speed.machines)})"
+            f"{speed.results} ({', '.join(speed.machines)})"
         )
     if unknown:
-        lines.append(f"no time is known for {', '.join(sorted(unknown))}: no finished run of it in {results}")
+        lines.append(
+            f"no time is known for {', '.join(sorted(unknown))}: no finished run of it in {results} or {RECORD.name}"
+        )
     if len(unknown) < len({cell.model for cell in left}):
         lines.append(f"about {seconds / 3600:.1f} hours one after the other, at these rates")
     return "\n".join(lines)
@@ -98,12 +105,13 @@ def _counted(cells: list[Cell]) -> str:
 
 @dataclass(frozen=True)
 class Speed:
-    """Questions a second over all finished runs of a model; 0 if there are none. machines: what they ran on."""
+    """Questions a second over all finished runs of a model; 0 if there are none. machines: what they ran on. results: the folder."""
 
     trained: float
     scored: float
     runs: int
     machines: tuple[str, ...]
+    results: str
 
 
 def recorded_speed(results: str | Path, model: str) -> Speed:
@@ -125,7 +133,8 @@ def recorded_speed(results: str | Path, model: str) -> Speed:
         for metrics in map(read_json, path.parent.glob("evaluation/*/metrics.json")):
             scored += sum(row["n"] for row in metrics["rows"] if row["split"] != "pooled")
             scoring_seconds += metrics["seconds"]
-    return Speed(_rate(trained, training_seconds), _rate(scored, scoring_seconds), runs, tuple(machines))
+    where = RECORD.name if results == RECORD else str(results)
+    return Speed(_rate(trained, training_seconds), _rate(scored, scoring_seconds), runs, tuple(machines), where)
 
 
 def _rate(questions: float, seconds: float) -> float:

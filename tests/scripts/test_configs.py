@@ -1,6 +1,7 @@
 """Every config composes, and settings that cannot be run are refused by name before any work."""
 
 import contextlib
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,16 @@ def test_every_experiment_opens_with_its_own_command(experiment):
     lines = (CONF / "experiment" / f"{experiment}.yaml").read_text().splitlines()
     assert lines[0] == "# @package _global_"
     assert lines[1].startswith(f"# python train.py experiment={experiment}")
+
+
+@pytest.mark.parametrize(
+    ("name", "scales"), [("train", ["demo", "smoke"]), ("sweep", ["paper", "smoke"]), ("evaluate", [])]
+)
+def test_what_is_tried_out_lies_where_git_does_not_look(composed, name, scales):
+    for cfg in [composed(f"scale={scale}", name=name) for scale in scales] or [composed(name=name)]:
+        ignored = subprocess.run(["git", "check-ignore", "--quiet", f"{cfg.results}/runs/x/run.json"], cwd=CONF.parent)
+        assert ignored.returncode == 0
+        assert cfg.out is None or cfg.out.startswith(f"{cfg.results}/runs/")
 
 
 def test_default_is_semantic_transitivity_on_the_corrected_protocol(composed):

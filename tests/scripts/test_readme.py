@@ -48,7 +48,7 @@ def small(command):
         words = [w for w in words if not w.startswith("training.samples=")]
         words += ["scale=smoke", *few, *SMALL, *([] if ablation else SUITES)]
     if words[1] == "tables.py":
-        words.append("results=.smoke")
+        words = [w for w in words if not w.startswith("results=")] + ["results=.smoke"]
     if words[1] == "evaluate.py":
         # Whole families of all ordered pairs need more than 8 questions.
         samples = {"suite=file": [], "suite=closure": ["suite.samples=60"]}
@@ -88,8 +88,8 @@ def test_every_python_command_runs(run_script, tmp_path):
         words = [here(word, tmp_path) for word in small(command)]
         script, arguments = (words[1], words[2:]) if words[1] != "-m" else (words[2], words[3:])
         run_script(script, *arguments, cwd=tmp_path)
-    assert list((tmp_path / "harness").glob("*.yaml"))
-    assert (tmp_path / "length.jsonl").read_text().count("\n") == 20
+    assert list((tmp_path / "outputs" / "harness").glob("*.yaml"))
+    assert (tmp_path / "outputs" / "length.jsonl").read_text().count("\n") == 20
     assert list((tmp_path / ".smoke" / "tables").glob("*.md"))
 
 

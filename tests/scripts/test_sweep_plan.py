@@ -63,7 +63,7 @@ def test_the_status_says_how_each_cell_stands(run_script, results, cells):
 
 def test_without_a_record_no_time_is_made_up(run_script, tmp_path):
     output = run_script("sweep.py", "scale=smoke", "plan=true", cwd=tmp_path)
-    assert "no time is known for tiny: no finished run of it in .smoke" in output and "hours" not in output
+    assert "no time is known for tiny: no finished run of it in .smoke or results" in output and "hours" not in output
 
 
 def test_a_plan_that_cannot_be_run_is_refused(run_script, tmp_path):
