@@ -10,7 +10,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from records.files import read_json, write_json
+from records.files import write_json
+from records.reading import FileFormatError, read_json, read_object, shortened
 
 COMPLETE = "complete.json"
 PREFIX = "checkpoint-"
@@ -66,9 +67,11 @@ def damage(checkpoint: Path) -> str | None:
         if not any(checkpoint.glob(pattern)):
             return f"{pattern} is missing"
     try:
-        if (checkpoint / COMPLETE).is_file():
-            return _against_sums(checkpoint)
-        return _unreadable(checkpoint)
+        sealed = (checkpoint / COMPLETE).is_file()
+        if found := _against_sums(checkpoint) if sealed else _unreadable(checkpoint):
+            return found
+        step = step_of(checkpoint)
+        return None if checkpoint.name == f"{PREFIX}{step}" else f"{TRAINER_STATE} is of step {step}"
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
 
@@ -97,12 +100,16 @@ def keep_newest(folder: Path, count: int) -> None:
 
 
 def step_of(checkpoint: Path) -> int:
-    """The optimisation step that a checkpoint, portable or not, was written after."""
-    return read_json(checkpoint / TRAINER_STATE)["global_step"]
+    """The optimisation step that a checkpoint, portable or not, was written after; FileFormatError if it does not say."""
+    path = checkpoint / TRAINER_STATE
+    step = read_object(path, "global_step")["global_step"]
+    if type(step) is not int or step < 0:
+        raise FileFormatError(f"{path}: global_step is {shortened(step)}; expected a whole number")
+    return step
 
 
 def _against_sums(checkpoint: Path) -> str | None:
-    for name, sums in read_json(checkpoint / COMPLETE).items():
+    for name, sums in read_object(checkpoint / COMPLETE).items():
         path = checkpoint / name
         if not path.is_file():
             return f"{name} is missing"
@@ -132,8 +139,6 @@ def _unreadable(checkpoint: Path) -> str | None:
                         return f"{path.name}: {bad} in it is damaged"
             except zipfile.BadZipFile as error:
                 return f"{path.name}: {error}"
-    if f"{PREFIX}{step_of(checkpoint)}" != checkpoint.name:
-        return f"{TRAINER_STATE} is of step {step_of(checkpoint)}"
     return None
 
 

@@ -64,6 +64,20 @@ def test_one_flipped_bit_is_found(tmp_path):
     assert damage(tmp_path / "checkpoint-3") == "adapter_model.safetensors does not have its SHA-256"
 
 
+@pytest.mark.parametrize("state", [{}, [], {"global_step": "6"}, {"global_step": -6}, {"global_step": 6.0}, {"global_step": 7}])
+def test_a_state_of_no_step_or_another_is_damage(run, state):
+    (run / "checkpoint-6/trainer_state.json").write_text(json.dumps(state))
+    if (run / "checkpoint-6" / COMPLETE).exists():  # as a folder from elsewhere may be
+        publish(run / "checkpoint-6", run / "checkpoint-6-again").rename(run / "checkpoint-6")
+    whole, (line,) = newest_whole(run)
+    assert whole == run / "checkpoint-3" and "trainer_state.json" in line
+
+
+def test_a_seal_that_is_none_is_damage(run):
+    (run / "checkpoint-6" / COMPLETE).write_text("[]")
+    assert newest_whole(run)[0] == run / "checkpoint-3"
+
+
 def test_what_a_kill_left_aside_is_never_read(run):
     write(run / UNFINISHED / "checkpoint-9", 9)
     (run / "checkpoint-12").mkdir()
