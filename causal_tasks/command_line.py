@@ -12,7 +12,7 @@ def read_settings(
     """key=value arguments over the defaults, the required keys first.
 
     Raises:
-        ValueError: an unknown, repeated or missing key; one line, but for the usage behind a missing one.
+        ValueError: an unknown, repeated, empty or missing key; one line, but for the usage behind a missing one.
     """
     allowed = (*required, *defaults)
     given: dict[str, str] = {}
@@ -22,6 +22,8 @@ def read_settings(
             raise ValueError(f"unknown argument {argument!r}; allowed: {', '.join(f'{key}=' for key in allowed)}")
         if key in given:
             raise ValueError(f"{key}= is given twice")
+        if not value and defaults.get(key):
+            raise ValueError(f"{key}= is empty; without it, it is {defaults[key]}")
         given[key] = value
     if missing := [key for key in required if not given.get(key)]:
         raise ValueError(f"missing {missing[0]}=; usage:\n{usage}")

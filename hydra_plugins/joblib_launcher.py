@@ -5,6 +5,8 @@ import os
 import queue
 from collections.abc import Sequence
 
+from hydra.errors import CompactHydraException
+
 from hydra_plugins.cells import Cell, CellLauncher
 
 log = logging.getLogger(__name__)
@@ -20,13 +22,20 @@ class JoblibLauncher(CellLauncher):
 
     def __init__(self, n_jobs: int, gpus: Sequence[int] | None):
         self.n_jobs = n_jobs if gpus is None else len(gpus)
+        self.gpus = gpus
         self.free: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        for gpu in [None] * n_jobs if gpus is None else gpus:
-            self.free.put(gpu)
+
+    def setup(self, **arguments) -> None:
+        super().setup(**arguments)
+        if type(self.n_jobs) is not int or self.n_jobs < 1:
+            key = f"n_jobs={self.n_jobs}" if self.gpus is None else "gpus=[]"
+            raise CompactHydraException(f"hydra.launcher.{key}: at least one cell must run at a time")
 
     def run(self, cells: list[Cell]) -> None:
         from joblib import Parallel, delayed
 
+        for gpu in [None] * self.n_jobs if self.gpus is None else self.gpus:
+            self.free.put(gpu)
         Parallel(self.n_jobs, backend="threading")(delayed(self._in_its_own_process)(cell) for cell in cells)
 
     def _in_its_own_process(self, cell: Cell) -> None:

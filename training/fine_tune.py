@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import pickle
 import shutil
 import time
 
@@ -40,6 +41,10 @@ log = logging.getLogger(__name__)
 
 # The probe's questions are validation questions, but not those that thresholds are tuned on.
 PROBE_SEED = 1
+
+
+class ForeignCheckpoint(UserError, ValueError):
+    """A checkpoint whose PyTorch files hold more than tensors and plain values; nothing of it was run."""
 
 
 class OutOfMemory(UserError, RuntimeError):
@@ -91,6 +96,11 @@ def fine_tune(
     checkpoint = _checkpoint_to_go_on_from(trainer, folder)
     try:
         trainer.train(resume_from_checkpoint=checkpoint)
+    except pickle.UnpicklingError as error:  # the Trainer loads with weights_only=True
+        raise ForeignCheckpoint(
+            f"{checkpoint}: a PyTorch file in it holds more than tensors and plain values, so it was not written here; none "
+            "of it was run. Move it away; resume=true goes on from the one before"
+        ) from error
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

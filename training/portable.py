@@ -8,6 +8,7 @@ on from RUN/portable where RUN/checkpoints is empty, and `evaluate.py run=RUN ch
 machine that trains, the checkpoints themselves are better: they are exact.
 """
 
+import pickle
 import random
 import shutil
 import sys
@@ -88,10 +89,10 @@ def main(arguments: Sequence[str]) -> int:
         run, step = RunFolder(settings["run"]), whole(settings, "step")
         run.trained_with()
         checkpoint = run.checkpoint(run.last_checkpoint() if step < 0 else step)
-    except (ValueError, RunFolderError) as error:
-        print(f"portable: {error}", file=sys.stderr)
+        print(f"step {step_of(checkpoint)}: {pack_checkpoint(checkpoint, run.portable)}")
+    except (ValueError, RunFolderError, pickle.UnpicklingError) as error:
+        print(f"portable: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
-    print(f"step {step_of(checkpoint)}: {pack_checkpoint(checkpoint, run.portable)}")
     return 0
 
 

@@ -68,6 +68,8 @@ def check_settings(cfg: DictConfig, schema: type[BaseModel] = Train) -> None:
         if unknown:
             raise SettingsError(unknown_key(min(unknown), known - unknown)) from None
         key, problem = problems[0]
+        if problem["type"] == "missing":
+            raise SettingsError(f"{key}: is missing") from None
         value = problem["input"] if problem["type"] != "bool_type" else repr(problem["input"])
         raise SettingsError(f"{key}={value}: {_expected(problem)}") from None
     if schema is Train:
@@ -130,7 +132,7 @@ def _expected(problem) -> str:
         return "must be one of " + problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
     if kind := _KINDS.get(problem["type"]):
         return f"must be {kind}"
-    return problem["msg"].replace("Input should be", "must be").replace("Field required", "is missing")
+    return problem["msg"].replace("Input should be", "must be")
 
 
 def _check_combinations(cfg: DictConfig) -> None:

@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
@@ -21,7 +22,8 @@ FOR_LIBRARIES = (
 )
 # Full, read-only, not ours, or no folder at all: nothing that a traceback would explain.
 OF_THE_DISK = {
-    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "ENOTDIR", "EEXIST")
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "ENOENT", "ENOTDIR", "EEXIST")
 }
 
 
@@ -35,6 +37,9 @@ def start(main: Callable[[], None], description: str, config: str) -> None:
     for category, message in FOR_LIBRARIES:
         warnings.filterwarnings("ignore", message, category)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, instead of printing them with Hydra's own advice
+    sys.argv[1:] = sorted(
+        sys.argv[1:], key=_is_override
+    )  # options first: argparse takes no overrides on both sides of -m
     if refused := unnamed_option(sys.argv[1:]):
         sys.exit(f"error: {refused}")
     try:
@@ -57,33 +62,50 @@ def in_one_line(error: Exception, config: str) -> str:
         return f"{group}={name}: must be one of {', '.join(error.options)}"
     if isinstance(error, ConfigCompositionException) and isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
         return unknown_key(cause.full_key, set(_known_keys(config, cause.full_key)))
+    if isinstance(error, OverrideParseException) and "LexerNoViableAlt" in error.message:
+        return f"{error.override}: has characters that must stand in quotes, as in 'key=\"é\"'"
     return " ".join(f"{error} {cause or ''}".split())
 
 
 def unnamed_option(arguments: Sequence[str]) -> str | None:
-    """What is wrong with a choice for a config group that is not the name of an option (`schedule=1`), which Hydra
-    answers with a traceback; None if there is no such choice."""
-    given = [argument for argument in arguments if "=" in argument and not argument.startswith("-")]
+    """What is wrong with a choice for a config group that is not the name of an option (`schedule=1`, `schedule=1,2`), which
+    Hydra answers with a traceback, or with a sweep of no cells; None if there is no such choice."""
     try:
-        overrides = OverridesParser.create().parse_overrides(given)
+        overrides = OverridesParser.create().parse_overrides(list(filter(_is_override, arguments)))
     except HydraException:
         return None  # Hydra will say what it cannot parse
     for override in overrides:
+        if not override.key_or_group:
+            return f"{override.input_line}: expected KEY=VALUE"
         group = CONF / override.key_or_group
-        if group.is_dir() and not override.is_sweep_override():
-            names = override.value() if isinstance(override.value(), list) else [override.value()]
-            if not all(isinstance(name, str) for name in names):
-                options = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
-                return f"{override.input_line}: must be one of {options}"
+        if group.is_dir():
+            options = sorted(path.stem for path in group.glob("*.yaml"))
+            names = _chosen(override, options)
+            if not names or not all(isinstance(name, str) for name in names):
+                return f"{override.input_line}: must be one of {', '.join(options)}"
     return None
+
+
+def _is_override(argument: str) -> bool:
+    return "=" in argument and not argument.startswith("-")
+
+
+def _chosen(override: Override, options: list[str]) -> list:
+    """What an override of a config group chooses: its value, those of a list, or those of a sweep."""
+    value = override.value()
+    if isinstance(value, Glob):
+        return value.filter(options)
+    if isinstance(value, RangeSweep | IntervalSweep):
+        return [value]  # of numbers
+    values = list(override.sweep_iterator()) if override.is_sweep_override() else [value]
+    return [name for each in values for name in (each if isinstance(each, list) else [each])]
 
 
 def _known_keys(config: str, key: str):
     """The keys of the config that the command line asks for, but for one that there is not."""
-    given = [argument for argument in sys.argv[1:] if "=" in argument and not argument.startswith("-")]
     kept = [
         override.input_line
-        for override in OverridesParser.create().parse_overrides(given)
+        for override in OverridesParser.create().parse_overrides(list(filter(_is_override, sys.argv[1:])))
         if not override.is_sweep_override() and not override.key_or_group.startswith(key)
     ]
     try:

@@ -382,7 +382,11 @@ def test_command_line(five_variants, tmp_path):
 
 @pytest.mark.parametrize(
     ("argument", "message"),
-    [("result=x", "unknown argument 'result=x'; allowed: results="), ("results=nowhere", "no such folder")],
+    [
+        ("result=x", "unknown argument 'result=x'; allowed: results="),
+        ("results=nowhere", "no such folder"),
+        ("results=", "results= is empty"),
+    ],
 )
 def test_command_line_refuses(argument, message):
     import tables as script

@@ -2,15 +2,18 @@
 
 import json
 import math
+import os
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from losses import Semantic
+from records.checkpoints import publish
 from training.trainer import CausalTrainer
 
 # Dropout draws from the generator whose state a checkpoint keeps.
@@ -110,6 +113,34 @@ def test_without_a_whole_checkpoint_it_starts_again_and_says_so(run_script, inte
     (interrupted / "checkpoints/checkpoint-3/rng_state.pth").write_bytes(b"")
     output = run_script("train.py", *SMALL, "resume=true", cwd=interrupted.parent)
     assert "no checkpoint is whole; the training starts again from its first step" in output
+    pd.testing.assert_frame_equal(margins(interrupted), margins(whole))
+
+
+class Payload:
+    """Unpickled without care, it makes a folder."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("ran",))
+
+
+def seal(checkpoint):
+    """Give it sums that fit what it holds now."""
+    publish(checkpoint.rename(checkpoint.with_name("aside")), checkpoint)
+
+
+def test_code_planted_in_a_checkpoint_does_not_run(run_script, interrupted, whole):
+    checkpoint, folder = interrupted / "checkpoints/checkpoint-3", interrupted.parent
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        honest = (checkpoint / name).read_bytes()
+        torch.save({"state": Payload()}, checkpoint / name)
+        seal(checkpoint)
+        output = run_script("train.py", *SMALL, "resume=true", cwd=folder, expect=1)
+        assert "none of it was run" in output.splitlines()[-1] and "Traceback" not in output
+        (checkpoint / name).write_bytes(honest)
+    torch.save(Payload(), checkpoint / "training_args.bin")  # which nothing reads
+    seal(checkpoint)
+    run_script("train.py", *SMALL, "resume=true", cwd=folder)
+    assert not (folder / "ran").exists()
     pd.testing.assert_frame_equal(margins(interrupted), margins(whole))
 
 

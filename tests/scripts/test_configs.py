@@ -196,6 +196,14 @@ def test_unknown_keys_are_refused(composed, override):
         ("+suite@suites.more=null", "+suite@suites.more=null: must be one of adversarial, closure"),
         ("faults=data", None),
         ("faults=data,none", None),
+        ("faults=1,2", "faults=1,2: must be one of data, none, released"),
+        ("faults=choice(data,2)", "faults=choice(data,2): must be one of data"),
+        ("faults=range(1,3)", "faults=range(1,3): must be one of data"),
+        ("faults=interval(0,1)", "faults=interval(0,1): must be one of data"),
+        ("faults=glob(x*)", "faults=glob(x*): must be one of data"),
+        ("faults=glob(*)", None),
+        ("faults=[]", "faults=[]: must be one of data"),
+        ("=3", "=3: expected KEY=VALUE"),
         ("~faults", None),
         ("seed=1", None),
         ("seed==", None),
@@ -205,6 +213,20 @@ def test_an_option_is_a_name(override, message):
     """Hydra answers a number where a name is wanted with a traceback."""
     refused = unnamed_option(["loss=focal", override, "--cfg=job"])
     assert refused == message if message is None else refused.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["seed=0", "-m", "seed=range(3)", "loss=nope"], "error: loss=nope: must be one of"),
+        (["löss=semantic"], "error: löss=semantic: has characters that must stand in quotes"),
+        (["~training"], "error: training: is missing"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_odd_command_lines_are_one_line(run_script, tmp_path, arguments, says):
+    output = run_script("train.py", *arguments, cwd=tmp_path, expect=1)
+    assert output.startswith(says) and output.count("\n") == 1
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -27,6 +27,12 @@ def test_a_misspelt_setting_is_refused(run_script, tmp_path):
     assert "jobs" in output and "Traceback" not in output
 
 
+@pytest.mark.parametrize("setting", ["n_jobs=0", "n_jobs=-1", "n_jobs=x", "gpus=[]"])
+def test_no_cell_at_a_time_is_refused(setting, run_script, tmp_path):
+    output = run_script("sweep.py", "hydra/launcher=joblib", f"hydra.launcher.{setting}", cwd=tmp_path, expect=1)
+    assert output == f"error: hydra.launcher.{setting}: at least one cell must run at a time\n"
+
+
 def test_cells_that_never_ended_are_failures(tmp_path):
     note(tmp_path, 0, "finished", "a")
     note(tmp_path, 1, "failed", "b", "ValueError: no")
