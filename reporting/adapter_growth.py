@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from reporting.results import RUN, SUITES, Results, Run
+from reporting.results import RUN, SUITES, WAY, Results, Run
+from reporting.run_files import SCORED_AS
 from reporting.table import Table
 
 SIZES = ["relative_size", "surviving_share"]
@@ -46,7 +47,7 @@ def logged_growth(run: Run) -> pd.DataFrame:
 def _growth(run: Run, scored: pd.DataFrame, untuned: Run | None) -> list[dict]:
     """Rows by step: what the log says of the adapter, and what its scored merges do."""
     own = scored[(scored[RUN] == pd.Series(run.key)).all(axis=1)]
-    own = own[(own["suite"] == "published") & (own["verdict"] == "logits") & (own["prompt"] == "benchmark")]
+    own = own[(own["suite"] == "published") & (own[WAY[1:]] == pd.Series(SCORED_AS)[WAY[1:]]).all(axis=1)]
     own = own[own["split"].isin(list(SUITES))]
     by_step = {int(row["step"]): dict(row) for row in logged_growth(run).to_dict("records")}
     for (_, way), part in own.groupby(["evaluation", "weights"], sort=False):
@@ -69,11 +70,15 @@ def flips(run: Run, untuned: Run | None, evaluation: str) -> dict:
     """flips, a share in 0..1, and flips_n: verdicts that differ from the untuned model's on the questions both answered."""
     if untuned is None:
         return {}
-    wanted = ("id", "margin").__contains__
-    tables = [one.margins(name, wanted) for one, name in ((run, evaluation), (untuned, "published"))]
+    return differing_verdicts((run, evaluation), (untuned, "published"))
+
+
+def differing_verdicts(one: tuple[Run, str], other: tuple[Run, str]) -> dict:
+    """flips and flips_n of two evaluations, each named by its run and its folder; {} if they share no question."""
+    tables = [run.margins(evaluation, ("id", "margin").__contains__) for run, evaluation in (one, other)]
     if any(table is None for table in tables):
         return {}
-    both = tables[0].merge(tables[1], on="id", suffixes=("", "_untuned"))
+    both = tables[0].merge(tables[1], on="id", suffixes=("", "_other"))
     if both.empty:
         return {}
-    return {"flips": float(((both["margin"] >= 0) != (both["margin_untuned"] >= 0)).mean()), "flips_n": len(both)}
+    return {"flips": float(((both["margin"] >= 0) != (both["margin_other"] >= 0)).mean()), "flips_n": len(both)}

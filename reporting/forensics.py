@@ -103,7 +103,7 @@ def _release_rows(published: Published, variant: str) -> list[dict]:
 def _evaluations(results: Results) -> pd.DataFrame:
     """One row an evaluation of a published variant on the released suites: COLUMNS, and the label shares as labels/SUITE."""
     scored = results.scored
-    scored = scored[(scored["suite"] == "published") & (scored["protocol"] == "released")]
+    scored = scored[(scored["suite"] == "published") & (scored["protocol"] == "released") & (scored["without"] == "")]
     scored = scored[(scored["task"] == scored["split"].map(SUITES)) & scored["variant"].isin(VARIANTS)]
     trained = {tuple(run.key.values()): run.training.get("steps") for run in results.runs}
     rows = []

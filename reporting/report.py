@@ -14,6 +14,8 @@ from reporting.adapter_growth import adapter_growth_table
 from reporting.adversarial_table import adversarial_contrasts, adversarial_table
 from reporting.claims import claims_table
 from reporting.collapse_tables import collapse_rate_table, collapse_table
+from reporting.constant_answer import constant_answer_table
+from reporting.faults_table import faults_table
 from reporting.forensics import forensics_table
 from reporting.forensics_page import forensics_page
 from reporting.lambda_law import lambda_law_table, runs_under_the_law
@@ -136,7 +138,8 @@ def build_tables(results: Results) -> dict[str, Table]:
     law, growth = lambda_law_table(everything, published), adapter_growth_table(everything)
     found = {table.name: table.frame for table in (*made, forensics, growth)}
     claims = claims_table(results, published, found)
-    others = (claims, forensics, law, growth, ablation, contrasts, runs_table(everything))
+    others = (claims, forensics, law, growth, faults_table(everything), constant_answer_table(everything))
+    others += (ablation, contrasts, runs_table(everything))
     return {summary.name: summary} | named | {table.name: table for table in others}
 
 

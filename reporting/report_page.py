@@ -1,5 +1,6 @@
 """REPORT.md: the paper's claims and what became of them, on one page, with links to the tables and figures."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -50,6 +51,8 @@ def report_page(results: Results, tables: dict[str, Table], figures: list[Path],
         "[FORENSICS.md](FORENSICS.md): each published row beside everything that could have given it, nearest first; at which "
         "size an adapter survives the merge; the law of λ.",
         "",
+        *_faults(tables["faults"]),
+        *_constant_answer(tables["constant_answer"]),
         THREATS,
         "## Tables",
         "",
@@ -83,6 +86,49 @@ def _claims(claims: pd.DataFrame) -> list[str]:
             lines.append(f"- {about}: {row['measured']}. **{row['verdict']}**")
         lines += [f"- rule: {RULES[identity]}", ""]
     return lines
+
+
+def _faults(table: Table) -> list[str]:
+    """On the paper's model: each pair at the newest step that was scored."""
+    frame = table.frame[table.frame["model"] == PAPER_MODEL]
+    last = frame.groupby(["audit", "without", "scale", "samples", "seed"], sort=False)["step"].transform("max")
+    frame = frame[frame["step"].isna() | (frame["step"] == last)]
+    lines = ["## Each fault switched alone", "", f"On {PAPER_MODEL}. {table.note}", ""]
+    if frame.empty:
+        return [*lines, "Not measured.", ""]
+    columns = ["audit", "without", "variant"]
+    columns += [f"{measure}_{side}" for measure in ("released", "balanced") for side in ("with", "without")]
+    return [*lines, _markdown(replace(table, frame=frame).display([*columns, "flips", "n", "samples"])), ""]
+
+
+def _constant_answer(table: Table) -> list[str]:
+    """Trainings on released data; the others are linked."""
+    frame = table.frame[table.frame["trained_on"].astype(str).str.startswith("released")]
+    lines = ["## What prevents the constant answer, and at what cost", "", table.note, ""]
+    lines += [
+        "On released data; other losses, shares of Yes and constructions: [all rows](tables/constant_answer.md).",
+        "",
+    ]
+    if frame.empty:
+        return [*lines, "Not measured.", ""]
+    order = frame.assign(other=frame["model"] != PAPER_MODEL).sort_values(["other", "samples"], kind="stable").index
+    columns = [
+        "variant",
+        "setting",
+        "runs",
+        "collapsed",
+        "never_left",
+        "left_after",
+        "balanced",
+        "seconds",
+        "model",
+        "samples",
+    ]
+    return [*lines, _markdown(replace(table, frame=frame.loc[order]).display(columns)), ""]
+
+
+def _markdown(display: pd.DataFrame) -> str:
+    return display.to_markdown(index=False, disable_numparse=True)
 
 
 def _text(published) -> str:

@@ -47,7 +47,8 @@ SETTING = [*GROUP, "variant", "setting"]
 RUN = [*SETTING, "seed"]
 OWN = ("id", "graph", "task", "protocol", "split", "label", "margin", "stratum/distance")
 ABLATION = "ablation"  # grids of this name, and those whose names begin so
-SCORED = ["evaluation", "suite", "weights", "verdict", "prompt", "step", "steps", "relative_size", "surviving_share"]
+WAY = ["weights", "verdict", "prompt", "without"]
+SCORED = ["evaluation", "suite", *WAY, "step", "steps", "relative_size", "surviving_share"]
 
 
 @dataclass(frozen=True)
@@ -320,11 +321,12 @@ def _order(run: Run) -> tuple:
 
 
 def _with_settings_told_apart(runs: list[Run]) -> list[Run]:
+    """The ablation's among themselves and the others among themselves: no table has both."""
     peers: dict[tuple, list[RunSettings]] = {}
     for run in runs:
-        peers.setdefault((*run.group.values(), run.settings.variant), []).append(run.settings)
+        peers.setdefault((*run.group.values(), run.settings.variant, run.ablation), []).append(run.settings)
     return [
-        replace(run, setting=run.settings.differences(peers[(*run.group.values(), run.settings.variant)]))
+        replace(run, setting=run.settings.differences(peers[(*run.group.values(), run.settings.variant, run.ablation)]))
         for run in runs
     ]
 

@@ -13,11 +13,15 @@ VERDICTS = ("logits", "text")
 
 @dataclass(frozen=True)
 class Way:
-    """weights: one of WEIGHTS. verdict: one of VERDICTS. prompt: one of ``models.prompts.PROMPTS``."""
+    """weights: one of WEIGHTS. verdict: one of VERDICTS. prompt: one of ``models.prompts.PROMPTS``.
+
+    without: faults of the data that the released suite was built without, comma between (causal_tasks/faults.py).
+    """
 
     weights: str = "adapter"
     verdict: str = "logits"
     prompt: str = "benchmark"
+    without: str = ""
 
     @property
     def needs_adapter(self) -> bool:
@@ -27,10 +31,12 @@ class Way:
     @classmethod
     def of(cls, suite, otherwise) -> "Way":
         """What a suite config says, and where it says nothing a node with the keys weights and verdict."""
+        faults = suite.get("faults") if suite.get("protocol") == "released" else None
         return cls(
             suite.get("weights", otherwise.weights),
             suite.get("verdict", otherwise.verdict),
             suite.get("prompt", cls.prompt),
+            ",".join(name for name, on in (faults or {}).items() if not on),
         )
 
     def folder(self, suite: str, step: int | None = None) -> str:
@@ -39,6 +45,8 @@ class Way:
         step: of the checkpoint that was scored, if the run was not finished.
         """
         unusual = [
-            own for own, default in zip(vars(self).values(), vars(Way()).values(), strict=True) if own != default
+            f"without_{own.replace(',', '+')}" if name == "without" else own
+            for name, own in vars(self).items()
+            if own != getattr(Way, name)
         ]
         return "-".join([suite, *unusual, *([] if step is None else [f"step{step}"])])

@@ -18,12 +18,16 @@ def test_a_scored_suite_is_named_after_what_is_unusual():
         Way(verdict="text", prompt="dseparation_released").folder("corrected") == "corrected-text-dseparation_released"
     )
     assert Way(weights="empty").folder("published", step=2000) == "published-empty-step2000"
+    assert Way(without="lost_separators").folder("published") == "published-without_lost_separators"
 
 
 def test_what_a_suite_says_goes_before_what_the_run_says():
     run = SimpleNamespace(weights="merged_16bit", verdict="logits")
     assert Way.of(OmegaConf.create({"name": "published"}), run) == Way(weights="merged_16bit")
     assert Way.of(OmegaConf.create({"weights": "adapter", "verdict": "text"}), run) == Way(verdict="text")
+    faults = {"lost_separators": False, "repeated_names": True, "ordered_queries": False}
+    released = OmegaConf.create({"weights": "adapter", "protocol": "released", "faults": faults})
+    assert Way.of(released, run) == Way(without="lost_separators,ordered_queries")
 
 
 def test_texts_are_those_of_one_prompt_at_a_time(composed):

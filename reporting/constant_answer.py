@@ -1,0 +1,75 @@
+"""Which runs left the constant answer, after how many questions, and what that cost: one row a setting, seeds together."""
+
+import pandas as pd
+
+from reporting.collapse_tables import judged_rows
+from reporting.results import RUN, SETTING, Results, Run
+from reporting.table import Table
+from scoring.collapse import COLLAPSED_SHARE
+
+NOTE = (
+    "The constant answer as a phase of training: a run has *left* it at the first probe from which on no answer makes up "
+    f"{100 * COLLAPSED_SHARE:g} % of the verdicts any more; *left after*: questions trained on until then, median over the seeds "
+    "that left it, with the least and the most in brackets (probes lie *every* so many questions apart). *never left*: seeds "
+    "that no probe shows outside, the last one included. *collapsed*: of the seeds, by the corrected suites after training. "
+    "*balanced*: balanced accuracy on the headline of the own task, mean over seeds. *seconds*: of training, a thousand "
+    "questions, median; on machines that also did other things, so that only large differences mean something."
+)
+
+
+def constant_answer_table(results: Results) -> Table:
+    """One row a setting of trained, finished runs that were probed."""
+    judged = judged_rows(results.measured)
+    judged = judged[judged["task"] == judged["own_task"]].set_index(RUN)
+    rows = []
+    for run in results.runs:
+        if run.probes.empty:
+            continue
+        key = tuple(run.key.values())
+        after = judged.loc[key] if key in judged.index else {}
+        rows.append(
+            run.key
+            | {
+                "task": run.settings.task,
+                "left_after": left_after(run),
+                "every": _questions(run, run.probes["progress"].iloc[0]),
+            }
+            | {name: after.get(name) for name in ("collapsed", "balanced_accuracy")}
+            | {"seconds": _seconds(run)}
+        )
+    found = []
+    for key, seeds in pd.DataFrame(rows, columns=None if rows else [*RUN, "task"]).groupby(
+        [*SETTING, "task"], sort=False
+    ):
+        left = seeds["left_after"].astype(float)
+        row = dict(zip([*SETTING, "task"], key, strict=True))
+        row |= {"runs": len(seeds), "never_left": int(left.isna().sum())}
+        row |= {"left_after": left.median(), "left_after_low": left.min(), "left_after_high": left.max()}
+        row |= {"every": seeds["every"].iloc[0], "collapsed": seeds["collapsed"].dropna().sum()}
+        row |= {"balanced": seeds["balanced_accuracy"].astype(float).mean(), "seconds": seeds["seconds"].median()}
+        found.append(row)
+    columns = ["variant", "setting", "task", "runs", "collapsed", "never_left", "left_after", "left_after_low"]
+    columns += ["left_after_high", "every", "balanced", "seconds", "model", "scale", "samples", "trained_on"]
+    frame = pd.DataFrame(found).reindex(columns=columns)
+    title = "The constant answer: who leaves it, when, and what it costs"
+    return Table("constant_answer", title, NOTE, frame, percent=("balanced",))
+
+
+def left_after(run: Run) -> int | None:
+    """Questions trained on at the first probe from which on the run is never constant; None if its last probe is."""
+    probes = run.probes
+    constant = (probes["probe/majority_share"] >= COLLAPSED_SHARE).to_numpy()
+    if constant[-1]:
+        return None
+    first = len(constant) - constant[::-1].argmax() if constant.any() else 0
+    return _questions(run, probes["progress"].iloc[first])
+
+
+def _questions(run: Run, progress: float = 1.0) -> int:
+    """Trained on until then, all epochs counted."""
+    return round(progress * (run.settings.samples or 0) * (run.settings.epochs or 1))
+
+
+def _seconds(run: Run) -> float | None:
+    seconds = (run.info.get("seconds") or {}).get("train")
+    return 1000 * seconds / _questions(run) if seconds and _questions(run) else None

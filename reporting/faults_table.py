@@ -1,0 +1,160 @@
+"""Each fault of the release switched alone, everything else equal: what a measure is with it and without it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from records.run_settings import RunSettings
+from reporting.adapter_growth import differing_verdicts
+from reporting.collapse_tables import judged_rows
+from reporting.results import RUN, SUITES, WAY, Results, Run
+from reporting.run_files import SCORED_AS
+from reporting.table import Table
+
+# Data fault → its number in the audit.
+OF_DATA = {"unblocked_reversed_chain": "A4", "lost_separators": "A5", "repeated_names": "A6", "ordered_queries": "A6"}
+NOTE = (
+    "Pairs of measurements that differ in one fault of the release (docs/release.md) and nothing else: two trainings of one seed, or one adapter scored in two ways. *released*: mean accuracy over the five released suites; "
+    "*balanced*: balanced accuracy on the headline of the own task, corrected suites; *constant*: whether one answer made up "
+    "at least 99 % there. *flips*: share of the verdicts on the same *n* released questions that differ; – where the fault "
+    "changes the questions themselves. One row is one seed: an anecdote."
+)
+MEASURES = ("released", "balanced", "constant")
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A fault of training. off: the settings of a run that has the fault → those of the same run without it, None if it
+    does not have it."""
+
+    audit: str
+    without: str
+    off: Callable[[RunSettings], RunSettings | None]
+
+
+def _loss(key: str, value, old: object = "any") -> Callable[[RunSettings], RunSettings | None]:
+    """A change of one setting of the released semantic loss, if it is ``old`` now."""
+
+    def off(settings: RunSettings) -> RunSettings | None:
+        loss = settings.loss
+        released = loss is not None and loss.name == "Semantic" and loss.get("base") == "released"
+        if not released or loss.get(key) == value or old not in ("any", loss.get(key)):
+            return None
+        return replace(settings, loss=loss.but(**{key: value}))
+
+    return off
+
+
+def _data(fault: str) -> Callable[[RunSettings], RunSettings | None]:
+    def off(settings: RunSettings) -> RunSettings | None:
+        if settings.protocol != "released" or (fault, False) in settings.faults:
+            return None
+        return replace(settings, faults=tuple(sorted((*settings.faults, (fault, False)))))
+
+    return off
+
+
+def _prompt(settings: RunSettings) -> RunSettings | None:
+    return None if settings.prompt == "benchmark" else replace(settings, prompt="benchmark")
+
+
+SWITCHES = (
+    Switch("A1", "cross-entropy shifted", _loss("base", "turn")),
+    Switch("A1", "no cross-entropy: λ · answer cross-entropy", _loss("base", "none")),
+    Switch("A2", "label in place of the entailed answer", _loss("term", "label", None)),
+    Switch("A2", "semantic term asks the correct oracle", _data("oracle_of_the_labels")),
+    Switch("A3", "no class-weighted answer term", _loss("class_weights", None)),
+    *(Switch(audit, f"trained without {name.replace('_', ' ')}", _data(name)) for name, audit in OF_DATA.items()),
+    Switch("A12", "trained with the benchmark's prompt", _prompt),
+)
+# Way of scoring that has a fault → its number, what is left without it.
+SCORING = {
+    ("weights", "merged_4bit"): ("A10", "adapter, not merged into 4 bit"),
+    ("weights", "merged_16bit"): ("A10", "adapter, not merged into 16 bit (no fault)"),
+    ("weights", "empty"): ("A13", "the trained adapter, not an empty one"),
+    ("verdict", "text"): ("A11", "logits, not the text rule"),
+    ("prompt", "dseparation_released"): ("A12", "benchmark's prompt, not that of training"),
+}
+
+
+def faults_table(results: Results) -> Table:
+    """One row a fault and pair of measurements; unfinished runs as far as they are scored."""
+    rows = [*_trainings(results), *_scorings(results)]
+    columns = ["audit", "without", "variant", *(f"{m}_{side}" for m in MEASURES for side in ("with", "without"))]
+    columns += ["flips", "n", "step", *(name for name in RUN if name not in ("variant", "setting"))]
+    frame = pd.DataFrame(rows).reindex(columns=columns)
+    order = frame["audit"].str[1:].astype(int) if len(frame) else frame["audit"]
+    frame = frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+    percent = ("flips", *(f"{m}_{side}" for m in MEASURES[:2] for side in ("with", "without")))
+    return Table("faults", "Each fault switched alone: what moves", NOTE, frame, percent=percent)
+
+
+def _trainings(results: Results) -> list[dict]:
+    """Pairs of runs whose settings differ in one fault."""
+    judged = judged_rows(results.measured)
+    judged = judged[judged["task"] == judged["own_task"]]
+    judged = judged.set_index(RUN)[["balanced_accuracy", "collapsed"]]
+    by_settings = {_comparable(run.settings): run for run in results.runs}
+    rows = []
+    for run in results.runs:
+        for switch in SWITCHES:
+            wanted = switch.off(run.settings)
+            other = wanted and by_settings.get(_comparable(wanted))
+            if other is None:
+                continue
+            row = run.key | {"audit": switch.audit, "without": switch.without}
+            for side, one in (("with", run), ("without", other)):
+                row[f"released_{side}"] = _released_mean(results, one)
+                key = tuple(one.key.values())
+                if key in judged.index:
+                    row[f"balanced_{side}"], row[f"constant_{side}"] = judged.loc[key]
+            rows.append(row | _flips((run, "published"), (other, "published")))
+    return rows
+
+
+def _comparable(settings: RunSettings) -> RunSettings:
+    return replace(settings, hash="")
+
+
+def _released_mean(results: Results, run: Run) -> float | None:
+    measured = results.measured
+    own = measured[(measured[RUN] == pd.Series(run.key)).all(axis=1) & (measured["suite"] == "published")]
+    own = own[own["task"] == own["split"].map(SUITES)]
+    return float(own["accuracy"].mean()) if len(own) == len(SUITES) else None
+
+
+def _scorings(results: Results) -> list[dict]:
+    """Pairs of evaluations of one run at one step, of which one has a fault of scoring or of the suites' data."""
+    scored = results.scored[results.scored["suite"] == "published"]
+    scored = scored[scored["task"] == scored["split"].map(SUITES)]
+    usual = pd.Series(SCORED_AS)[WAY]
+    by_key = {tuple(run.key.values()): run for run in results.runs + results.underway}
+    rows = []
+    for (*key, _), own in scored.assign(step=scored["step"].fillna(-1)).groupby([*RUN, "step"], sort=False):
+        run = by_key[tuple(key)]
+        means = own.groupby("evaluation", sort=False)["accuracy"].agg(["mean", "size"])
+        means = means.loc[means["size"] == len(SUITES), "mean"]
+        ways = own.drop_duplicates("evaluation").set_index("evaluation")[[*WAY, "step"]].loc[means.index]
+        plain = ways.index[(ways[WAY] == usual).all(axis=1)]
+        for evaluation, way in ways.iterrows():
+            unusual = [name for name in WAY if way[name] != usual[name]]
+            if len(plain) != 1 or len(unusual) != 1:
+                continue
+            name, value = unusual[0], way[unusual[0]]
+            faulty, sound = (evaluation, plain[0]) if name != "without" else (plain[0], evaluation)
+            if name == "without":
+                audit, without = OF_DATA.get(value), f"suites without {value.replace('_', ' ')}"
+            else:
+                audit, without = SCORING.get((name, value), (None, None))
+            if audit is None:
+                continue
+            row = run.key | {"audit": audit, "without": without, "step": way["step"] if way["step"] >= 0 else None}
+            row |= {"released_with": means[faulty], "released_without": means[sound]}
+            rows.append(row | _flips((run, faulty), (run, sound)))
+    return rows
+
+
+def _flips(one: tuple[Run, str], other: tuple[Run, str]) -> dict:
+    found = differing_verdicts(one, other)
+    return {"flips": found["flips"], "n": found["flips_n"]} if found else {}
