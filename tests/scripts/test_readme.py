@@ -93,15 +93,6 @@ def test_every_python_command_runs(run_script, tmp_path):
     assert list((tmp_path / ".smoke" / "tables").glob("*.md"))
 
 
-def test_the_readmes_table_is_the_one_in_results():
-    """Not typed by hand: tables.py would write the same."""
-    from reporting.report import build_tables
-    from reporting.results import load
-    from reporting.summary_table import into_readme
-
-    assert into_readme(README, build_tables(load(ROOT / "results"))["summary"]) == README
-
-
 LINKS = sorted(
     {(name, link) for name, page in PAGES.items() for link in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page)}
 )
