@@ -18,12 +18,15 @@ def adversarial_table(results: Results) -> Table:
     """Accuracy and pair accuracy of every run by adversarial family, and over all families."""
     rows = []
     for run in results.runs:
-        margins = run.margins("adversarial", ("task", "label", "margin", FAMILY, PAIR).__contains__)
+        margins = run.margins(
+            "adversarial", ("task", "label", "margin", FAMILY, PAIR).__contains__, categories=lambda name: True
+        )
         if margins is None:
             continue
         about = run.key | {"commit": run.commit, "seconds": run.seconds}
-        for task, items in margins.groupby("task", sort=False):
-            parts = [("all", items), *items.groupby(FAMILY, sort=True)]
+        for task, items in margins.groupby("task", sort=False, observed=True):
+            families = items.groupby(FAMILY, sort=False, observed=True)
+            parts = [("all", items), *sorted(families, key=lambda named: named[0])]
             try:
                 rows += [about | {"task": task, "family": family} | family_scores(part) for family, part in parts]
             except BrokenPair as error:

@@ -11,7 +11,8 @@ from scoring.blocks import blocks, in_headline
 from scoring.intervals import design_effect, wilson
 
 STRATUM = "stratum/"
-LEARNED = "yardstick/local_features"  # scoring/yardsticks.py
+YARDSTICK = "yardstick/"
+LEARNED = f"{YARDSTICK}local_features"  # scoring/yardsticks.py
 NOT_DIFFICULTY = (f"{STRATUM}pair", f"{STRATUM}family")
 # A stratum value is drawn only where it has this many items: below, its interval says nothing.
 FEWEST = 10
@@ -20,18 +21,20 @@ MOST = 13
 
 
 def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
-    """name of a setting -> margins of the corrected suite, one table a seed."""
+    """name of a setting -> margins of the corrected suite, one table a seed; seed, headline, block in the first only."""
     margins: dict[str, list[pd.DataFrame]] = {}
     for run in runs:
-        # Texts take long to read and to compare. `graph` is needed of the first seed only.
-        unread = ("id", "protocol", "graph") if run.name in margins else ("id", "protocol")
+        # Texts take long to read and to compare. Blocks and yardsticks are needed of the first seed only.
+        unread = ("id", "protocol", *(("graph", "block", YARDSTICK) if run.name in margins else ()))
         table = run.margins(
-            "corrected", lambda name, unread=unread: name not in unread, categories=lambda name: name != "graph"
+            "corrected",
+            lambda name, unread=unread: not name.startswith(unread),
+            categories=lambda name: name != "graph",
         )
         if table is not None:
             added = {"own_task": run.settings.task or "", "correct": (table["margin"] >= 0) == table["label"]}
-            added |= {"seed": run.settings.seed, "headline": in_headline(table.assign(protocol="corrected"))}
-            if "graph" in table:
+            if run.name not in margins:
+                added |= {"seed": run.settings.seed, "headline": in_headline(table.assign(protocol="corrected"))}
                 added["block"] = pd.factorize(blocks(table))[0]
             margins.setdefault(run.name, []).append(table.assign(**added))
     return margins

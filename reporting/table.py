@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,13 @@ class Table:
 
     def display(self, columns: list[str] | None = None) -> pd.DataFrame:
         """Formatted text in every cell; an interval stands in brackets behind its value."""
+        return self._formatted if columns is None else self._format(columns)
+
+    @cached_property
+    def _formatted(self) -> pd.DataFrame:
+        return self._format(None)
+
+    def _format(self, columns: list[str] | None) -> pd.DataFrame:
         frame = _with_means(self.frame, [*self.means_by], [*self.averaged]) if self.means_by else self.frame
         bounds = {f"{name}_{side}" for name in frame for side in ("low", "high")} & set(frame)
         shown = columns or [name for name in frame if name not in bounds and name not in self.hidden]

@@ -45,6 +45,11 @@ def _z(alpha: float) -> float:
     return float(norm.isf(alpha / 2))
 
 
+@lru_cache
+def _t_over_z(freedom: int) -> float:
+    return float(t.isf(0.025, freedom) / _z(0.05))
+
+
 def widened(blocks: int, confidence: float = 0.95) -> float:
     """In the place of the normal quantile 1.96 where a spread is estimated from `blocks` blocks: 2.53 for eight.
 
@@ -59,12 +64,13 @@ def proportion_interval(outcomes: np.ndarray, blocks: np.ndarray) -> list[float]
     Args:
         outcomes: [n] of 0/1 or bool. blocks: [n] integer codes.
     """
-    count = len(np.unique(blocks))
+    names, codes = np.unique(blocks, return_inverse=True)
+    count = len(names)
     if count == 0 or (count == 1 and len(outcomes) > 1):
         return None
-    effect = design_effect(outcomes, blocks)
+    effect = _design_effect(np.asarray(outcomes, dtype=float), codes, count)
     if 1 < count < len(outcomes):  # the effect is estimated: Student's t in the place of the normal quantile
-        effect *= float(t.isf(0.025, count - 1) / _z(0.05)) ** 2
+        effect *= _t_over_z(count - 1) ** 2
     return list(wilson(int(np.sum(outcomes)), len(outcomes), effect))
 
 
@@ -79,10 +85,12 @@ def design_effect(outcomes: np.ndarray, clusters: np.ndarray) -> float:
         to be better balanced than chance is not rewarded with an interval narrower than Wilson's. 1 when it
         cannot be estimated (a single cluster, all outcomes equal, or one item a cluster).
     """
-    outcomes = np.asarray(outcomes, dtype=float)
     # Renumbered, because a subset of the items (all Yes labels, say) need not touch every block.
-    _, codes = np.unique(clusters, return_inverse=True)
-    count = codes.max() + 1 if len(codes) else 0
+    names, codes = np.unique(clusters, return_inverse=True)
+    return _design_effect(np.asarray(outcomes, dtype=float), codes, len(names))
+
+
+def _design_effect(outcomes: np.ndarray, codes: np.ndarray, count: int) -> float:
     mean = outcomes.mean() if len(outcomes) else 0.0
     if count < 2 or count == len(outcomes) or mean in (0.0, 1.0):
         return 1.0

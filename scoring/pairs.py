@@ -16,10 +16,15 @@ def of_pairs(margins: pd.DataFrame) -> pd.DataFrame:
     """One row a pair, by its name: `both` (both questions are right) and `flipped` (the verdicts differ).
 
     Args:
-        margins: columns label, margin and stratum/pair, every row a question of a pair.
+        margins: columns label, margin and stratum/pair (texts or categories), every row a question of a pair.
     Raises:
         BrokenPair: a pair that does not consist of one Yes and one No question.
     """
+    names, both, flipped = _of_pairs(margins)
+    return pd.DataFrame({"both": both, "flipped": flipped}, index=pd.Index(names))
+
+
+def _of_pairs(margins: pd.DataFrame) -> tuple[pd.Index | pd.Categorical, np.ndarray, np.ndarray]:
     pair, names = pd.factorize(margins[PAIR])
     label, verdict = margins["label"].to_numpy(dtype=bool), margins["margin"].to_numpy() >= 0
 
@@ -28,18 +33,19 @@ def of_pairs(margins: pd.DataFrame) -> pd.DataFrame:
 
     broken = names[(np.bincount(pair) != 2) | (of_its_two(label) != 1)]
     if len(broken):
-        raise BrokenPair(f"adversarial pair {min(broken)}: expected one Yes and one No item ({len(broken)} such pairs)")
-    flipped = of_its_two(verdict) == 1
-    return pd.DataFrame({"both": of_its_two(label == verdict) == 2, "flipped": flipped}, index=pd.Index(names))
+        raise BrokenPair(
+            f"adversarial pair {min(map(str, broken))}: expected one Yes and one No item ({len(broken)} such pairs)"
+        )
+    return names, of_its_two(label == verdict) == 2, of_its_two(verdict) == 1
 
 
 def pair_scores(margins: pd.DataFrame) -> dict:
     """pairs, pair_accuracy (both questions right) with its Wilson interval, and flipped, the share of pairs whose
     verdicts differ. Args and errors as `of_pairs`."""
-    found = of_pairs(margins)
+    _, both, flipped = _of_pairs(margins)
     return {
-        "pairs": len(found),
-        "pair_accuracy": float(found["both"].mean()),
-        "pair_accuracy_interval": list(wilson(int(found["both"].sum()), len(found))),
-        "flipped": float(found["flipped"].mean()),
+        "pairs": len(both),
+        "pair_accuracy": float(both.mean()),
+        "pair_accuracy_interval": list(wilson(int(both.sum()), len(both))),
+        "flipped": float(flipped.mean()),
     }
