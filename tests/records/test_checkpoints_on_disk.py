@@ -64,7 +64,9 @@ def test_one_flipped_bit_is_found(tmp_path):
     assert damage(tmp_path / "checkpoint-3") == "adapter_model.safetensors does not have its SHA-256"
 
 
-@pytest.mark.parametrize("state", [{}, [], {"global_step": "6"}, {"global_step": -6}, {"global_step": 6.0}, {"global_step": 7}])
+@pytest.mark.parametrize(
+    "state", [{}, [], {"global_step": "6"}, {"global_step": -6}, {"global_step": 6.0}, {"global_step": 7}]
+)
 def test_a_state_of_no_step_or_another_is_damage(run, state):
     (run / "checkpoint-6/trainer_state.json").write_text(json.dumps(state))
     if (run / "checkpoint-6" / COMPLETE).exists():  # as a folder from elsewhere may be

@@ -350,10 +350,10 @@ def test_formatting():
 
 
 def test_every_table_is_written_three_times_and_reads_back(written):
-    assert len(written.tables) == 18
+    assert len(written.tables) == 20
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
-        assert len(frame) or path.stem.startswith(("ablation", "adapter_growth"))
+        assert len(frame) or path.stem.startswith(("ablation", "adapter_growth", "faults", "constant_answer"))
         means = path.read_text().count("| mean of ")
         assert len(path.read_text().splitlines()) == 6 + len(frame) + means
         assert path.with_suffix(".tex").read_text().count(r"\begin{tabular}") == 1
