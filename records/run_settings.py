@@ -11,6 +11,8 @@ from dataclasses import MISSING, dataclass, fields
 
 from omegaconf import DictConfig, OmegaConf
 
+from records.component import Component, differences, nested, take
+
 # Settings that say where, how fast and in whose name, not what: a run may be resumed with others.
 # (A short rate is in training.learning_rate where it is used; a wheel holds the model that is named.)
 NOT_SCIENCE = (
@@ -51,34 +53,6 @@ FAULTS_SEEN_ELSEWHERE = (
 
 
 @dataclass(frozen=True)
-class Part:
-    """A loss or a lambda schedule: its class as configs name it, and its settings, those that are null left out.
-
-    settings: (key, value) in order of the keys; a value that has keys is itself of this form.
-    """
-
-    target: str
-    settings: tuple[tuple[str, object], ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.target.rsplit(".", 1)[-1]
-
-    def get(self, key: str):
-        """The value of a setting, None if it is not set."""
-        return dict(self.settings).get(key)
-
-    def but(self, **settings) -> "Part":
-        """The same with other settings; those that are None are left out."""
-        changed = {key: value for key, value in (dict(self.settings) | settings).items() if value is not None}
-        return Part(self.target, tuple(sorted(changed.items())))
-
-    def __str__(self) -> str:
-        """``Semantic(base=answer)``."""
-        return f"{self.name}({', '.join(_assignments(self.settings))})" if self.settings else self.name
-
-
-@dataclass(frozen=True)
 class RunSettings:
     """What was done in a run. Of two runs whose records differ in the seed alone, one repeats the other.
 
@@ -109,8 +83,8 @@ class RunSettings:
     sampler: str = "shuffled"
     unlabelled_fraction: float = 0
     faults: tuple[tuple[str, bool], ...] = ()
-    loss: Part | None = None
-    schedule: Part | None = None
+    loss: Component | None = None
+    schedule: Component | None = None
     prompt: str = "benchmark"
     weights: str = "adapter"
     verdict: str = "logits"
@@ -131,10 +105,10 @@ class RunSettings:
             if field.default is MISSING and field.name not in known:
                 raise KeyError(KEYS[field.name])
         for name in ("loss", "schedule"):
-            settings = _take(left, name)
+            settings = take(left, name)
             if settings:
-                known[name] = Part(settings.pop("_target_", "?"), _nested(settings))
-        faults = _nested(_take(left, "faults"))
+                known[name] = Component(settings.pop("_target_", "?"), nested(settings))
+        faults = nested(take(left, "faults"))
         found = cls(**known, faults=faults, others=tuple(sorted(left.items())), hash=settings_hash(config))
         hash(found)
         return found
@@ -159,9 +133,9 @@ class RunSettings:
             if field.name in WORDS:
                 words.append(WORDS[field.name](mine))
             elif field.name in ("faults", "others"):
-                words.append(_differences(mine, theirs))
+                words.append(differences(mine, theirs))
             elif field.name in ("loss", "schedule"):
-                words.append(_part_differences(mine, theirs))
+                words.append(mine.differences(theirs))
         return ", ".join(filter(None, words))
 
 
@@ -282,39 +256,3 @@ def _resolved(config: Mapping, key: str):
 
 def _within(key: str, group: str) -> bool:
     return key == group or key.startswith(f"{group}.")
-
-
-def _take(settings: dict[str, object], group: str) -> dict[str, object]:
-    """Remove the keys below ``group``; return them without it."""
-    return {key.removeprefix(f"{group}."): settings.pop(key) for key in [*settings] if key.startswith(f"{group}.")}
-
-
-def _nested(settings: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
-    """(key, value) by first component; where there are more, the value is of this form."""
-    names = sorted({key.partition(".")[0] for key in settings})
-    return tuple((name, settings[name] if name in settings else _nested(_take(dict(settings), name))) for name in names)
-
-
-def _is_setting(value: object) -> bool:
-    """Whether it is a pair of `_nested`, not another value that a list holds."""
-    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
-
-
-def _assignments(settings: Sequence[tuple[str, object]]) -> list[str]:
-    """``base=answer``, ``class_weights=(no=1, yes=7.5)``."""
-    nested = {key: isinstance(value, tuple) and all(map(_is_setting, value)) for key, value in settings}
-    return [f"{k}=({', '.join(_assignments(v))})" if nested[k] else f"{k}={v}" for k, v in settings]
-
-
-def _part_differences(part: Part, peers: set[Part | None]) -> str:
-    """The name alone where it tells all apart, the settings alone where the name is always the same."""
-    if len({peer and peer.target for peer in peers}) == len(peers):
-        return part.name
-    same_name = all(peer is not None and peer.target == part.target for peer in peers)
-    return _differences(part.settings, {peer.settings for peer in peers}) if same_name else str(part)
-
-
-def _differences(settings: tuple, peers: set[tuple]) -> str:
-    """``knowledge=axioms``: the settings that a peer has otherwise, or lacks."""
-    told = [(key, value) for key, value in settings if any(dict(peer).get(key) != value for peer in peers)]
-    return ", ".join(_assignments([(key.replace("_", " "), value) for key, value in told]))

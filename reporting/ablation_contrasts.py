@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from records.run_settings import Part
+from records.component import Component
 from reporting.ablation_table import described
 from reporting.results import GROUP, SETTING, Results, Run
 from reporting.table import Table
@@ -102,13 +102,13 @@ def _controls(control: Run, run: Run) -> bool:
     return same and ours.loss is not None and theirs.loss in _without_a_part(ours.loss)
 
 
-def _without_a_part(loss: Part) -> list[Part]:
+def _without_a_part(loss: Component) -> list[Component]:
     """The same loss without its class weights, without the published semantic term, or without weighing worlds."""
     found = []
     if loss.get("class_weights"):
         found.append(loss.but(class_weights=None))
     if loss.name == "Semantic":
-        plain = Part("losses.CrossEntropy")
+        plain = Component("losses.CrossEntropy")
         found.append(plain.but(target=loss.get("base"), class_weights=loss.get("class_weights")))
     if loss.get("knowledge") == "axioms_and_facts":
         found.append(loss.but(knowledge="deduced"))
@@ -116,7 +116,7 @@ def _without_a_part(loss: Part) -> list[Part]:
 
 
 def _is_answer_cross_entropy(run: Run) -> bool:
-    answer = Part("losses.CrossEntropy").but(target="answer")
+    answer = Component("losses.CrossEntropy").but(target="answer")
     return run.settings.loss == answer and run.settings.sampler != "balanced"
 
 

@@ -12,7 +12,7 @@ so that both follow the schedule of lambda, whatever the model knows. (docs/rele
 import numpy as np
 import pandas as pd
 
-from records.run_settings import Part
+from records.component import Component
 from reporting.results import GROUP, Published, Results, Run
 from reporting.table import Table
 
@@ -82,7 +82,7 @@ def lambda_law_table(results: Results, published: Published) -> Table:
     return Table("lambda_law", "The law of lambda: how far the logs lie from it", note, frame, fine=tuple(deviations))
 
 
-def _is_released_semantic(loss: Part | None) -> bool:
+def _is_released_semantic(loss: Component | None) -> bool:
     return loss is not None and loss.name == "Semantic" and loss.get("base") == "released"
 
 

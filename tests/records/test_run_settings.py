@@ -6,8 +6,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from records.component import Component
 from records.run_folder import find_runs
-from records.run_settings import KEYS, Part, RunSettings, differing_keys, loss_name, science, settings_hash
+from records.run_settings import KEYS, RunSettings, differing_keys, loss_name, science, settings_hash
 
 RUNS = find_runs(Path(__file__).parents[2] / "results" / "runs")
 CONFIGS = {path: yaml.safe_load((path / "config.yaml").read_text()) for path in RUNS}
@@ -143,7 +144,7 @@ def test_a_run_is_named_after_its_loss():
     assert loss_name({"_target_": "losses.CrossEntropy", "target": "sequence"}) == "sequence_ce"
     assert loss_name({"_target_": "losses.Semantic", "base": "released"}) == "released_semantic"
     assert loss_name({"_target_": "losses.ExactSemantic", "base": "answer"}) == "exact_semantic"
-    assert str(Part("losses.Semantic").but(base="answer", class_weights=None)) == "Semantic(base=answer)"
+    assert str(Component("losses.Semantic").but(base="answer", class_weights=None)) == "Semantic(base=answer)"
 
 
 def test_the_config_of_something_else_is_refused_by_the_key_that_it_lacks():
