@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from records.run_settings import settings_hash
+from reporting import tables
 from scoring.metrics import best_threshold
 from scoring.rows import SCORER_VERSION, metrics_rows
 
@@ -190,3 +191,9 @@ def five_variants(tmp_path_factory) -> Path:
             write_run(results, variant, seed)
     write_run(results, "dseparation_ce", 1, status="failed")
     return results
+
+
+@pytest.fixture(scope="session")
+def made(five_variants):
+    """Name -> frame of every table of `five_variants`. Read only."""
+    return tables(five_variants)

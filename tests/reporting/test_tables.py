@@ -1,34 +1,17 @@
-"""Tables from synthetic run folders: the numbers, the baselines, and what is never mixed."""
-
-import json
-import resource
-import subprocess
-import sys
+"""Tables from synthetic run folders: the numbers and the baselines."""
 
 import pandas as pd
 import pytest
-from filelock import FileLock, Timeout
 
-from reporting import collapse_rates, report, tables, write_all
+from reporting import tables
 from reporting.adversarial_table import family_scores
 from reporting.report import build_tables
-from reporting.results import ResultsError, load, load_published, of_group
+from reporting.results import load, load_published
 from reporting.suite_tables import constant_answer
-from reporting.summary_table import BEGIN, END, into_readme, summary_table
 from reporting.table import Table
 from scoring.pairs import BrokenPair
 
 SUITES = ["length", "branching", "reversed", "shuffled", "long_names"]
-
-
-@pytest.fixture(scope="module")
-def made(five_variants):
-    return tables(five_variants)
-
-
-@pytest.fixture(scope="module")
-def written(five_variants, tmp_path_factory):
-    return write_all(five_variants, tmp_path_factory.mktemp("out"))
 
 
 def cell(frame, column, **keys):
@@ -165,122 +148,6 @@ def test_the_semantic_loss_is_held_against_both_cross_entropies(tmp_path, make_r
     assert "dseparation" not in essential  # not measured
 
 
-def test_paired_test_refuses_different_items(tmp_path, make_run):
-    make_run(tmp_path, "transitivity_ce", n=40)
-    folder = make_run(tmp_path, "transitivity_semantic", n=40)
-    path = folder / "evaluation/corrected/margins.parquet"
-    margins = pd.read_parquet(path)
-    margins.assign(id=margins["id"] + "x").to_parquet(path)
-    results = load(tmp_path)
-    assert build_tables(results)["paired_tests"].frame.empty
-    assert len(results.problems) == 1
-    assert "not compared with" in results.problems[0] and "0 are the same" in results.problems[0]
-
-
-def test_scales_models_protocols_and_k_never_mix(tmp_path, make_run):
-    make_run(tmp_path, "transitivity_ce", 0, n=40)
-    make_run(tmp_path, "transitivity_ce", 1, n=40, scale="demo")
-    make_run(tmp_path, "transitivity_ce", 2, n=40, model="other")
-    make_run(tmp_path, "transitivity_ce", 3, n=40, protocol="released")
-    make_run(tmp_path, "transitivity_ce", 4, n=40, questions_per_graph=8)
-    made = tables(tmp_path)
-    assert len(made["table4_collapse_rate"]) == 5 and (made["table4_collapse_rate"]["runs"] == 1).all()
-    assert "mean of" not in build_tables(load(tmp_path))["table1_accuracy"].markdown()
-    assert "corrected-k8" in set(made["table1_accuracy"]["trained_on"])
-
-
-def test_baselines_stand_once_and_claims_where_a_variant_of_the_paper_was_run(tmp_path, make_run):
-    make_run(tmp_path, "transitivity_ce", 0, n=40)
-    make_run(tmp_path, "transitivity_ce", 0, n=40, scale="demo")
-    make_run(tmp_path, "transitivity_ce", 0, n=40, scale="demo", samples=200)
-    make_run(tmp_path, "pretrained", 0, n=40)
-    made = tables(tmp_path)
-    summary = made["summary"]
-    assert summary["variant"].tolist()[:2] == ["always Yes", "always No"] and summary["scale"].isna().sum() == 2
-    assert set(summary["scale"].iloc[2:]) == {"demo", "smoke"}
-    assert made["claims"][["scale", "samples"]].drop_duplicates().values.tolist() == [
-        ["demo", 100],
-        ["demo", 200],
-        ["smoke", 100],
-    ]
-    assert made["claims"]["trained_on"].unique().tolist() == ["corrected-k1"]
-
-
-def test_the_untrained_model_stands_in_every_group_of_its_scale_and_once_where_rows_are_runs(tmp_path, make_run):
-    for samples in (100, 200):
-        make_run(tmp_path, "transitivity_ce", n=40, samples=samples)
-    make_run(tmp_path, "pretrained", n=40)
-    make_run(tmp_path, "pretrained", n=40, scale="demo")
-    results = load(tmp_path)
-    members = {(group["scale"], group["samples"]): [run.name for run in runs] for group, runs in results.groups()}
-    trained = ["pretrained", "transitivity_ce"]
-    assert members == {("demo", 0): ["pretrained"], ("smoke", 100): trained, ("smoke", 200): trained}
-    for group, runs in results.groups():
-        assert set(of_group(results.measured, group)["variant"]) == {run.name for run in runs}
-    assert (tables(tmp_path)["summary"]["variant"] == "pretrained").sum() == 2 * 2  # scales, tasks
-
-
-def test_runs_that_differ_in_a_setting_are_neither_averaged_nor_called_alike(tmp_path, make_run):
-    for seed in (0, 1):
-        make_run(tmp_path, "transitivity_ce", seed, n=40)
-    make_run(tmp_path, "transitivity_ce", n=40, data={"yes_share": 0.5})
-    make_run(tmp_path, "transitivity_semantic", n=40)
-    rates = tables(tmp_path)["table4_collapse_rate"]
-    assert rates[["variant", "setting", "runs"]].values.tolist() == [
-        ["transitivity_ce", "", 2],
-        ["transitivity_ce", "50 % Yes", 1],
-        ["transitivity_semantic", "", 1],
-    ]
-
-
-def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
-    """evaluate.py writes no pooled row for a task with a single split, such as branching."""
-    folder = make_run(tmp_path, "dseparation_semantic", n=40)
-    path = folder / "evaluation/published/metrics.json"
-    report = json.loads(path.read_text())
-    report["rows"] = [r for r in report["rows"] if not (r["task"] == "dseparation" and r["split"] == "pooled")]
-    path.write_text(json.dumps(report))
-    frame = tables(tmp_path)["table1_accuracy"]
-    row = frame[(frame["source"] == "measured") & (frame["suites"] == "released")]
-    assert row["own_task"].tolist() == row["branching"].tolist() and row["own_task"].notna().all()
-
-
-def test_failed_and_malformed_runs_are_listed(tmp_path, make_run):
-    make_run(tmp_path, "transitivity_ce", n=40)
-    make_run(tmp_path, "transitivity_semantic", status="failed")
-    interrupted = tmp_path / "runs/tiny/pretrained/0/seed0"
-    interrupted.mkdir(parents=True)
-    (interrupted / "config.yaml").write_text("seed: 0")
-    broken = make_run(tmp_path, "dseparation_ce", n=40)
-    (broken / "run.json").write_text('{"status": "finished"')
-    without_config = make_run(tmp_path, "dseparation_semantic", n=40)
-    (without_config / "config.yaml").unlink()
-    logless = make_run(tmp_path, "transitivity_ce", 1, n=40)
-    (logless / "training_log.jsonl").write_text('{"step": 1}\n{"step"')
-    other = make_run(tmp_path, "transitivity_ce", 2, n=40)
-    (other / "evaluation/corrected/margins.parquet").write_bytes(b"not parquet")
-    summary = write_all(tmp_path)
-    assert summary.finished == 1
-    assert sorted(status for _, status in summary.unfinished) == ["failed", "running or interrupted"]
-    problems = "\n".join(summary.problems)
-    assert len(summary.problems) == 4
-    assert f"{broken}/run.json:1: not JSON" in problems
-    assert f"{without_config}/config.yaml: missing" in problems
-    assert "training_log.jsonl:2: not JSON" in problems
-    assert "margins.parquet: not a parquet file" in problems
-    assert all(line in str(summary) for line in summary.problems)
-
-
-def test_without_runs_the_papers_numbers_are_still_shown(tmp_path):
-    summary = write_all(tmp_path)
-    assert summary.finished == 0 and summary.figures == []
-    paper = summary.main.frame.set_index("variant")["paper"]
-    assert paper["always No"] == pytest.approx(0.72254) and paper["dseparation_semantic"] == pytest.approx(0.686)
-    assert set(tables(tmp_path)["table1_accuracy"]["source"]) == {"baseline", "published"}
-    with pytest.raises(ResultsError, match="no such folder"):
-        load(tmp_path / "nowhere")
-
-
 def test_claims_put_the_measurement_beside_the_published_figure(made):
     frame = made["claims"].set_index("id")
     assert list(frame.index) == [f"C{i}" for i in range(1, 9)]
@@ -347,84 +214,3 @@ def test_formatting():
     assert several.display().iloc[0].tolist() == ["+0.010, -0.004", "0, 1"]
     assert several.csv() == "by_seed,seeds\n0.01 -0.004,0 1\n"
     assert shown["collapsed"].tolist() == ["yes", "no", "–"]
-
-
-def test_every_table_is_written_three_times_and_reads_back(written):
-    assert len(written.tables) == 20
-    for path in written.tables:
-        frame = pd.read_csv(path.with_suffix(".csv"))
-        assert len(frame) or path.stem.startswith(("ablation", "adapter_growth", "faults", "constant_answer"))
-        means = path.read_text().count("| mean of ")
-        assert len(path.read_text().splitlines()) == 6 + len(frame) + means
-        assert path.with_suffix(".tex").read_text().count(r"\begin{tabular}") == 1
-    assert [path.name for path in written.folder.rglob(".*")] == [".tables.lock"]  # no temporary file is left
-
-
-def test_same_runs_same_bytes(five_variants, written, tmp_path):
-    again = write_all(five_variants, tmp_path)
-    for first, second in zip(written.tables + written.figures, again.tables + again.figures, strict=True):
-        assert first.read_bytes() == second.read_bytes(), first.name
-
-
-def test_command_line(five_variants, tmp_path):
-    """tables.py imports no torch, takes under ten seconds, and says where things lie."""
-    code = "import sys, tables; status = tables.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    arguments = [sys.executable, "-c", code, f"results={five_variants}", f"out={tmp_path}"]
-    done = subprocess.run(arguments, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "always No" in done.stdout and str(tmp_path / "tables") in done.stdout
-    (failed,) = five_variants.glob("runs/tiny/dseparation_ce/*/seed1")
-    assert f"not finished: {failed.relative_to(five_variants)} (failed)" in done.stdout
-    # Processor time, because test machines are busy; half as much again as the ten seconds for slower ones.
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 15
-
-
-@pytest.mark.parametrize(
-    ("argument", "message"),
-    [
-        ("result=x", "unknown argument 'result=x'; allowed: results="),
-        ("results=nowhere", "no such folder"),
-        ("results=", "results= is empty"),
-    ],
-)
-def test_command_line_refuses(argument, message):
-    import tables as script
-
-    done = subprocess.run([sys.executable, script.__file__, argument], capture_output=True, text=True)
-    assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
-
-
-def test_summary_goes_between_the_readmes_markers(five_variants, made):
-    table = summary_table(made["table1_accuracy"], made["table4_collapse"])
-    assert table.frame["variant"].tolist()[:2] == ["always Yes", "always No"]
-    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    once = into_readme(text, table)
-    assert once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once
-    assert "transitivity_semantic" in once and into_readme(once, table) == once
-    with pytest.raises(ValueError, match="summary table"):
-        into_readme("no markers", table)
-
-
-def test_a_diverged_run_is_reported_and_named(make_run, tmp_path):
-    folder = make_run(tmp_path, "transitivity_ce", 0)
-    record = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(record | {"diverged": True}))
-    results = load(tmp_path)
-    assert len(results.runs) == 1 and any("its training diverged" in problem for problem in results.problems)
-
-
-def test_the_collapse_rates_are_numbers_by_variant(five_variants):
-    rates = collapse_rates(tables(five_variants))
-    assert rates and all(name.startswith("collapse_rate/") and 0 <= rate <= 1 for name, rate in rates.items())
-    assert any(name.endswith("/transitivity_ce") for name in rates)
-
-
-def test_one_process_at_a_time_writes_tables(five_variants, tmp_path, monkeypatch):
-    def another(results, out):
-        with pytest.raises(Timeout), FileLock(out / ".tables.lock", timeout=0):
-            pass
-        return "written"
-
-    monkeypatch.setattr(report, "_write_all", another)
-    assert write_all(five_variants, tmp_path) == "written"

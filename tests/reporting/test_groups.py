@@ -1,0 +1,89 @@
+"""Which runs stand together in a table, and what is never mixed."""
+
+import json
+
+import pandas as pd
+
+from reporting import tables
+from reporting.report import build_tables
+from reporting.results import load, of_group
+
+
+def test_paired_test_refuses_different_items(tmp_path, make_run):
+    make_run(tmp_path, "transitivity_ce", n=40)
+    folder = make_run(tmp_path, "transitivity_semantic", n=40)
+    path = folder / "evaluation/corrected/margins.parquet"
+    margins = pd.read_parquet(path)
+    margins.assign(id=margins["id"] + "x").to_parquet(path)
+    results = load(tmp_path)
+    assert build_tables(results)["paired_tests"].frame.empty
+    assert len(results.problems) == 1
+    assert "not compared with" in results.problems[0] and "0 are the same" in results.problems[0]
+
+
+def test_scales_models_protocols_and_k_never_mix(tmp_path, make_run):
+    make_run(tmp_path, "transitivity_ce", 0, n=40)
+    make_run(tmp_path, "transitivity_ce", 1, n=40, scale="demo")
+    make_run(tmp_path, "transitivity_ce", 2, n=40, model="other")
+    make_run(tmp_path, "transitivity_ce", 3, n=40, protocol="released")
+    make_run(tmp_path, "transitivity_ce", 4, n=40, questions_per_graph=8)
+    made = tables(tmp_path)
+    assert len(made["table4_collapse_rate"]) == 5 and (made["table4_collapse_rate"]["runs"] == 1).all()
+    assert "mean of" not in build_tables(load(tmp_path))["table1_accuracy"].markdown()
+    assert "corrected-k8" in set(made["table1_accuracy"]["trained_on"])
+
+
+def test_baselines_stand_once_and_claims_where_a_variant_of_the_paper_was_run(tmp_path, make_run):
+    make_run(tmp_path, "transitivity_ce", 0, n=40)
+    make_run(tmp_path, "transitivity_ce", 0, n=40, scale="demo")
+    make_run(tmp_path, "transitivity_ce", 0, n=40, scale="demo", samples=200)
+    make_run(tmp_path, "pretrained", 0, n=40)
+    made = tables(tmp_path)
+    summary = made["summary"]
+    assert summary["variant"].tolist()[:2] == ["always Yes", "always No"] and summary["scale"].isna().sum() == 2
+    assert set(summary["scale"].iloc[2:]) == {"demo", "smoke"}
+    assert made["claims"][["scale", "samples"]].drop_duplicates().values.tolist() == [
+        ["demo", 100],
+        ["demo", 200],
+        ["smoke", 100],
+    ]
+    assert made["claims"]["trained_on"].unique().tolist() == ["corrected-k1"]
+
+
+def test_the_untrained_model_stands_in_every_group_of_its_scale_and_once_where_rows_are_runs(tmp_path, make_run):
+    for samples in (100, 200):
+        make_run(tmp_path, "transitivity_ce", n=40, samples=samples)
+    make_run(tmp_path, "pretrained", n=40)
+    make_run(tmp_path, "pretrained", n=40, scale="demo")
+    results = load(tmp_path)
+    members = {(group["scale"], group["samples"]): [run.name for run in runs] for group, runs in results.groups()}
+    trained = ["pretrained", "transitivity_ce"]
+    assert members == {("demo", 0): ["pretrained"], ("smoke", 100): trained, ("smoke", 200): trained}
+    for group, runs in results.groups():
+        assert set(of_group(results.measured, group)["variant"]) == {run.name for run in runs}
+    assert (tables(tmp_path)["summary"]["variant"] == "pretrained").sum() == 2 * 2  # scales, tasks
+
+
+def test_runs_that_differ_in_a_setting_are_neither_averaged_nor_called_alike(tmp_path, make_run):
+    for seed in (0, 1):
+        make_run(tmp_path, "transitivity_ce", seed, n=40)
+    make_run(tmp_path, "transitivity_ce", n=40, data={"yes_share": 0.5})
+    make_run(tmp_path, "transitivity_semantic", n=40)
+    rates = tables(tmp_path)["table4_collapse_rate"]
+    assert rates[["variant", "setting", "runs"]].values.tolist() == [
+        ["transitivity_ce", "", 2],
+        ["transitivity_ce", "50 % Yes", 1],
+        ["transitivity_semantic", "", 1],
+    ]
+
+
+def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
+    """evaluate.py writes no pooled row for a task with a single split, such as branching."""
+    folder = make_run(tmp_path, "dseparation_semantic", n=40)
+    path = folder / "evaluation/published/metrics.json"
+    report = json.loads(path.read_text())
+    report["rows"] = [r for r in report["rows"] if not (r["task"] == "dseparation" and r["split"] == "pooled")]
+    path.write_text(json.dumps(report))
+    frame = tables(tmp_path)["table1_accuracy"]
+    row = frame[(frame["source"] == "measured") & (frame["suites"] == "released")]
+    assert row["own_task"].tolist() == row["branching"].tolist() and row["own_task"].notna().all()
