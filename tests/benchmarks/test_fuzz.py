@@ -1,11 +1,13 @@
 """A small campaign on every reader; and that the campaign finds what it is for."""
 
+import json
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import fuzz
+from benchmarks import fuzz, fuzz_atheris
 from benchmarks.fuzz_readers import Reader, readers
 from causal_tasks.randomness import generator
 
@@ -54,3 +56,29 @@ def test_bad_arguments_are_refused(capsys):
     for bad in (["inputs=0"], ["only=premise"], ["size=3"]):
         assert fuzz.main(bad) == 2
     assert "only= is READER:INPUT" in capsys.readouterr().err
+
+
+def test_atheris_ends_are_told_apart(monkeypatch, capsys, tmp_path):
+    """Its wheel is for some versions of Python only; what it says at the end is as libFuzzer says it."""
+    ends = iter(
+        [
+            SimpleNamespace(
+                returncode=0, stdout="", stderr="cov: 17\n#9 cov: 18\nstat::number_of_executed_units: 900\n"
+            ),
+            SimpleNamespace(returncode=77, stdout="KeyError: 'label'", stderr="stat::number_of_executed_units: 3\n"),
+            SimpleNamespace(returncode=1, stdout="", stderr="ImportError: no such module"),
+        ]
+    )
+    packages = SimpleNamespace(find_spec=lambda name: None)
+    monkeypatch.setattr(fuzz_atheris, "importlib", SimpleNamespace(util=packages))
+    assert fuzz_atheris.main([f"out={tmp_path}"]) == 2 and "pip install atheris" in capsys.readouterr().err
+    packages.find_spec = lambda name: "here"
+    monkeypatch.setattr(fuzz_atheris, "subprocess", SimpleNamespace(run=lambda *_, **settings: next(ends)))
+    assert fuzz_atheris.main(["seconds=3", f"out={tmp_path}"]) == 1
+    rows = json.loads((tmp_path / "fuzz_atheris.json").read_text())["readers"]
+    assert [(row["inputs"], row["branches"], row["failure"] is None) for row in rows] == [
+        (900, 18, True),
+        (3, 0, False),
+        (0, 0, False),
+    ]
+    assert "| all | 903 | | 2 | 3 |" in capsys.readouterr().out
