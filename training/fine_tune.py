@@ -9,6 +9,7 @@ import time
 
 import torch
 from omegaconf import DictConfig
+from safetensors import SafetensorError
 from transformers import TrainingArguments
 
 from causal_tasks import suites
@@ -35,7 +36,7 @@ from training.labelled_file import read_training_file
 from training.portable import unpack_checkpoint
 from training.sampling import class_balance_weights
 from training.settings import SettingsError, graphs_in_a_pass
-from training.trainer import CausalTrainer, save_adapter
+from training.trainer import CausalTrainer, CheckpointNotWritten, save_adapter
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,12 @@ def fine_tune(
     if trainer.is_world_process_zero():
         aside = folder.path / ".adapter-unfinished"
         shutil.rmtree(aside, ignore_errors=True)
-        save_adapter(answerer, aside)
+        try:
+            save_adapter(answerer, aside)
+        except SafetensorError as error:  # a full disk
+            raise CheckpointNotWritten(
+                f"{folder.adapter}: cannot be written ({error}); what was computed stays, resume=true goes on"
+            ) from error
         facts["adapter_sha256"] = sha256(aside / ADAPTER_WEIGHTS)
         write_json(aside / TRAINED, facts)
         publish(aside, folder.adapter)

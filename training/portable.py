@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers.trainer_pt_utils import safe_globals
 
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str]) -> int:
         run.trained_with()
         checkpoint = run.checkpoint(run.last_checkpoint() if step < 0 else step)
         print(f"step {step_of(checkpoint)}: {pack_checkpoint(checkpoint, run.portable)}")
-    except (ValueError, RunFolderError, pickle.UnpicklingError) as error:
+    except (ValueError, OSError, RunFolderError, SafetensorError, pickle.UnpicklingError) as error:
         print(f"portable: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
     return 0

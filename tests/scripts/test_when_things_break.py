@@ -85,6 +85,53 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
     assert margins(tmp_path / "run") == undisturbed
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function that gives a file system of its own so many KiB, and where it lies. Only root may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(*options):
+        return subprocess.run(["mount", *options, str(disk)], capture_output=True, text=True)
+
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root on Linux can mount a small disk; RLIMIT_FSIZE above stands for it")
+    if (mounted := mount("-t", "tmpfs", "-o", "size=64k", "tmpfs")).returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+
+    def sized(kib):
+        assert mount("-o", f"remount,size={kib}k").returncode == 0
+        return disk
+
+    yield sized
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_small_disk_that_is_full_costs_nothing_that_was_computed(run_script, tmp_path, small_disk, undisturbed):
+    """A real one, with room for one checkpoint, then for both but not the adapter, then for no scores."""
+    train = ["train.py", *SMALL, "out=disk/run", "tracking=none", "resume=true"]
+    kept = {}
+    for room in (700, 1400):
+        disk = small_disk(room)
+        output = run_script(*train, cwd=tmp_path, expect=1)
+        assert "resume=true goes on" in output.splitlines()[-1] and "Traceback" not in output
+        kept[room] = sorted(path.name for path in (disk / "run/checkpoints").iterdir())
+    assert kept == {700: ["checkpoint-3"], 1400: ["checkpoint-3", "checkpoint-6"]}
+    small_disk(64_000)
+    run_script(*train, cwd=tmp_path)
+    assert margins(disk / "run") == undisturbed
+
+    score = ["evaluate.py", "run=disk/run", "suite=corrected", "suite.samples=40", "out=disk/scored", "tracking=none"]
+    score += ["evaluation.resamples=20", "evaluation.yardstick_questions=200"]
+    small_disk(shutil.disk_usage(disk).used // 1024 + 8)
+    output = run_script(*score, cwd=tmp_path, expect=1)
+    assert "No space left on device" in output.splitlines()[-1] and "Traceback" not in output
+    assert not (disk / "scored/metrics.json").exists() and margins(disk / "run") == undisturbed
+    small_disk(64_000)
+    run_script(*score, cwd=tmp_path)
+    assert (disk / "scored/metrics.json").is_file()
+
+
 def test_results_that_cannot_be_written_are_one_line(run_script, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     output = run_script("train.py", *SMALL, "out=file/run", "tracking=none", cwd=tmp_path, expect=1)
