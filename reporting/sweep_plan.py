@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from records.files import read_json
 from records.published import PUBLISHED
 from records.run_folder import RunFolder, RunFolderError
+from scoring.rows import SUMMARIES
 
 # The committed record: its rates stand in until a model has run here.
 RECORD = PUBLISHED.parent
@@ -25,6 +26,7 @@ class Cell:
 
     out: str
     model: str
+    variant: str
     state: str
     note: str
     trained: int
@@ -42,7 +44,7 @@ def cell_of(cfg: DictConfig) -> Cell:
     scored = sum(
         suite.samples * sum(map(len, suite.splits.values())) for suite in cfg.suites.values() if suite.get("splits")
     )
-    return Cell(str(folder.path), cfg.model.name, *_state(folder), trained, scored)
+    return Cell(str(folder.path), cfg.model.name, cfg.variant, *_state(folder), trained, scored)
 
 
 def _state(folder: RunFolder) -> tuple[str, str]:
@@ -74,15 +76,12 @@ def plan(cells: Iterable[Cell], results: str | Path) -> str:
         of_model = [cell for cell in left if cell.model == model]
         speed = recorded_speed(results, model)
         speed = speed if speed.runs else recorded_speed(RECORD, model)
-        wanted = [sum(cell.trained for cell in of_model), sum(cell.scored for cell in of_model)]
-        if any(questions and not rate for questions, rate in zip(wanted, (speed.trained, speed.scored))):
+        found = _cost(of_model, speed)
+        if found is None:
             unknown.add(model)
             continue
-        seconds += sum(questions / rate for questions, rate in zip(wanted, (speed.trained, speed.scored)) if questions)
-        lines.append(
-            f"{model}: {speed.trained:.1f} questions a second trained, {speed.scored:.1f} scored, by {speed.runs} runs in "
-            f"{speed.results} ({', '.join(speed.machines)})"
-        )
+        seconds += found[0]
+        lines += found[1]
     if unknown:
         lines.append(
             f"no time is known for {', '.join(sorted(unknown))}: no finished run of it in {results} or {RECORD.name}"
@@ -90,6 +89,29 @@ def plan(cells: Iterable[Cell], results: str | Path) -> str:
     if len(unknown) < len({cell.model for cell in left}):
         lines.append(f"about {seconds / 3600:.1f} hours one after the other, at these rates")
     return "\n".join(lines)
+
+
+def _cost(cells: list[Cell], speed: "Speed") -> tuple[float, list[str]] | None:
+    """Seconds of the cells of one model, and lines that say what they rest on; None if a rate is missing."""
+    scored = sum(cell.scored for cell in cells)
+    if scored and not speed.scored:
+        return None
+    seconds = scored / speed.scored if scored else 0.0
+    lines = [
+        f"{cells[0].model}: {speed.scored:.1f} questions a second scored, by {speed.runs} runs in {speed.results} "
+        f"({', '.join(speed.machines)})"
+    ]
+    for variant in dict.fromkeys(cell.variant for cell in cells if cell.trained):
+        rate = speed.trained.get(variant) or speed.trained_any
+        if not rate:
+            return None
+        questions = sum(cell.trained for cell in cells if cell.variant == variant)
+        seconds += questions / rate
+        other = "" if variant in speed.trained else ", the rate of other variants"
+        lines.append(
+            f"  {variant}: {questions:,} questions to train, {rate:.1f} a second{other}: {questions / rate / 3600:.1f} hours"
+        )
+    return seconds, lines
 
 
 def status(cells: Iterable[Cell]) -> str:
@@ -105,9 +127,13 @@ def _counted(cells: list[Cell]) -> str:
 
 @dataclass(frozen=True)
 class Speed:
-    """Questions a second over all finished runs of a model; 0 if there are none. machines: what they ran on. results: the folder."""
+    """Questions a second over all finished runs of a model; 0 if there are none.
 
-    trained: float
+    trained: by variant; trained_any: of all together. machines: what they ran on. results: the folder.
+    """
+
+    trained: dict[str, float]
+    trained_any: float
     scored: float
     runs: int
     machines: tuple[str, ...]
@@ -116,7 +142,8 @@ class Speed:
 
 def recorded_speed(results: str | Path, model: str) -> Speed:
     """From run.json, config.yaml and metrics.json of every finished run of ``model`` under ``results``/runs."""
-    trained = scored = training_seconds = scoring_seconds = 0.0
+    questions, seconds = Counter(), Counter()
+    scored = scoring_seconds = 0.0
     machines: dict[str, None] = {}
     runs = 0
     for path in sorted(Path(results, "runs").rglob("run.json")):
@@ -128,13 +155,15 @@ def recorded_speed(results: str | Path, model: str) -> Speed:
         machines[", ".join(machine["accelerators"]) or f"{machine['cores']} cores of {machine['processor']}"] = None
         if record.get("training"):
             epochs = OmegaConf.load(RunFolder(path.parent).config).training.epochs
-            trained += record["training"]["samples"] * epochs
-            training_seconds += record["training"]["seconds"]
+            questions[record["variant"]] += record["training"]["samples"] * epochs
+            seconds[record["variant"]] += record["training"]["seconds"]
         for metrics in map(read_json, path.parent.glob("evaluation/*/metrics.json")):
-            scored += sum(row["n"] for row in metrics["rows"] if row["split"] != "pooled")
+            scored += sum(row["n"] for row in metrics["rows"] if row["split"] not in SUMMARIES)
             scoring_seconds += metrics["seconds"]
     where = RECORD.name if results == RECORD else str(results)
-    return Speed(_rate(trained, training_seconds), _rate(scored, scoring_seconds), runs, tuple(machines), where)
+    trained = {variant: _rate(questions[variant], seconds[variant]) for variant in questions}
+    trained_any = _rate(questions.total(), seconds.total())
+    return Speed(trained, trained_any, _rate(scored, scoring_seconds), runs, tuple(machines), where)
 
 
 def _rate(questions: float, seconds: float) -> float:

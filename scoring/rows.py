@@ -11,7 +11,8 @@ from scoring.pairs import pair_scores
 from scoring.yardsticks import held_against
 
 __all__ = ["SCORER_VERSION", "metrics_rows", "tuned_thresholds"]
-HEADLINE, SEEN, POOLED = "headline", "seen", "pooled"
+# Rows over several splits.
+SUMMARIES = HEADLINE, SEEN, POOLED = "headline", "seen", "pooled"
 # A threshold tuned on fewer blocks moves by more than it mends.
 FEWEST_VALIDATION_BLOCKS = 500
 

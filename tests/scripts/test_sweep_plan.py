@@ -19,14 +19,24 @@ def cells(run_script, tmp_path):
 @pytest.fixture
 def results(tmp_path, cells):
     """One finished run of the grid, one that failed, one interrupted before its first checkpoint."""
-    record = {"status": "finished", "model": "tiny", "training": {"samples": 40, "seconds": 10.0}}
+    record = {
+        "status": "finished",
+        "model": "tiny",
+        "variant": "transitivity_ce",
+        "training": {"samples": 40, "seconds": 10.0},
+    }
     record |= {"machine": {"cores": 2, "processor": "Abacus", "accelerators": []}}
     done = tmp_path / cells["transitivity_ce", "seed0"]
     (done / "evaluation/published").mkdir(parents=True)
     (done / "run.json").write_text(json.dumps(record))
     (done / "config.yaml").write_text("training: {epochs: 2}\n")
     (done / ".made_here").touch()
-    rows = [{"split": "length", "n": 30}, {"split": "reversed", "n": 10}, {"split": "pooled", "n": 40}]
+    rows = [
+        {"split": "length", "n": 30},
+        {"split": "reversed", "n": 10},
+        {"split": "headline", "n": 10},
+        {"split": "pooled", "n": 40},
+    ]
     (done / "evaluation/published/metrics.json").write_text(json.dumps({"rows": rows, "seconds": 2.0}))
     failed = tmp_path / cells["dseparation_ce", "seed1"]
     failed.mkdir(parents=True)
@@ -47,7 +57,9 @@ def test_the_plan_counts_cells_and_questions_and_knows_the_hours(run_script, res
     assert "10 cells: 7 new, 1 finished, 1 unfinished, 1 failed" in output
     # 48 questions in each of eight cells, one of which is done; 2 x 16 + 5 x 4 + 12 x 16 scored in each of nine
     assert f"left to train: {7 * 48} questions" in output and "left to score: 2,196 evaluation samples" in output
-    assert "tiny: 8.0 questions a second trained, 20.0 scored, by 1 runs in .smoke (2 cores of Abacus)" in output
+    assert "tiny: 20.0 questions a second scored, by 1 runs in .smoke (2 cores of Abacus)" in output
+    assert "transitivity_ce: 48 questions to train, 8.0 a second: 0.0 hours" in output
+    assert "dseparation_semantic: 96 questions to train, 8.0 a second, the rate of other variants: 0.0 hours" in output
     assert f"about {(7 * 48 / 8 + 2196 / 20) / 3600:.1f} hours" in output
     assert files(results) == before
 
