@@ -14,7 +14,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {"README.md": README}
 PAGES |= {
     f"docs/{name}.md": (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
-    for name in ("training", "sweeps", "data", "evaluating", "findings", "extending", "release", "cluster")
+    for name in ("training", "sweeps", "data", "evaluating", "findings", "extending", "release", "cluster", "gemma")
 }
 BLOCKS = [
     block
@@ -101,6 +101,17 @@ LINKS = sorted(
 @pytest.mark.parametrize(("page", "link"), LINKS)
 def test_links_lead_somewhere(page, link):
     assert (ROOT / page).parent.joinpath(link).exists()
+
+
+def test_the_commands_on_gemma_compose(run_script, tmp_path):
+    """They take hours: here only their settings are read."""
+    blocks = re.findall(r"```sh\n(.*?)```", PAGES["docs/gemma.md"], flags=re.DOTALL)
+    commands = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    hydra = [words[1:] for words in commands if words and words[1] in ("train.py", "evaluate.py", "sweep.py")]
+    assert len(hydra) > 10
+    for script, *settings in hydra:
+        settings = [word for word in settings if not word.startswith(("plan=", "seed=", "hydra/launcher="))]
+        assert "tracking:" in run_script(script, *settings, "--cfg", "job", cwd=tmp_path)
 
 
 def test_the_tree_names_every_room():

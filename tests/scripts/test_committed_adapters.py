@@ -1,0 +1,32 @@
+"""The adapters under results/adapters: small, readable without pickle, of a base that their config names, with a card."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from safetensors import safe_open
+
+ADAPTERS = sorted((Path(__file__).parents[2] / "results/adapters").iterdir())
+
+
+def test_there_are_some():
+    assert ADAPTERS
+
+
+@pytest.mark.parametrize("folder", ADAPTERS, ids=lambda path: path.name)
+def test_an_adapter_is_what_its_settings_say(folder):
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    peft = json.loads((folder / "adapter/adapter_config.json").read_text(encoding="utf-8"))
+    assert config["variant"] == folder.name in (folder / "README.md").read_text(encoding="utf-8")
+    assert (peft["r"], peft["lora_alpha"]) == (config["lora"]["rank"], config["lora"]["alpha"])
+    assert "/" not in peft["base_model_name_or_path"]
+    weights = folder / "adapter/adapter_model.safetensors"
+    assert weights.stat().st_size < 31e6  # rank 64, the largest of the published ones
+    with safe_open(weights, "pt") as tensors:
+        names = list(tensors.keys())
+        # A LoRA pair for each of seven projections in each layer, all of that rank, none of them still zero.
+        assert len(names) % 14 == 0 and {name.split(".")[-2] for name in names} == {"lora_A", "lora_B"}
+        for name in names:
+            assert min(tensors.get_slice(name).get_shape()) == config["lora"]["rank"]
+        assert all(tensors.get_tensor(name).any() for name in names if "lora_B" in name)
