@@ -1,9 +1,11 @@
-"""results/ → tables (CSV, Markdown, LaTeX) and figures (PNG); needs no torch and no network, takes seconds.
+"""Runs → tables (CSV, Markdown) and figures (PNG); needs no torch and no network, takes seconds.
 
-python tables.py                          read results/, write results/tables/ and results/figures/
-python tables.py results=DIR out=DIR      read DIR, write DIR/tables/ and DIR/figures/ elsewhere
-python tables.py readme=README.md         also put the summary table between the README's markers
-python tables.py explain=TABLE:ROW:COLUMN where a number comes from: runs, seeds, commits, configs, fingerprints
+python tables.py                             of the committed record: results/ → results/tables/, results/figures/
+python tables.py results=outputs             of your own runs: outputs/ → outputs/tables/, outputs/figures/
+python tables.py results=DIR out=ELSEWHERE   write to another place
+python tables.py tex=true                    each table also as LaTeX
+python tables.py readme=README.md            also put the summary table between the README's markers
+python tables.py explain=TABLE:ROW:COLUMN    where a number comes from: runs, seeds, commits, configs, fingerprints
 """
 
 import sys
@@ -16,10 +18,17 @@ from reporting.explain import explain
 from reporting.results import ResultsError
 from reporting.summary_table import into_readme
 
+DEFAULTS = {"results": "results", "out": "", "tex": "false", "readme": "", "explain": ""}
+
 
 def main(arguments: list[str]) -> int:
+    if arguments in (["--help"], ["-h"]):
+        print(__doc__)
+        return 0
     try:
-        settings = read_settings(arguments, {"results": "results", "out": "", "readme": "", "explain": ""})
+        settings = read_settings(arguments, DEFAULTS)
+        if settings["tex"] not in ("true", "false"):
+            raise ValueError(f"tex={settings['tex']}: must be true or false")
     except ValueError as error:
         print(f"tables.py: {error}", file=sys.stderr)
         return 2
@@ -27,7 +36,7 @@ def main(arguments: list[str]) -> int:
         if settings["explain"]:
             print(explain(settings["results"], settings["explain"]))
             return 0
-        summary = write_all(settings["results"], settings["out"] or None)
+        summary = write_all(settings["results"], settings["out"] or None, settings["tex"] == "true")
         if settings["readme"]:
             readme = Path(settings["readme"])
             write_text(readme, into_readme(readme.read_text(encoding="utf-8"), summary.main))

@@ -25,11 +25,14 @@ from reporting.report_page import report_page
 from reporting.results import GROUP, TASKS, Results, ResultsError, grouped, load, load_published
 from reporting.runs_table import runs_table
 from reporting.suite_tables import accuracy_table, prediction_table
-from reporting.summary_table import summary_table
+from reporting.summary_table import readme_table, summary_table
 from reporting.table import Table
 
 # What runs of one learning curve share.
 DATA = [name for name in GROUP if name != "samples"]
+# Of the main table, what a terminal has room for.
+ON_SCREEN = ("variant", "samples", "seed", "paper", "released", "balanced_accuracy", "yes_rate", "verdict")
+ROWS_ON_SCREEN = 20
 
 
 @dataclass
@@ -46,20 +49,25 @@ class ReportSummary:
     main: Table
     folder: Path
     tables: list[Path] = field(default_factory=list)
+    tex: bool = False
     figures: list[Path] = field(default_factory=list)
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        table = self.main.display().to_markdown(index=False, tablefmt="simple", disable_numparse=True)
+        rows = self.main.display([name for name in ON_SCREEN if name in self.main.frame])
+        if len(rows) > ROWS_ON_SCREEN:
+            rows = readme_table(self.main).display()
         lines = [
             self.main.title,
-            table,
+            rows.to_markdown(index=False, tablefmt="simple", disable_numparse=True),
+            f"all rows and columns: {self.folder / 'tables' / self.main.name}.md",
             "",
             f"{self.finished} finished runs, {len(self.unfinished)} unfinished, {len(self.problems)} problems",
         ]
         lines += [f"  not finished: {run} ({status})" for run, status in self.unfinished]
         lines += [f"  problem: {problem}" for problem in self.problems]
-        lines.append(f"{len(self.tables)} tables in {self.folder / 'tables'}, each as CSV, Markdown and LaTeX")
+        kinds = "CSV, Markdown and LaTeX" if self.tex else "CSV and Markdown"
+        lines.append(f"{len(self.tables)} tables in {self.folder / 'tables'}, each as {kinds}")
         lines.append(
             f"{len(self.figures)} figures in {self.folder / 'figures'}; on one page: {self.folder / 'REPORT.md'}"
         )
@@ -67,10 +75,13 @@ class ReportSummary:
         return "\n".join(lines)
 
 
-def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = None) -> ReportSummary:
+def write_all(
+    results_dir: str | Path = "results", out_dir: str | Path | None = None, tex: bool = False
+) -> ReportSummary:
     """Write tables/, figures/ and REPORT.md under `out_dir` (default: the results folder itself); one process at a time.
 
     Figures lie in figures/<model>-<scale>-<samples>-<trained on>/. Files are replaced one by one, never half written.
+    tex: each table also as LaTeX.
 
     Raises:
         ResultsError: `results_dir` is not a folder. A malformed run does not raise; it is listed in the summary.
@@ -80,18 +91,21 @@ def write_all(results_dir: str | Path = "results", out_dir: str | Path | None = 
     out = Path(out_dir if out_dir is not None else results_dir)
     out.mkdir(parents=True, exist_ok=True)
     with FileLock(out / ".tables.lock"):  # two sweeps may end at the same time
-        return _write_all(load(results_dir), out)
+        return _write_all(load(results_dir), out, tex)
 
 
-def _write_all(results: Results, out: Path) -> ReportSummary:
+def _write_all(results: Results, out: Path, tex: bool) -> ReportSummary:
     started = time.perf_counter()
     made = build_tables(results)
-    summary = ReportSummary(len(results.runs), results.unfinished, results.problems, next(iter(made.values())), out)
+    summary = ReportSummary(
+        len(results.runs), results.unfinished, results.problems, next(iter(made.values())), out, tex=tex
+    )
     for table in made.values():
         path = out / "tables" / table.name
         write_text(path.with_suffix(".csv"), table.csv())
         write_text(path.with_suffix(".md"), table.markdown())
-        write_text(path.with_suffix(".tex"), table.latex())
+        if tex:
+            write_text(path.with_suffix(".tex"), table.latex())
         summary.tables.append(path.with_suffix(".md"))
     summary.figures = write_figures(results, {name: table.frame for name, table in made.items()}, out / "figures")
     results.problems[:] = dict.fromkeys(results.problems)
