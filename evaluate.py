@@ -1,14 +1,14 @@
 """Score a saved run, or a bare model, on a suite or a file.
 
-    python evaluate.py run=RUN suite=published
+    python evaluate.py run=RUN suite=published                            RUN: the folder that train.py names at its end
     python evaluate.py run=RUN suite=corrected suite.samples=10000 out=DIR
-    python evaluate.py run=RUN suite=adversarial show=errors     draw what it gets wrong
+    python evaluate.py run=RUN suite=adversarial show=errors              draw what it gets wrong
+    python evaluate.py run=RUN suite=published weights=merged_4bit        as the release scored it
+    python evaluate.py run=RUN suite=published checkpoint=2000            while it is being trained
     python evaluate.py model=smollm2_135m suite=validation suite.samples=4 show=answers    print questions and answers
-    python evaluate.py run=RUN suite=published weights=merged_4bit       as the release scored it
-    python evaluate.py run=RUN suite=published checkpoint=2000          while it is being trained
     python evaluate.py model=smollm2_135m suite=file suite.path=FILE
     python evaluate.py model=smollm2_135m suite=external suite.path=FOLDER out=DIR
-    python evaluate.py verify=results/       compute every stored metric and fingerprint again; exit status 1 if one differs
+    python evaluate.py verify=results     compute every stored metric and fingerprint again; exit status 1 if one differs
 
 Writes metrics.json and margins.parquet (id, label, margin, strata) under out=, by default RUN/evaluation/SUITE or, of a
 bare model, RESULTS/scored/MODEL/SUITE (with the weights, verdict, prompt and checkpoint behind it where they are not the
@@ -68,7 +68,8 @@ def evaluate(cfg: DictConfig) -> Path:
         tracker.report(report)
     if cfg.show is not None:
         show_questions(cfg, parts, out)
-    log.info("\n%s\nmetrics and margins: %s", "\n".join(summary_lines(report)), out)
+    log.info("scored in %.0f s:\n%s", report["seconds"], "\n".join(summary_lines(report)))
+    log.info("metrics and margins: %s", out)
     return out
 
 
@@ -80,7 +81,7 @@ def show_questions(cfg: DictConfig, parts: dict, out: Path) -> None:
     if cfg.show == "answers":
         from scoring.answers import in_words
 
-        log.info("\n%s", in_words(items, margins))
+        log.info("the first questions:\n%s", in_words(items, margins))
     else:
         from reporting.errors import draw_errors
 

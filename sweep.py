@@ -8,7 +8,8 @@
     python sweep.py seed=0,1,2 status=true           only tell how each of its cells stands
 
 Finished cells are skipped, interrupted ones go on. A failed cell does not stop the others: it is listed at the
-end and makes the exit status 1. Runs, tables and figures: outputs/, which git ignores; results=results puts them into the committed record.
+end and makes the exit status 1. Runs, tables and figures: outputs/, which git ignores; results=results puts them into the
+committed record.
 """
 
 import gc

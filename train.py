@@ -8,8 +8,8 @@
     python train.py resume=true                            go on after an interruption
     torchrun --nproc-per-node=4 train.py scale=paper       several GPUs
 
-Most used keys: task, loss, schedule, model, scale, experiment, protocol (released | corrected), seed, out,
-task.questions_per_graph, training.samples. All of them, with comments: conf/train.yaml.
+Most used keys: task, loss, schedule, model, scale, experiment, protocol (released | corrected), seed, training.samples,
+task.questions_per_graph, results (default: outputs, which git ignores), out. All of them, with comments: conf/train.yaml.
 """
 
 import logging
@@ -65,7 +65,8 @@ def run(cfg: DictConfig) -> RunFolder:
             answerer, facts["loaded"] = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed, prompt=cfg.prompt)
         if first_process:
             folder.open(cfg)
-            log.info("\n%s", "\n".join([f"settings: {folder.config}; unlike the defaults:", *unlike_defaults(cfg)]))
+            changed = "\n".join(["unlike the defaults:", *unlike_defaults(cfg)])
+            log.info("settings: %s; %s", folder.config, changed if "\n" in changed else "all of them the defaults")
         tracking = cfg.tracking if first_process else {"mode": "disabled"}
         config = OmegaConf.to_container(cfg, resolve=True)
         with Tracker(tracking, folder.path, str(cfg.out), "train", config) as tracker:
@@ -121,7 +122,7 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
             evaluate_suite(model, suite, parts, target, cfg.evaluation, thresholds, described, way)
         report = read_json(target / "metrics.json")
         seconds += report["seconds"]
-        log.info("\n%s", "\n".join(summary_lines(report)))
+        log.info("scored in %.0f s:\n%s", report["seconds"], "\n".join(summary_lines(report)))
         tracker.report(report)
         tracker.summary(headline(report, cfg.task.name))
         if name == "validation":

@@ -251,16 +251,15 @@ def summary_lines(report: dict) -> list[str]:
         return "–" if value is None else f"{value:.3f}"
 
     width = max(len(f"{row['task']}/{row['split']}") for row in report["rows"])
-    lines = [
-        f"{report['suite']:<{width}} {'n':>6} {'acc':>6} {'bal':>6} {'MCC':>6} {'AUROC':>6} {'Yes':>6} {'label':>6}"
-    ]
+    columns = ("accuracy", "balanced", "MCC", "AUROC", "says Yes", "label Yes")
+    lines = [f"{report['suite']:<{width}} {'n':>6} " + " ".join(f"{column:>10}" for column in columns)]
     for row in report["rows"]:
         values = [row[k] for k in ("accuracy", "balanced_accuracy", "mcc", "auroc", "yes_rate", "label_yes_rate")]
         name = f"{row['task']}/{row['split']}"
-        lines.append(f"{name:<{width}} {row['n']:>6} " + " ".join(f"{show(value):>6}" for value in values))
+        lines.append(f"{name:<{width}} {row['n']:>6} " + " ".join(f"{show(value):>10}" for value in values))
         if "logit_adjusted_accuracy" in row:
             adjusted = (show(row[f"logit_adjusted_{k}"]) for k in ("accuracy", "balanced_accuracy"))
-            lines.append(f"{'  logit-adjusted':<{width}} {'':>6} " + " ".join(f"{value:>6}" for value in adjusted))
+            lines.append(f"{'  logit-adjusted':<{width}} {'':>6} " + " ".join(f"{value:>10}" for value in adjusted))
         if "shd_share" in row:
             lines.append(
                 f"{'':<{width}} closure SHD {show(row['shd_share'])} of all pairs (always No {show(row['shd_share_always_no'])}), "

@@ -1,7 +1,9 @@
 """Score items with a model: one margin a question, in one length-sorted pass."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -28,6 +30,9 @@ class PromptTooLong(UserError, ValueError):
 # Tokens in a batch where the settings name none: the fastest measured on a CPU (results/benchmarks/growth.md).
 TOKEN_BUDGETS = {"cpu": 1024, "cuda": 16384}
 
+# Seconds of scoring after which a log without a bar should say how far it is.
+LONG = 20
+
 
 def score(
     answerer: Answerer, items: Sequence[Item], token_budget: int | None = None, description: str = ""
@@ -36,7 +41,7 @@ def score(
 
     token_budget: most tokens (rows x width, padding included) in a batch, None for the device's own; one row is always
         taken.
-    description: title of the progress bar; empty = no bar.
+    description: title of `progress`.
     Raises PromptTooLong if any prompt exceeds the model's context.
     """
     format_ = answerer.prompt_format
@@ -46,8 +51,7 @@ def score(
     margins = np.full(first[-1], np.nan, dtype=np.float32)
     was_training = answerer.training
     answerer.eval()
-    bar = tqdm(total=len(margins), desc=description, unit="question", disable=not description, smoothing=0.05)
-    with torch.inference_mode(), bar:
+    with torch.inference_mode(), progress(len(margins), description) as bar:
 
         def read(indices: list[int]) -> None:
             batch = pack([encoded[i] for i in indices], format_.pad)
@@ -59,6 +63,18 @@ def score(
         in_batches([item.length for item in encoded], tokens_at_once(answerer, token_budget), read)
     answerer.train(was_training)
     return margins
+
+
+@contextmanager
+def progress(questions: int, description: str) -> Iterator[tqdm]:
+    """A bar on a terminal, with ``description`` as its title; empty: none. What took long leaves a line in the log."""
+    started = time.monotonic()
+    hidden = None if description else True  # None: shown on a terminal only
+    with tqdm(total=questions, desc=description, unit="question", disable=hidden, leave=False, smoothing=0.05) as bar:
+        yield bar
+    seconds = time.monotonic() - started
+    if description and seconds > LONG:
+        log.info("%s: %d questions in %.0f s", description, questions, seconds)
 
 
 def in_batches(lengths: Sequence[int], token_budget: int, read: Callable[[list[int]], None]) -> None:

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
 from causal_tasks.items import Item
 from models.answerer import Answerer
-from scoring.scorer import in_batches, refuse_long_prompts, tokens_at_once
+from scoring.scorer import in_batches, progress, refuse_long_prompts, tokens_at_once
 
 NEW_TOKENS = 5
 
@@ -29,8 +28,7 @@ def texts(
     refuse_long_prompts(encoded, answerer.context_length)
     prompts = [item.shared + branch for item in encoded for branch in item.branches]
     found = [""] * len(prompts)
-    bar = tqdm(total=len(prompts), desc=description, unit="question", disable=not description, smoothing=0.05)
-    with torch.inference_mode(), contiguous_inputs(answerer.head), bar:
+    with torch.inference_mode(), contiguous_inputs(answerer.head), progress(len(prompts), description) as bar:
 
         def read(indices: list[int]) -> None:
             width = max(len(prompts[i]) for i in indices)

@@ -25,12 +25,14 @@ from records.errors import UserError
 from records.files import write_json, write_text
 from records.provenance import fingerprint
 from records.run_folder import TRAINED, RunFolder
+from records.run_settings import WITHOUT_LAMBDA
 from records.tracking import Tracker
 from schedulers import Schedule
 from scoring.metrics import measure
 from scoring.scorer import refuse_long_prompts, score
 from training.adapter_growth import AdapterGrowth
 from training.batches import Collator, GraphDataset
+from training.console import Console
 from training.divergence import divergence
 from training.labelled_file import read_training_file
 from training.portable import unpack_checkpoint
@@ -92,6 +94,7 @@ def fine_tune(
         weights=weights,
         on_log=_log_writer(folder, tracker),
     )
+    trainer.add_callback(Console(trainer, cfg.loss._target_ not in WITHOUT_LAMBDA))
     if cfg.model.quantization != "none":
         trainer.add_callback(AdapterGrowth(trainer))
     checkpoint = _checkpoint_to_go_on_from(trainer, folder)
@@ -205,6 +208,7 @@ def _arguments(cfg: DictConfig, folder: RunFolder, device: torch.device) -> Trai
         dataloader_num_workers=0,
         dataloader_pin_memory=False,
         report_to="none",
+        disable_tqdm=True,  # training/console.py
     )
 
 

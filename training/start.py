@@ -1,4 +1,4 @@
-"""How train.py, evaluate.py and sweep.py start: their docstring as help, and what Hydra refuses in one line."""
+"""How train.py, evaluate.py and sweep.py start: their docstring and choices as help, and what Hydra refuses in one line."""
 
 import errno
 import os
@@ -30,10 +30,14 @@ OF_THE_DISK = {
 def start(main: Callable[[], None], description: str, config: str) -> None:
     """Run a function that `hydra.main` has wrapped.
 
-    description: the script's docstring, shown above Hydra's help. config: the name of its config.
+    description: the script's docstring, for --help. config: the name of its config.
     """
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(description)
+        print("Choices (name=one of these):\n")
+        print("\n".join(f"{group}: {', '.join(names)}" for group, names in choices(config).items()))
+        print(f"\nEvery key, with comments: conf/{config}.yaml; all values of a command: add --cfg job --resolve")
+        return
     for category, message in FOR_LIBRARIES:
         warnings.filterwarnings("ignore", message, category)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, instead of printing them with Hydra's own advice
@@ -52,6 +56,19 @@ def start(main: Callable[[], None], description: str, config: str) -> None:
         if error.errno not in OF_THE_DISK:
             raise
         sys.exit(f"error: {error.filename or 'a file'}: {error.strerror}; what was computed stays, resume=true goes on")
+
+
+def choices(config: str) -> dict[str, list[str]]:
+    """The groups that a config is composed of, in its order, and the names of the options of each."""
+    found: dict[str, list[str]] = {}
+    for entry in OmegaConf.load(CONF / f"{config}.yaml").defaults:
+        if isinstance(entry, str):
+            found |= {} if entry == "_self_" else choices(entry)
+            continue
+        group = next(iter(entry)).partition("@")[0]
+        if not group.startswith("override "):  # the logging of all scripts
+            found[group] = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return found
 
 
 def in_one_line(error: Exception, config: str) -> str:

@@ -31,9 +31,9 @@ def imported(*command, cwd) -> tuple[str, set[str]]:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (("train.py", "--help"), "training:"),
-        (("evaluate.py", "--help"), "suite:"),
-        (("sweep.py", "--help"), "training:"),
+        (("train.py", "--help"), "python train.py resume=true"),
+        (("evaluate.py", "--help"), "suite: adversarial"),
+        (("sweep.py", "--help"), "task: dseparation, transitivity"),
         (("train.py", "protocol=wrong"), "error: protocol=wrong: must be one of released, corrected"),
         (("train.py", "training.batch_size=8", "training.accumulation=3"), "error: training.batch_size=8"),
         (("evaluate.py", "show=wrong"), "error: show=wrong"),
