@@ -62,7 +62,7 @@ def why_not() -> str | None:
 def one_node(folder: Path) -> Iterator[dict[str, str]]:
     """Start it, give the environment in which its commands and the sweep work, stop it with all its jobs.
 
-    Raises RuntimeError, with the end of the daemons' logs, if the node is not ready within 30 seconds.
+    Raises RuntimeError, with the end of the daemons' logs, if the node is not ready within two minutes.
     """
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
@@ -97,19 +97,19 @@ def one_node(folder: Path) -> Iterator[dict[str, str]]:
         yield environment
     finally:
         with contextlib.suppress(subprocess.SubprocessError):
-            subprocess.run(["scancel", "--user=root"], env=environment, capture_output=True, timeout=10)
-            subprocess.run(["scontrol", "shutdown"], env=environment, capture_output=True, timeout=10)
+            subprocess.run(["scancel", "--user=root"], env=environment, capture_output=True, timeout=60)
+            subprocess.run(["scontrol", "shutdown"], env=environment, capture_output=True, timeout=60)
         for daemon in reversed(daemons):
             daemon.terminate()
             try:
-                daemon.wait(10)
+                daemon.wait(60)
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
 
 
 def _until(ready, folder: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not ready():
         if time.monotonic() > deadline:
             logs = [path.read_text(errors="replace")[-2000:] for path in sorted(folder.glob("*.log"))]
@@ -118,7 +118,7 @@ def _until(ready, folder: Path) -> None:
 
 
 def _output(*command: str, env) -> str:
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30).stdout
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120).stdout
 
 
 def _free_port() -> int:

@@ -19,6 +19,8 @@ GRID = [
     "suites.published.samples=4", "suites.corrected.samples=8", "suites.validation.samples=8", "evaluation.resamples=20",
 ]  # fmt: skip
 RUNS = ".smoke/runs"
+# Seconds after which nothing is waited for any longer: no measure of speed, so long that a busy core does not reach it.
+PATIENCE = 900
 
 
 class Sweep:
@@ -45,7 +47,7 @@ class Sweep:
     def run(self, expect: int = 0) -> str:
         """What it printed; it must end with the status that is expected."""
         process = self.start()
-        printed, _ = process.communicate(timeout=240)
+        printed, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == expect, printed[-4000:]
         return printed
 
@@ -76,7 +78,7 @@ class Sweep:
         return {name: table.drop(columns="seconds", errors="ignore") for name, table in tables.items()}
 
 
-def until(happened: Callable[[], object], seconds: float = 120) -> None:
+def until(happened: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait for it; fail if it does not."""
     deadline = time.monotonic() + seconds
     while not happened():

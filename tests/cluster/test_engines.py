@@ -6,7 +6,7 @@ import re
 import signal
 
 import pytest
-from sweeps import Sweep, until, working_on
+from sweeps import PATIENCE, Sweep, until, working_on
 
 VICTIM, OTHER = "transitivity_ce", "pretrained"
 TWO = f"experiment={VICTIM},{OTHER}"
@@ -26,7 +26,7 @@ def test_a_killed_cell_stops_no_other(launcher, tmp_path, assert_the_same):
     sweep = Sweep(tmp_path / "sweep", f"hydra/launcher={launcher}", TWO)
     process = sweep.start()
     kill_in_training(sweep, process)
-    printed, _ = process.communicate(timeout=200)
+    printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "1 failed:" in printed and re.search(rf"{VICTIM}/\w+/seed0: ended without a word", printed)
     finished = sweep.finished()
@@ -42,7 +42,7 @@ def test_ray_tries_a_killed_cell_again(tmp_path, assert_the_same):
     sweep = Sweep(tmp_path / "sweep", "hydra/launcher=ray", TWO)
     process = sweep.start()
     kill_in_training(sweep, process)
-    printed, _ = process.communicate(timeout=200)
+    printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, printed[-3000:]
     assert "2 cells: 2 finished" in printed and "going on from" in printed
     assert_the_same(sweep, variants=2)

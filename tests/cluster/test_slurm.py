@@ -8,7 +8,7 @@ import subprocess
 import pandas as pd
 import pytest
 import slurm
-from sweeps import Sweep, assert_equal_within, until
+from sweeps import PATIENCE, Sweep, assert_equal_within, until
 
 pytestmark = pytest.mark.skipif(slurm.why_not() is not None, reason=f"no Slurm here: {slurm.why_not()}")
 
@@ -33,7 +33,7 @@ def ask(node):
     """Runs a command of Slurm, returns what it printed."""
 
     def run(*command: str) -> str:
-        return subprocess.run(command, env=node, capture_output=True, text=True, timeout=60, check=True).stdout
+        return subprocess.run(command, env=node, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
     return run
 
@@ -65,7 +65,8 @@ def test_the_grid_finishes_whatever_is_done_to_it(node, ask, tmp_path, undisturb
     finished = first.finished()
     assert set(finished) == {"pretrained", "transitivity_ce", "transitivity_semantic"}
     log = next(first.folder.glob(f"multirun/**/jobs/{array}_1_0_log.out")).read_text()
-    assert "going on from" in log and log.count("Starting with JobEnvironment") == 2, "requeued, and resumed"
+    # A slow controller may have been told more than once.
+    assert "going on from" in log and log.count("Starting with JobEnvironment") >= 2, "requeued, and resumed"
 
     # Started again, it leaves at once; a cancelled cell stops neither the others nor the tables, and is named.
     second = Sweep(first.folder, *NO_GPU, ONE, environment=node)
