@@ -5,8 +5,10 @@ import pandas as pd
 from records.files import replace_between
 from reporting.collapse_tables import TREES
 from reporting.results import GROUP, RUN, SETTING, TASKS, VARIANTS, of_group
+from reporting.suite_tables import PAPER_MODEL
 from reporting.table import Table
 
+SHOWN = (*VARIANTS, "transitivity_answer_ce")
 BEGIN, END = "<!-- summary table: written by tables.py -->", "<!-- end of summary table -->"
 NOTE = (
     "`paper` and `released`: mean accuracy over the five suites as the paper builds them, where always answering No "
@@ -111,30 +113,30 @@ def _once(baselines: list[dict], groups: int) -> list[dict]:
 def readme_table(summary: Table) -> Table:
     """At most eight rows: always No, the shortcut, the paper's variants and their control, each from its longest run.
 
-    Of the model with most rows; trained on released data rather than corrected; of the lowest seed.
+    Of the paper's model where it was run; trained on released data rather than corrected; of the lowest seed.
     """
     frame = summary.frame
     if "model" not in frame or frame["model"].isna().all():  # nothing measured yet
         return summary
-    frame = frame[frame["model"] == frame["model"].mode()[0]]
-    baselines = frame[
-        (frame["variant"] == "always No") | ((frame["variant"] == "local features") & (frame["task"] == TASKS[0]))
-    ].drop_duplicates("variant")
-    rows = [baselines.assign(samples=float("nan"))]
-    for variant in (*VARIANTS, "transitivity_answer_ce"):
-        own = frame[frame["variant"] == variant]
-        own = own.assign(corrected=own["trained_on"].str.startswith("corrected"))
-        order = ["corrected", "samples", "seed"]
-        rows.append(own.sort_values(order, ascending=[True, False, True], kind="stable").head(1))
+    rows = []
+    for variant, task in (("always No", None), ("local features", TASKS[0]), *((name, None) for name in SHOWN)):
+        own = frame[(frame["variant"] == variant) & ((task is None) | (frame["task"] == task))]
+        own = own.assign(other=own["model"] != PAPER_MODEL, corrected=own["trained_on"].str.startswith("corrected"))
+        order = {"other": True, "corrected": True, "samples": False, "seed": True}
+        rows.append(own.sort_values([*order], ascending=[*order.values()], kind="stable").head(1))
     chosen = pd.concat(rows, ignore_index=True)
-    shown = ["variant", "samples", "paper", "released", "balanced_accuracy", "yes_rate"]
+    chosen["run"] = [
+        None if variant not in SHOWN else f"{model}, {samples:,.0f}" if samples else model
+        for variant, model, samples in chosen[["variant", "model", "samples"]].itertuples(index=False)
+    ]
+    shown = ["variant", "run", "paper", "released", "balanced_accuracy", "yes_rate"]
     return Table(
         "readme",
         summary.title,
-        f"{frame['model'].iloc[0]}, scores in %. `samples`: training questions, as released. `paper`, `released`: mean "
+        "Scores in %. `run`: model and training questions, as released. `paper`, `released`: mean "
         "accuracy over the five suites as the paper builds them. `balanced_accuracy`: the headline of the own task "
         "(corrected, structure that training never saw; 95 % interval over blocks); `yes_rate`: all corrected suites. "
-        "`local features`: trees on counts around the two nodes, following no path, on the same questions. "
+        "`local features`: trees on counts around the two nodes, following no path, on the questions of that run's group. "
         "One seed each; every run: [results/tables/summary.md](results/tables/summary.md).",
         chosen[[*shown, "balanced_accuracy_low", "balanced_accuracy_high"]],
         percent=summary.percent,

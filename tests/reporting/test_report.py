@@ -1,7 +1,6 @@
 """What is written of a results folder: files, summary, and what was left out and why."""
 
 import json
-import resource
 import subprocess
 import sys
 
@@ -75,17 +74,14 @@ def test_same_runs_same_bytes_and_latex_on_request(five_variants, written, tmp_p
 
 
 def test_command_line(five_variants, tmp_path):
-    """tables.py imports no torch, takes under ten seconds, and says where things lie."""
+    """tables.py imports no torch and says where things lie."""
     code = "import sys, tables; status = tables.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     arguments = [sys.executable, "-c", code, f"results={five_variants}", f"out={tmp_path}"]
     done = subprocess.run(arguments, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "always No" in done.stdout and str(tmp_path / "tables") in done.stdout
     (failed,) = five_variants.glob("runs/tiny/dseparation_ce/*/seed1")
     assert f"not finished: {failed.relative_to(five_variants)} (failed)" in done.stdout
-    # Processor time, because test machines are busy; half as much again as the ten seconds for slower ones.
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 15
 
 
 @pytest.mark.parametrize(
