@@ -16,6 +16,7 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 
 # cred_expire: how long a requeued job rests is this plus a second; Slurm's default is two minutes.
+# BatchStartTimeout: a job that has not started by then, ten seconds by default, is taken for lost and started again.
 CONFIG = """\
 ClusterName=test
 SlurmctldHost={host}
@@ -37,6 +38,9 @@ MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
 KillWait=5
+BatchStartTimeout=300
+MessageTimeout=60
+TCPTimeout=30
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid
