@@ -6,8 +6,8 @@ them are others.
 """
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import combinations
 
 from causal_tasks.bitgraph import BitGraph, bits
@@ -165,3 +165,39 @@ CONSTRUCTIONS = {
         "hidden": Branching(6, 12, dense=1 / 3, hidden=(1, 3)),
     },
 }
+
+# What a split of one's own may be made of (`own_graphs`), and the fewest nodes for which its questions can be drawn.
+OWN = {"chains": (Chains, 4), "branching": (Branching, 6)}
+_MOST_NODES = 64
+
+
+def own_graphs(split: str, settings: Mapping) -> Chains | Branching:
+    """The graphs of a split of one's own: `kind`, a key of OWN, and arguments of that class.
+
+    Raises:
+        ValueError: an unknown kind or argument, or a value of which no questions could be drawn; one line.
+    """
+    kind = settings.get("kind")
+    if kind not in OWN:
+        raise ValueError(f"graphs.{split}.kind={kind}: must be one of {', '.join(OWN)}")
+    graphs, fewest = OWN[kind]
+    given = {key: value for key, value in settings.items() if key != "kind" and value is not None}
+    known = [field.name for field in fields(graphs)]
+    if foreign := [key for key in given if key not in known]:
+        raise ValueError(f"graphs.{split}.{foreign[0]}: kind={kind} has {', '.join(known)}")
+    shortest, longest = (given.get(end) for end in ("shortest", "longest"))
+    if shortest is None or longest is None or not fewest <= shortest <= longest <= _MOST_NODES:
+        raise ValueError(
+            f"graphs.{split}: kind={kind} needs {fewest} <= shortest <= longest <= {_MOST_NODES} nodes, not {shortest} and {longest}"
+        )
+    for name in ("flips", "hidden"):
+        if name in given:
+            given[name] = tuple(given[name])
+    if (
+        not all(0 <= share <= 1 for share in (*given.get("flips", (0,)), given.get("dense", 0)))
+        or given.get("flips") == ()
+    ):
+        raise ValueError(f"graphs.{split}: flips (one or more) and dense lie within 0 and 1")
+    if "hidden" in given and (len(given["hidden"]) != 2 or not 0 <= given["hidden"][0] <= given["hidden"][1] <= fewest):
+        raise ValueError(f"graphs.{split}.hidden: two numbers, fewest and most pairs, 0 to {fewest}")
+    return graphs(**given)

@@ -1,7 +1,7 @@
 """Items in and out of files.
 
 Written: JSON lines `{"id", "premise", "hypothesis", "label": "Yes"|"No"}`, with `pair` and `family` where an item has
-them. Read: the same (id optional), `{"prompt", "completion"}` lines, and the JSON dictionaries `{text: answer}` of the
+them. Read: the same (id optional; `split` and `strata`, an object of texts and whole numbers, where the file has them), `{"prompt", "completion"}` lines, and the JSON dictionaries `{text: answer}` of the
 axiomatic-training authors (arXiv:2407.07612), whose text is the premise followed by the question.
 """
 
@@ -57,6 +57,18 @@ def _records(item: Item) -> Iterator[dict]:
         yield record | {key: question.strata[key] for key in EXPORTED_STRATA if key in question.strata}
 
 
+def read_parts(path: str | Path) -> dict[tuple[str, str], list[Item]]:
+    """Items by (task, split): the task of the question, and the `split` of its line or, without one, the file's name.
+
+    Raises:
+        FileFormatError: as `read_jsonl`.
+    """
+    parts: dict[tuple[str, str], list[Item]] = {}
+    for split, item in _read(Path(path), None):
+        parts.setdefault((item.task, split), []).append(item)
+    return parts
+
+
 def read_jsonl(path: str | Path, task: str | None = None) -> list[Item]:
     """Read labelled questions; consecutive lines with one premise become one item of up to MOST_QUESTIONS questions.
 
@@ -72,9 +84,13 @@ def read_jsonl(path: str | Path, task: str | None = None) -> list[Item]:
             another kind (nothing is made a text that was none), a prompt without a premise of its own, a label other
             than Yes and No, a duplicate id, an empty file, or a question of another task.
     """
-    path = Path(path)
     if task is not None and task not in TASKS:
         raise ValueError(f"unknown task {task!r}; allowed: {', '.join(TASKS)}")
+    return [item for _, item in _read(Path(path), task)]
+
+
+def _read(path: Path, task: str | None) -> list[tuple[str, Item]]:
+    """(split, item) in the order of the file."""
     rows = [_Row(path, line, record, task) for line, record in _read_records(path)]
     if not rows:
         raise FileFormatError(f"{path}:1: empty file, no labelled question in it")
@@ -84,9 +100,9 @@ def read_jsonl(path: str | Path, task: str | None = None) -> list[Item]:
             raise FileFormatError(f"{path}:{row.line}: duplicate id {row.id!r}, first on line {lines[row.id]}")
         lines[row.id] = row.line
     items = []
-    for _, group in groupby(rows, key=lambda row: (row.premise, row.task)):
+    for (_, _, split), group in groupby(rows, key=lambda row: (row.premise, row.task, row.split)):
         group = list(group)
-        items += [_item(group[i : i + MOST_QUESTIONS]) for i in range(0, len(group), MOST_QUESTIONS)]
+        items += [(split, _item(group[i : i + MOST_QUESTIONS])) for i in range(0, len(group), MOST_QUESTIONS)]
     return items
 
 
@@ -113,7 +129,12 @@ class _Row:
         self.id = str(record["id"]) if numbered else f"{path.stem}-{line:06d}"
         if "id" in record and not numbered:
             self.id = _text(record, "id", where)
-        self.strata = {key: _text(record, key, where) for key in EXPORTED_STRATA if key in record}
+        self.split = _text(record, "split", where) if "split" in record else path.name.removesuffix(path.suffix)
+        if "split" in record and not re.fullmatch(r"\w[\w+-]*", self.split):
+            raise FileFormatError(f"{where}: split {shortened(self.split)}: must be letters, digits and _+- only")
+        self.strata = _strata(record, where) | {
+            key: _text(record, key, where) for key in EXPORTED_STRATA if key in record
+        }
         self.question = _parsed(parse_question, self.hypothesis)
         if self.question:
             self.task = self.question.task
@@ -131,6 +152,16 @@ def _text(record: dict, key: str, where: str) -> str:
     if not value.strip():
         raise FileFormatError(f"{where}: {key} is empty")
     return value
+
+
+def _strata(record: dict, where: str) -> dict[str, int | str]:
+    strata = record.get("strata", {})
+    if not isinstance(strata, dict):
+        raise FileFormatError(f"{where}: strata is {kind(strata)}; expected an object")
+    for name, value in strata.items():
+        if not (isinstance(value, str) or type(value) is int):
+            raise FileFormatError(f"{where}: strata.{name} is {kind(value)}; expected a text or a whole number")
+    return strata
 
 
 def _item(rows: list[_Row]) -> Item:

@@ -1,5 +1,6 @@
 """Which items are wanted: the names of protocols and splits, and a record of one request."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from causal_tasks.faults import Faults
@@ -41,6 +42,8 @@ class Spec:
             too few of either); the released protocol is K = 1.
         faults: released only; None switches every fault on.
         questions: "sampled", or "families": all questions about a few nodes of each graph.
+        graphs: of a split of one's own, of the corrected protocol: what evaluation_graphs.own_graphs gives. Its name is one
+            that no other split has.
         yes_share: share of Yes among sampled questions of the corrected protocol; None: as its construction balances them.
     """
 
@@ -53,6 +56,7 @@ class Spec:
     faults: Faults | None = None
     questions: str = "sampled"
     yes_share: float | None = None
+    graphs: Hashable = None
 
     def item_id(self, index: int) -> str:
         """Sample `index` depends only on this: on (task, protocol, split, seed, index)."""

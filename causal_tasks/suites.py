@@ -79,6 +79,12 @@ def _by_split(task: str, protocol: str, questions: str) -> dict[str, Constructio
 def _checked(spec: Spec) -> Construction:
     """The construction of a spec, which can make it."""
     found = _by_split(spec.task, spec.protocol, spec.questions)
+    if spec.graphs is not None:
+        if spec.protocol != "corrected" or spec.split in found:
+            raise ValueError(
+                f"graphs.{spec.split}: a split of one's own is corrected, and has a name that no other split has"
+            )
+        found[spec.split] = found["in_distribution"]  # whose construction takes any graphs
     _one_of("split", spec.split, tuple(found), f" for task={spec.task} protocol={spec.protocol}")
     if spec.samples < 1:
         raise ValueError(f"n is a number of questions >= 1, not {spec.samples}")

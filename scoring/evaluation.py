@@ -9,8 +9,9 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from causal_tasks import suites
+from causal_tasks.evaluation_graphs import own_graphs
 from causal_tasks.faults import Faults
-from causal_tasks.files import FileFormatError, read_jsonl
+from causal_tasks.files import FileFormatError, read_parts
 from causal_tasks.items import Item
 from causal_tasks.labels import check_labels
 from causal_tasks.spec import Spec
@@ -57,8 +58,8 @@ def check_suite(suite) -> None:
 def build_suite(suite) -> dict[Part, list[Item]]:
     """Items of a suite config by (task, split).
 
-    A suite with a ``path`` is read from that file, or from all .jsonl and .json files of that folder; the split is
-    the file's stem, the task that of the question.
+    A suite with a ``path`` is read from that file, or from all .jsonl and .json files of that folder: see
+    `causal_tasks.files.read_parts`. A split that ``graphs`` describes is one of its own.
 
     Raises:
         SuiteError: a file that cannot be read, an unknown split or protocol, or a number of questions that the split
@@ -72,27 +73,28 @@ def build_suite(suite) -> dict[Part, list[Item]]:
         parts: dict[Part, list[Item]] = {}
         for file in files:
             try:
-                items = read_jsonl(file)
+                for part, items in read_parts(file).items():
+                    parts.setdefault(part, []).extend(items)
             except FileFormatError as error:
                 raise SuiteError(str(error)) from error
-            for item in items:
-                parts.setdefault((item.task, file.name.removesuffix(file.suffix)), []).append(item)
         return parts
     return {(task, split): _build_part(suite, task, split) for task, splits in suite.splits.items() for split in splits}
 
 
 def _build_part(suite, task: str, split: str) -> list[Item]:
-    spec = Spec(
-        task,
-        suite.protocol,
-        split,
-        suite.samples,
-        suite.seed,
-        suite.questions_per_graph,
-        faults=Faults(**suite.faults) if suite.get("faults") else None,
-        questions=suite.get("questions", "sampled"),
-    )
+    own = (suite.get("graphs") or {}).get(split)
     try:
+        spec = Spec(
+            task,
+            suite.protocol,
+            split,
+            suite.samples,
+            suite.seed,
+            suite.questions_per_graph,
+            faults=Faults(**suite.faults) if suite.get("faults") else None,
+            questions=suite.get("questions", "sampled"),
+            graphs=own_graphs(split, own) if own else None,
+        )
         return list(suites.items(spec))
     except ValueError as error:
         raise SuiteError(f"suite {suite.name}, {task}/{split}, samples={suite.samples}: {error}") from error

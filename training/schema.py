@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from causal_tasks.evaluation_graphs import OWN
 from causal_tasks.faults import NAMES
 from causal_tasks.questions import TASKS
 from causal_tasks.spec import PROTOCOLS
@@ -68,6 +69,19 @@ class Model(Node):
     short_learning_rate: number(float, 1e-9, 1.0)
 
 
+class Graphs(Node):
+    """Of a split of one's own: the arguments of the class that `kind` names (causal_tasks/evaluation_graphs.py)."""
+
+    kind: Literal[tuple(OWN)]
+    shortest: Count
+    longest: Count
+    flips: list[number(float, 0, 1)] | None = None
+    told: Literal["forward", "backward"] | None = None
+    shuffled: bool | None = None
+    dense: number(float, 0, 1) | None = None
+    hidden: list[number(int, 0, 100)] | None = None
+
+
 class Suite(Node):
     """A file (`path`) or generated splits, and what is scored in another way than `evaluate.yaml` says."""
 
@@ -75,6 +89,7 @@ class Suite(Node):
     path: str | None = None
     protocol: Protocol | None = None
     splits: dict[Task, list[str]] | None = None
+    graphs: dict[str, Graphs] | None = None
     questions: Questions = "sampled"
     questions_per_graph: QuestionsPerGraph = 1
     samples: Count = 1

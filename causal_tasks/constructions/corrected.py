@@ -25,7 +25,8 @@ class Corrected:
     def item(self, spec: Spec, index: int) -> Item:
         item_id = spec.item_id(index)
         rng = generator(item_id)
-        draft = _block(spec.task, spec.split, spec.seed, index // BLOCK, spec.questions_per_graph)[index % BLOCK]
+        block = _block(spec.task, spec.split, spec.seed, index // BLOCK, spec.questions_per_graph, spec.graphs)
+        draft = block[index % BLOCK]
         lengths = (8, 10) if spec.split == "long_names" else (1, 3)
         wanted = spec.split if spec.split in TRAINING_SPLITS else "test"
         while True:
@@ -36,12 +37,13 @@ class Corrected:
 
 
 @lru_cache(maxsize=64)
-def _block(task: str, split: str, seed: int, block: int, questions_per_graph: int) -> list[Draft]:
+def _block(task: str, split: str, seed: int, block: int, questions_per_graph: int, graphs=None) -> list[Draft]:
     """The drafts of one block: in each stratum as many are answered Yes as No."""
     rng = generator("block", task, split, seed, block, questions_per_graph)
     if split in TRAINING_SPLITS:
         return _TRAINING[task].draw_block(questions_per_graph, rng)
-    return evaluation_blocks.draw_block(task, evaluation_graphs.CONSTRUCTIONS[task][split], questions_per_graph, rng)
+    graphs = graphs or evaluation_graphs.CONSTRUCTIONS[task][split]
+    return evaluation_blocks.draw_block(task, graphs, questions_per_graph, rng)
 
 
 CONSTRUCTION = Corrected()

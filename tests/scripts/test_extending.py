@@ -5,17 +5,22 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 import losses
 import schedulers
 from causal_tasks import constructions
 from causal_tasks.export import main as export
-from causal_tasks.files import read_jsonl
+from causal_tasks.files import FileFormatError, read_jsonl, read_parts
 from causal_tasks.labels import check_labels
+from causal_tasks.suites import yes_share
+from scoring.evaluation import SuiteError, build_suite
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+(FAR,) = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
 LOSS, STARS = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
 LOSS = f"""
 import torch
@@ -46,6 +51,7 @@ YAMLS = {
     "loss/confident": "_target_: losses.confident.Confident\ntemperature: 2.0\n",
     "schedule/falling": "_target_: schedulers.falling.Falling\ntop: 0.5\n",
     "suite/mine": "name: mine\npath: mine.jsonl\n",
+    "suite/far": FAR.replace("samples: 200", "samples: 8"),
     "suite/stars": "name: stars\nprotocol: corrected\nsplits: {transitivity: [stars]}\nsamples: 8\nseed: 0\nquestions_per_graph: 1\n",
     "model/small": "defaults: [tiny, _self_]\nname: small\nprecision: fp32\n",
 }
@@ -67,7 +73,9 @@ def own(tmp_path, monkeypatch):
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(room)])
     importlib.invalidate_caches()
     question = {"premise": "A causes B.", "hypothesis": "Does A cause B?", "label": "Yes"}
-    (tmp_path / "mine.jsonl").write_text(json.dumps(question) + "\n")
+    other = {"premise": "A causes B.", "hypothesis": "Does B cause A?", "label": "No", "split": "back"}
+    lines = (question, other | {"strata": {"distance": 1}})
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return tmp_path
 
 
@@ -75,17 +83,70 @@ def test_all_of_them_train_and_score(run_script, own):
     few = ["suites.published.splits=null", "suites.corrected.splits=null", "suites.validation.samples=8"]
     run_script(
         "train.py", "--config-dir=conf", "scale=smoke", "model=small", "loss=confident", "schedule=falling", "out=run",
-        "+suite@suites.mine=mine", "+suite@suites.stars=stars", "tracking=none", "evaluation.resamples=10", *few, cwd=own,
+        "+suite@suites.mine=mine", "+suite@suites.stars=stars", "+suite@suites.far=far", "tracking=none", "evaluation.resamples=10", *few, cwd=own,
     )  # fmt: skip
     record = json.loads((own / "run/run.json").read_text())
     assert record["loss"] == {"_target_": "losses.confident.Confident", "temperature": 2.0}
     assert record["model"] == "small" and (own / "run/evaluation/mine/metrics.json").is_file()
-    rows = json.loads((own / "run/evaluation/stars/metrics.json").read_text())["rows"]
-    (stars,) = [row for row in rows if row["split"] == "stars"]
-    assert stars["n"] == 8 and stars["label_yes_rate"] == 0.5
+    splits = {
+        suite: {
+            row["split"]: row for row in json.loads((own / f"run/evaluation/{suite}/metrics.json").read_text())["rows"]
+        }
+        for suite in ("mine", "stars", "far")
+    }
+    assert splits["mine"].keys() == {"mine", "back", "pooled"} and splits["far"].keys() == {"far", "dense"}
+    for row in (splits["stars"]["stars"], *splits["far"].values()):
+        assert row["n"] == 8 and row["label_yes_rate"] == 0.5
+    assert pd.read_parquet(own / "run/evaluation/mine/margins.parquet")["stratum/distance"].dropna().tolist() == [1]
     log = [json.loads(line) for line in (own / "run/training_log.jsonl").read_text().splitlines()]
     steps = [line for line in log if "loss/semantic" in line]
     assert steps[0]["lambda"] == pytest.approx(0.5) and steps[-1]["lambda"] == pytest.approx(0.0)
+
+
+def test_a_split_of_ones_own_is_as_described_and_matched_like_any_other(own):
+    parts = build_suite(OmegaConf.create(FAR))
+    assert parts.keys() == {("transitivity", "far"), ("dseparation", "dense")}
+    for (task, split), items in parts.items():
+        assert check_labels(items).agreeing == 200 and yes_share(items) == 0.5
+        low, high = {"far": (16, 20), "dense": (8, 10)}[split]
+        assert all(low <= len(item.graph.nodes) <= high for item in items)
+    assert parts == build_suite(OmegaConf.create(FAR))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("graphs.far.shortest=3", "graphs.far: kind=chains needs 4 <= shortest <= longest <= 64 nodes, not 3 and 20"),
+        ("graphs.far.dense=1", "graphs.far.dense: kind=chains has shortest, longest, flips, told, shuffled"),
+        ("graphs.far.kind=stars", "graphs.far.kind=stars: must be one of chains, branching"),
+        ("graphs.far.flips=[2]", "flips (one or more) and dense lie within 0 and 1"),
+        ("graphs.dense.hidden=[3]", "graphs.dense.hidden: two numbers"),
+        ("splits.transitivity=[length]", "a split of one's own"),
+        ("protocol=released", "a split of one's own is corrected"),
+        ("splits.transitivity=[farther]", "unknown split 'farther'"),
+    ],
+)
+def test_a_split_that_cannot_be_drawn_is_refused_in_one_line(override, message):
+    suite = OmegaConf.merge(OmegaConf.create(FAR), OmegaConf.from_dotlist([override]))
+    if "length" in override:
+        suite.graphs.length = suite.graphs.far
+    with pytest.raises(SuiteError, match=re.escape(message)):
+        build_suite(suite)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"split": "../up"}, "must be letters"),
+        ({"strata": [1]}, "expected an object"),
+        ({"strata": {"a": 0.5}}, "strata.a is"),
+    ],
+)
+def test_a_split_or_stratum_that_is_none_is_refused(own, line, message):
+    good = json.loads((own / "mine.jsonl").read_text().splitlines()[0])
+    (own / "mine.jsonl").write_text(json.dumps(good | line) + "\n")
+    with pytest.raises(FileFormatError, match=f"mine.jsonl:1: .*{message}"):
+        read_parts(own / "mine.jsonl")
 
 
 def test_an_argument_that_the_class_does_not_have_is_refused(run_script, own):
