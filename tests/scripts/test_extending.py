@@ -106,7 +106,7 @@ def test_all_of_them_train_and_score(run_script, own):
 def test_a_split_of_ones_own_is_as_described_and_matched_like_any_other(own):
     parts = build_suite(OmegaConf.create(FAR))
     assert parts.keys() == {("transitivity", "far"), ("dseparation", "dense")}
-    for (task, split), items in parts.items():
+    for (_, split), items in parts.items():
         assert check_labels(items).agreeing == 200 and yes_share(items) == 0.5
         low, high = {"far": (16, 20), "dense": (8, 10)}[split]
         assert all(low <= len(item.graph.nodes) <= high for item in items)
