@@ -87,9 +87,11 @@ def composed(config: str, overrides: Sequence[str] = ()) -> DictConfig:
 def unlike_defaults(cfg: DictConfig) -> list[str]:
     """What of ``cfg`` differs from `python train.py` alone: one line a group, key=value of each setting in it."""
     groups: dict[str, list[str]] = {}
-    for key in differing_keys(composed("train"), cfg):
+    default = composed("train")
+    for key in differing_keys(default, cfg):
         value = OmegaConf.select(cfg, key, default=...)
-        if value is not ... and not isinstance(value, DictConfig):  # the keys of a group stand for it
+        # The keys of a group stand for it; those of a training differ for a model that is not trained, whatever they are.
+        if value not in (..., OmegaConf.select(default, key)) and not isinstance(value, DictConfig):
             group, _, name = key.rpartition(".")
             groups.setdefault(group, []).append(f"{name}={value}")
     return [f"  {group + ': ' if group else ''}{' '.join(settings)}" for group, settings in groups.items()]

@@ -14,7 +14,18 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {"README.md": README}
 PAGES |= {
     f"docs/{name}.md": (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
-    for name in ("training", "sweeps", "data", "evaluating", "findings", "extending", "release", "cluster", "gemma")
+    for name in (
+        "training",
+        "sweeps",
+        "data",
+        "evaluating",
+        "findings",
+        "extending",
+        "first_half_hour",
+        "release",
+        "cluster",
+        "gemma",
+    )
 }
 BLOCKS = [
     block
