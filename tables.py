@@ -15,7 +15,7 @@ from causal_tasks.command_line import read_settings
 from records.files import write_text
 from reporting import write_all
 from reporting.explain import explain
-from reporting.results import ResultsError
+from reporting.run_files import ResultsError
 from reporting.summary_table import into_readme
 
 DEFAULTS = {"results": "results", "out": "", "tex": "false", "readme": "", "explain": ""}

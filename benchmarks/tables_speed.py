@@ -32,7 +32,7 @@ from records.files import write_json
 from records.provenance import provenance
 from records.run_folder import RunFolder, find_runs
 from reporting import write_all
-from reporting.results import VARIANTS
+from reporting.groups import VARIANTS
 from reporting.suite_tables import OWN_TASK
 
 NAME = "tables_speed"

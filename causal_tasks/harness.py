@@ -16,10 +16,8 @@ import yaml
 
 from causal_tasks.files import write_jsonl
 from causal_tasks.items import Item
+from causal_tasks.questions import PROMPT
 
-PROMPT = (
-    "Given the following causal relationships:\n{{premise}}\n\n{{hypothesis}}\nPlease answer with only 'Yes' or 'No'."
-)
 GROUP = "causal_questions"
 AGGREGATION = """from sklearn.metrics import matthews_corrcoef
 
@@ -73,7 +71,7 @@ def _definition(name: str) -> dict:
         "dataset_kwargs": {"data_files": {"test": f"{name}.jsonl"}},
         "test_split": "test",
         "output_type": "multiple_choice",
-        "doc_to_text": PROMPT,
+        "doc_to_text": PROMPT.format(premise="{{premise}}", hypothesis="{{hypothesis}}"),
         "doc_to_choice": ["Yes", "No"],
         "doc_to_target": "label",
         # the answer follows the chat template's own opening of the model's turn

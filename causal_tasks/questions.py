@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import networkx as nx
 
 from causal_tasks.graphs import CausalGraph
+from causal_tasks.spec import TASKS
 from records.reading import shortened
 
-TASKS = ("transitivity", "dseparation")
+# A question as the benchmark asks it.
+PROMPT = "Given the following causal relationships:\n{premise}\n\n{hypothesis}\nPlease answer with only 'Yes' or 'No'."
 LARGEST_GIVEN = 3  # nodes that a training question conditions on, at most
 
 _NAME = r"([\w-]+)"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from causal_tasks.faults import Faults
 
+TASKS = ("transitivity", "dseparation")
 PROTOCOLS = ("released", "corrected")
 # Split -> what it holds.
 TRAINING_SPLITS = {

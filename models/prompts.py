@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from causal_tasks.questions import PROMPT
 from records.errors import UserError
 
 PROMPTS = {
     # What all published numbers were measured with, and what three of the four models were trained with.
-    "benchmark": "Given the following causal relationships:\n{premise}\n\n{hypothesis}\n"
-    "Please answer with only 'Yes' or 'No'.",
+    "benchmark": PROMPT,
     # What the d-separation baseline alone was trained with (audit A12).
     "dseparation_released": "Given the following causal relationships:\n{premise}\n\nQuestion: {hypothesis}\n"
     "Answer with only 'Yes' or 'No' based on d-separation rules.",

@@ -4,7 +4,9 @@ import pandas as pd
 
 from records.component import Component
 from reporting.ablation_table import described
-from reporting.results import GROUP, SETTING, Results, Run
+from reporting.groups import GROUP, SETTING
+from reporting.results import Results
+from reporting.run import Run
 from reporting.table import Table
 from scoring.collapse import is_collapsed
 from scoring.metrics import measure, paired_differences

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from reporting.results import names, of_group
+from reporting.groups import names, of_group
 from reporting.style import PALETTE, TASK_NAMES, heading, legend_below, readable
 
 DIFFERENCES = (

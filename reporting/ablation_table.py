@@ -3,7 +3,9 @@
 import pandas as pd
 
 from reporting.collapse_tables import judged_rows
-from reporting.results import GROUP, RUN, SETTING, Results, Run
+from reporting.groups import GROUP, RUN, SETTING
+from reporting.results import Results
+from reporting.run import Run
 from reporting.table import Table
 from scoring.collapse import COLLAPSED_SHARE, collapse_rate
 from scoring.metrics import measure

@@ -2,7 +2,10 @@
 
 import pandas as pd
 
-from reporting.results import RUN, SUITES, WAY, Results, Run
+from reporting.groups import RUN
+from reporting.published import SUITES
+from reporting.results import WAY, Results
+from reporting.run import Run
 from reporting.run_files import SCORED_AS
 from reporting.table import Table
 

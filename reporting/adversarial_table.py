@@ -4,8 +4,10 @@ import itertools
 
 import pandas as pd
 
+from reporting.groups import GROUP, SETTING
 from reporting.paired_table import is_control
-from reporting.results import GROUP, SETTING, Results, Run
+from reporting.results import Results
+from reporting.run import Run
 from reporting.table import Table
 from scoring.blocks import PAIR
 from scoring.intervals import clustered_bootstrap, holm, mcnemar_exact, proportion_interval

@@ -3,7 +3,9 @@
 import pandas as pd
 
 from reporting.evidence import evidence
-from reporting.results import GROUP, Published, Results, grouped, of_group
+from reporting.groups import GROUP, grouped, of_group
+from reporting.published import Published
+from reporting.results import Results
 from reporting.table import Table
 from reporting.verdicts import verdicts
 

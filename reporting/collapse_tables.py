@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from reporting.groups import GROUP, RUN, SETTING
 from reporting.metrics_tables import DECIMAL, METRICS, PROVENANCE, pooled_corrected, with_bounds
-from reporting.results import GROUP, RUN, SETTING, Results
+from reporting.results import Results
 from reporting.table import Table
 from scoring.collapse import collapse_rate, is_collapsed, is_uninformative
 from scoring.intervals import holm

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from causal_tasks.items import Item, LabelledQuestion
 from records.files import write_text
 from reporting.graph_drawing import draw_question, positions
-from reporting.results import ResultsError
+from reporting.run_files import ResultsError
 from reporting.style import save
 
 PAIR, FAMILY = "stratum/pair", "stratum/family"

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from reporting.results import VARIANTS
+from causal_tasks.spec import TASKS
+from reporting.groups import VARIANTS
 from reporting.verdicts import Evidence
 from scoring.intervals import Interval
 from scoring.seeds import FEWEST_SEEDS, over_seeds
@@ -30,8 +31,7 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
     constants = published[published["source"].isin(("always No", "always Yes"))]["mean"].astype(float)
     flips = growth[(growth["variant"] == SEMANTIC)]["flips"].dropna()
     gained = {
-        task: _gain(pairs[pairs["task"] == task], "pair_accuracy", f"{task}_semantic", f"{task}_ce")
-        for task in ("transitivity", "dseparation")
+        task: _gain(pairs[pairs["task"] == task], "pair_accuracy", f"{task}_semantic", f"{task}_ce") for task in TASKS
     }
     return Evidence(
         constant={name: rows["collapsed"].dropna().astype(bool).tolist() for name, rows in judged.groupby("variant")},

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pyarrow
 
+from causal_tasks.spec import TASKS
 from records.reading import FileFormatError, kind, shortened
 
 _TEXT, _NUMBER, _MAYBE_NUMBER = ("a text",), ("a number",), ("a number", "null")
 _SETTINGS = ("an object", "a text", "null")
-TASKS = ("transitivity", "dseparation")
 # Names of a run that become a part of file names.
 NAMES = ("variant", "protocol", "model", "scale")
 _NAME = re.compile(r"\w[\w.,+=@-]*")

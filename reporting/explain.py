@@ -5,8 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from records.files import read_json
-from reporting.results import SETTING, ResultsError, Run, load
-from reporting.run_files import read_table
+from reporting.groups import SETTING
+from reporting.results import load
+from reporting.run import Run
+from reporting.run_files import ResultsError, read_table
 
 
 def explain(results_dir: str | Path, number: str) -> str:

@@ -8,7 +8,10 @@ import pandas as pd
 from records.run_settings import RunSettings
 from reporting.adapter_growth import differing_verdicts
 from reporting.collapse_tables import judged_rows
-from reporting.results import RUN, SUITES, WAY, Results, Run
+from reporting.groups import RUN
+from reporting.published import SUITES
+from reporting.results import WAY, Results
+from reporting.run import Run
 from reporting.run_files import SCORED_AS
 from reporting.table import Table
 

@@ -2,7 +2,9 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, RUN, SUITES, VARIANTS, Published, Results, grouped, of_group
+from reporting.groups import GROUP, RUN, VARIANTS, grouped, of_group
+from reporting.published import SUITES, Published
+from reporting.results import Results
 from reporting.suite_tables import PAPER, constant_answer
 from reporting.table import Table
 from scoring.ways import WEIGHTS

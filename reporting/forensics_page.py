@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from reporting.forensics import CELLS, UNTUNED
-from reporting.results import VARIANTS
+from reporting.groups import VARIANTS
 from reporting.suite_tables import PAPER_MODEL
 from reporting.table import Table
 

@@ -13,7 +13,10 @@ import numpy as np
 import pandas as pd
 
 from records.component import Component
-from reporting.results import GROUP, Published, Results, Run
+from reporting.groups import GROUP
+from reporting.published import Published
+from reporting.results import Results
+from reporting.run import Run
 from reporting.table import Table
 
 LOGGED = ["lambda", "loss/cross_entropy", "answer_probability"]

@@ -5,7 +5,8 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from reporting.lambda_law import LOGGED, PLAIN, answer_weights, law, logged_points, turn_tokens
-from reporting.results import Published, Run
+from reporting.published import Published
+from reporting.run import Run
 from reporting.style import heading, readable
 
 LINES = ("solid", "dashed")

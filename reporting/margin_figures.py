@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import expit
 
-from reporting.results import TASKS, Run
+from causal_tasks.spec import TASKS
+from reporting.run import Run
 from reporting.style import TASK_NAMES, colour, heading, legend_below, panels, readable
 from scoring.blocks import blocks, in_headline
 from scoring.intervals import design_effect, wilson

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, SETTING, Results
+from reporting.groups import GROUP, SETTING
+from reporting.results import Results
 from reporting.suite_tables import COUNTS, OWN_TASK, PAPER, SUITES
 from reporting.table import Table
 from scoring.metrics import from_confusion

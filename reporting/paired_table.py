@@ -4,8 +4,10 @@ import itertools
 
 import pandas as pd
 
+from reporting.groups import GROUP
 from reporting.metrics_tables import DECIMAL
-from reporting.results import GROUP, Results, Run
+from reporting.results import Results
+from reporting.run import Run
 from reporting.table import Table
 from scoring.intervals import holm, mcnemar_exact
 from scoring.metrics import paired_differences

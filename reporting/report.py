@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
+from causal_tasks.spec import TASKS
 from records.files import read_json, write_text
 from reporting.ablation_contrasts import ablation_contrasts
 from reporting.ablation_table import ablation_table, judged_runs
@@ -18,11 +19,14 @@ from reporting.constant_answer import constant_answer_table
 from reporting.faults_table import faults_table
 from reporting.forensics import forensics_table
 from reporting.forensics_page import forensics_page
+from reporting.groups import GROUP, grouped
 from reporting.lambda_law import lambda_law_table, runs_under_the_law
 from reporting.metrics_tables import metrics_by_split_table, metrics_table, transfer_table
 from reporting.paired_table import paired_table
+from reporting.published import load_published
 from reporting.report_page import report_page
-from reporting.results import GROUP, TASKS, Results, ResultsError, grouped, load, load_published
+from reporting.results import Results, load
+from reporting.run_files import ResultsError
 from reporting.runs_table import runs_table
 from reporting.suite_tables import accuracy_table, prediction_table
 from reporting.summary_table import readme_table, summary_table

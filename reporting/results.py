@@ -1,22 +1,20 @@
-"""Read a results folder: the runs with their metrics, margins and logs, and the paper's published numbers.
+"""Read a results folder: the runs with their metrics, margins and logs.
 
 Nothing is skipped in silence: a run that did not finish is listed under `unfinished`, a folder that cannot be read
 gives one line under `problems`, and the rest is still reported.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
-import pyarrow
-from pyarrow import parquet
 
-from records.published import PUBLISHED
 from records.reading import FileFormatError
 from records.run_folder import RunFolder, find_runs
 from records.run_settings import RunSettings
+from reporting.groups import RUN, grouped, variant_rank
+from reporting.run import ABLATION, Run
 from reporting.run_files import (
     MEASURED,
     Evaluation,
@@ -26,132 +24,11 @@ from reporting.run_files import (
     read_log,
     read_record,
     read_settings,
-    read_table,
 )
-from scoring.blocks import SCORER_VERSION, blocks, in_headline
+from scoring.blocks import SCORER_VERSION
 
-VARIANTS = ("pretrained", "transitivity_ce", "dseparation_ce", "transitivity_semantic", "dseparation_semantic")
-TASKS = ("transitivity", "dseparation")
-# The paper's five suites in its order, each with the task it asks about.
-SUITES = {
-    "length": "transitivity",
-    "branching": "dseparation",
-    "reversed": "transitivity",
-    "shuffled": "transitivity",
-    "long_names": "transitivity",
-}
-# Runs are only ever averaged or drawn together within one of these; `of_group` adds the untrained model.
-GROUP = ["model", "scale", "samples", "trained_on"]
-# A run and its repetitions with other seeds; `setting` is what tells a variant's from each other, often nothing.
-SETTING = [*GROUP, "variant", "setting"]
-RUN = [*SETTING, "seed"]
-OWN = ("id", "graph", "task", "protocol", "split", "label", "margin", "stratum/distance")
-ABLATION = "ablation"  # grids of this name, and those whose names begin so
 WAY = ["weights", "verdict", "prompt", "without"]
 SCORED = ["evaluation", "suite", *WAY, "step", "steps", "relative_size", "surviving_share"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run: the record of its settings (from config.yaml) and `info`, its run.json; {"status": ...} if unfinished.
-
-    `setting` says in words what tells it from the other runs of its group and variant, its repetitions left out; empty
-    if there are no others.
-
-    `log` has one row a logged step (step, progress, lambda, loss, loss/..., probe/...); None for an untrained model.
-    """
-
-    folder: Path
-    settings: RunSettings
-    info: dict
-    log: pd.DataFrame | None = None
-    setting: str = ""
-
-    @property
-    def group(self) -> dict:
-        """The keys of GROUP; an untrained model is trained on 0 samples of "nothing"."""
-        settings = self.settings
-        return {
-            "model": settings.model,
-            "scale": settings.scale,
-            "samples": settings.samples or 0,
-            "trained_on": settings.trained_on,
-        }
-
-    @property
-    def key(self) -> dict:
-        """The keys of RUN."""
-        settings = self.settings
-        return self.group | {"variant": settings.variant, "setting": self.setting, "seed": str(settings.seed)}
-
-    @property
-    def name(self) -> str:
-        """What the run and its repetitions are called within their group: the variant, and what is special about them."""
-        return ", ".join(filter(None, (self.settings.variant, self.setting)))
-
-    @property
-    def training(self) -> dict:
-        """What run.json says of the training: samples (as many as there were), yes_share, steps, data_fingerprint ..."""
-        return self.info.get("training") or {}
-
-    @property
-    def finished(self) -> bool:
-        return self.info["status"] == "finished"
-
-    @property
-    def ablation(self) -> bool:
-        """Whether the run belongs to an ablation grid, which has a table of its own."""
-        return str(self.info.get("grid") or "").startswith(ABLATION)
-
-    @property
-    def commit(self) -> str | None:
-        """The commit that trained it; a + behind it says that there were changes which no commit holds."""
-        commit = self.info.get("commit")
-        return f"{commit}+" if commit and self.info.get("uncommitted_changes") is True else commit
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of training and scoring together; the run's cost."""
-        return float(sum(value for value in (self.info.get("seconds") or {}).values() if value is not None))
-
-    @property
-    def probes(self) -> pd.DataFrame:
-        """The log's rows on the probe set since the first step: progress, step, probe/...; empty for an untrained model."""
-        if self.log is None or "probe/majority_share" not in self.log:
-            return pd.DataFrame(columns=["progress", "probe/majority_share"])
-        rows = self.log.dropna(subset="probe/majority_share")
-        return rows[rows["progress"] > 0]
-
-    def margins(
-        self, suite: str, columns: Callable[[str], bool] | None = None, categories: Callable[[str], bool] | None = None
-    ) -> pd.DataFrame | None:
-        """One row an item: id, graph, task, protocol, split, label, margin, stratum/...; None if not scored.
-
-        Raises ResultsError if the file is damaged.
-
-        Args:
-            columns: says by its name whether a column is wanted, all by default; texts take long to read.
-            categories: says which texts are to be read as categories, faster to compare, in no order.
-        """
-        path = RunFolder(self.folder).evaluation(suite) / "margins.parquet"
-        if not path.is_file():
-            return None
-        try:
-            names = [name for name in parquet.read_schema(path).names if columns is None or columns(name)]
-            return pd.read_parquet(
-                path, columns=names, read_dictionary=[name for name in names if categories and categories(name)]
-            )
-        except (pyarrow.ArrowException, OSError, ValueError) as error:  # its schema was read, but not its pages
-            raise ResultsError(f"{path}: cannot be read ({error})") from error
-
-    def own_margins(self) -> pd.DataFrame | None:
-        """The corrected suite on the task of the run's training: OWN, block and headline (scoring/blocks.py); None if not
-        scored."""
-        margins = self.margins("corrected", {*OWN, "block"}.__contains__)
-        if margins is None:
-            return None
-        own = margins[margins["task"] == self.settings.task]
-        return own.assign(block=blocks(own), headline=in_headline(own))
 
 
 @dataclass
@@ -215,35 +92,6 @@ class Results:
         return grouped(self.runs)
 
 
-def grouped(runs: list[Run]) -> list[tuple[dict, list[Run]]]:
-    """(group, its runs) for every group among `runs`; the untrained model is in each of its scale."""
-    groups = {tuple(run.group.values()): run.group for run in runs}
-    trained = {(group["model"], group["scale"]) for group in groups.values() if group["samples"]}
-    groups = [
-        group
-        for _, group in sorted(groups.items())
-        if group["samples"] or (group["model"], group["scale"]) not in trained
-    ]
-    untrained_first = sorted(runs, key=lambda run: run.group["samples"] > 0)
-    return [(group, [run for run in untrained_first if _belongs(run.group, group)]) for group in groups]
-
-
-def of_group(frame: pd.DataFrame, group: dict) -> pd.DataFrame:
-    """The rows of one group and of its untrained model; `frame` has the columns of GROUP."""
-    same_scale = (frame["model"] == group["model"]) & (frame["scale"] == group["scale"])
-    same_data = (frame["trained_on"] == group["trained_on"]) & (frame["samples"] == group["samples"])
-    return frame[same_scale & (same_data | (frame["samples"] == 0))]
-
-
-def names(frame: pd.DataFrame) -> pd.Series:
-    """`Run.name` of the rows of a frame with the columns of SETTING."""
-    return frame["variant"] + (", " + frame["setting"]).where(frame["setting"] != "", "")
-
-
-def _belongs(own: dict, group: dict) -> bool:
-    return own == group or own == group | {"trained_on": "nothing", "samples": 0}
-
-
 def load(folder: str | Path) -> Results:
     """Read every run below `folder`/runs; results/README.md says how they lie.
 
@@ -277,43 +125,6 @@ def load(folder: str | Path) -> Results:
     results.measured = pd.DataFrame(pooled, columns=columns)
     results.scored = pd.DataFrame(scored, columns=None if scored else [*RUN, "own_task", "grid", *SCORED, *MEASURED])
     return results
-
-
-def variant_rank(variant: str) -> tuple[int, str]:
-    """Sort key: the paper's five variants in its order, then the others by name."""
-    return (VARIANTS.index(variant) if variant in VARIANTS else len(VARIANTS), variant)
-
-
-@dataclass(frozen=True)
-class Published:
-    """The paper's numbers; see results/published/README.md."""
-
-    confusion: pd.DataFrame  # variant, suite, tp, tn, fp, fn
-    accuracy: pd.DataFrame  # variant, the five suites, mean, adversarial; in percent
-    claims: pd.DataFrame  # id, claim, published
-    training_sets: pd.DataFrame  # task, samples, yes_percent
-    release_evaluations: (
-        pd.DataFrame
-    )  # model, variant, weights, method, prompt, n, the five suites, mean (percent), cell
-    lambda_law: pd.DataFrame  # lambda, cross_entropy (nats), consistency (probability)
-
-
-def load_published(folder: Path = PUBLISHED) -> Published:
-    """Read results/published/ of this repository, wherever the measured results lie.
-
-    Raises:
-        ResultsError: a file is missing, is not a CSV or lacks a column.
-    """
-    columns = {
-        "confusion": ("variant", "suite", "tp", "tn", "fp", "fn"),
-        "accuracy": ("variant", *SUITES, "mean", "adversarial"),
-        "claims": ("id", "claim", "published"),
-        "training_sets": ("task", "samples", "yes_percent"),
-        "release_evaluations": ("model", "variant", "weights", "method", "prompt", "n", *SUITES, "mean", "cell"),
-        "lambda_law": ("lambda", "cross_entropy", "consistency"),
-    }
-    files = {name: folder / f"{name}.csv" for name in columns} | {"confusion": folder / "confusion_10k.csv"}
-    return Published(**{name: read_table(files[name], needed) for name, needed in columns.items()})
 
 
 def _order(run: Run) -> tuple:

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, Results
+from reporting.groups import GROUP
+from reporting.results import Results
 from reporting.table import Table
 
 

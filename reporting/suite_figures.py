@@ -4,7 +4,9 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from reporting.results import SUITES, Published, Results, names, of_group
+from reporting.groups import names, of_group
+from reporting.published import SUITES, Published
+from reporting.results import Results
 from reporting.style import TASK_NAMES, colour, heading, legend_below, readable
 from reporting.suite_tables import COUNTS, constant_answer, label_shares, measured_by_suite
 from scoring.metrics import from_confusion

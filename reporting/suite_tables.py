@@ -2,7 +2,11 @@
 
 import pandas as pd
 
-from reporting.results import GROUP, RUN, SETTING, SUITES, VARIANTS, Published, Results, Run, of_group
+from causal_tasks.spec import TASKS
+from reporting.groups import GROUP, RUN, SETTING, VARIANTS, of_group
+from reporting.published import SUITES, Published
+from reporting.results import Results
+from reporting.run import Run
 from reporting.table import Table
 from scoring.metrics import from_confusion
 
@@ -12,9 +16,7 @@ COLUMNS = ["variant", "setting", "source", "suites", *VALUES, *GROUP, "seed", "n
 MEANS = {"means_by": (*SETTING, "source", "suites"), "averaged": tuple(VALUES)}
 PAPER_MODEL = "gemma3_270m"
 PAPER = {"model": PAPER_MODEL, "scale": "published", "trained_on": "released", "samples": None, "source": "published"}
-OWN_TASK = dict.fromkeys(VARIANTS) | {
-    f"{task}_{loss}": task for task in ("transitivity", "dseparation") for loss in ("ce", "semantic")
-}
+OWN_TASK = dict.fromkeys(VARIANTS) | {f"{task}_{loss}": task for task in TASKS for loss in ("ce", "semantic")}
 READING = (
     "`suites`: *paper's own* are the released files, *released* is their construction rebuilt with its faults, "
     "*corrected* is the same five suites without the faults and balanced to 50 % Yes. "

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from causal_tasks.spec import TASKS
 from records.files import replace_between
 from reporting.collapse_tables import TREES
-from reporting.results import GROUP, RUN, SETTING, TASKS, VARIANTS, of_group
+from reporting.groups import GROUP, RUN, SETTING, VARIANTS, of_group
 from reporting.suite_tables import PAPER_MODEL
 from reporting.table import Table
 

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from reporting.results import Run
+from reporting.run import Run
 from reporting.style import PALETTE, colour, heading, legend_below, panels, readable
 from scoring.collapse import COLLAPSED_SHARE
 

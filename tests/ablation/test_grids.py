@@ -14,7 +14,7 @@ from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
 from hydra_plugins.union_sweeper import UnionSweeper, union
-from reporting.results import ABLATION
+from reporting.run import ABLATION
 from training.settings import SettingsError, check_settings
 
 GRIDS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "grid").glob("ablation*.yaml"))

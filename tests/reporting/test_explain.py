@@ -5,7 +5,7 @@ import pytest
 
 from reporting import write_all
 from reporting.explain import explain
-from reporting.results import ResultsError
+from reporting.run_files import ResultsError
 from tables import main
 
 

@@ -11,8 +11,10 @@ from causal_tasks.questions import Question, say_premise, say_question
 from reporting import ablation_figure, margin_figures, suite_figures, training_figures
 from reporting.errors import draw_errors
 from reporting.graph_drawing import positions
+from reporting.published import load_published
 from reporting.report import write_figures
-from reporting.results import ResultsError, load, load_published
+from reporting.results import load
+from reporting.run_files import ResultsError
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from reporting import tables, write_all
-from reporting.results import SUITES, ResultsError, load, load_published
+from reporting.published import SUITES, load_published
+from reporting.results import load
+from reporting.run_files import ResultsError
 
 EXTRA = {
     "published-merged_16bit": {"weights": "merged_16bit", "adapter": {"relative_size": 0.02, "surviving_share": 0.99}},
@@ -164,7 +166,7 @@ def test_a_line_that_is_still_being_written_is_left_out(made):
     ],
 )
 def test_a_bad_published_file_gives_one_line(tmp_path, text, message):
-    from reporting.results import PUBLISHED
+    from records.published import PUBLISHED
 
     shutil.copytree(PUBLISHED, tmp_path / "published")
     (tmp_path / "published/lambda_law.csv").write_text(text)

@@ -5,8 +5,9 @@ import json
 import pandas as pd
 
 from reporting import tables
+from reporting.groups import of_group
 from reporting.report import build_tables
-from reporting.results import load, of_group
+from reporting.results import load
 
 
 def test_paired_test_refuses_different_items(tmp_path, make_run):

@@ -7,9 +7,11 @@ import pytest
 from matplotlib import pyplot
 
 from reporting import tables
+from reporting.groups import grouped
 from reporting.lambda_law import law, runs_under_the_law
 from reporting.lambda_law_figure import lambda_law
-from reporting.results import grouped, load, load_published
+from reporting.published import load_published
+from reporting.results import load
 
 SEMANTIC = {"_target_": "losses.Semantic", "base": "released", "class_weights": None}
 GROUP = {"model": "tiny", "scale": "smoke", "samples": 100, "trained_on": "released-k1"}

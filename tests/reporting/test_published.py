@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reporting.results import SUITES, VARIANTS, load_published
+from reporting.groups import VARIANTS
+from reporting.published import SUITES, load_published
 from reporting.suite_tables import COUNTS
 from scoring.metrics import from_confusion
 

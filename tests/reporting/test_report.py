@@ -9,7 +9,8 @@ import pytest
 from filelock import FileLock, Timeout
 
 from reporting import collapse_rates, report, tables, write_all
-from reporting.results import ResultsError, load
+from reporting.results import load
+from reporting.run_files import ResultsError
 from reporting.summary_table import BEGIN, END, into_readme, summary_table
 
 

@@ -5,8 +5,9 @@ import pytest
 
 from reporting import tables
 from reporting.adversarial_table import family_scores
+from reporting.published import load_published
 from reporting.report import build_tables
-from reporting.results import load, load_published
+from reporting.results import load
 from reporting.suite_tables import constant_answer
 from reporting.table import Table
 from scoring.pairs import BrokenPair

@@ -1,0 +1,45 @@
+"""The paper's numbers, as results/published/ holds them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from causal_tasks.spec import PUBLISHED_SUITE
+from records.published import PUBLISHED
+from reporting.run_files import read_table
+
+# The paper's five suites in its order, each with the task it asks about.
+SUITES = {split: task for task, split in PUBLISHED_SUITE}
+
+
+@dataclass(frozen=True)
+class Published:
+    """The paper's numbers; see results/published/README.md."""
+
+    confusion: pd.DataFrame  # variant, suite, tp, tn, fp, fn
+    accuracy: pd.DataFrame  # variant, the five suites, mean, adversarial; in percent
+    claims: pd.DataFrame  # id, claim, published
+    training_sets: pd.DataFrame  # task, samples, yes_percent
+    release_evaluations: (
+        pd.DataFrame
+    )  # model, variant, weights, method, prompt, n, the five suites, mean (percent), cell
+    lambda_law: pd.DataFrame  # lambda, cross_entropy (nats), consistency (probability)
+
+
+def load_published(folder: Path = PUBLISHED) -> Published:
+    """Read results/published/ of this repository, wherever the measured results lie.
+
+    Raises:
+        ResultsError: a file is missing, is not a CSV or lacks a column.
+    """
+    columns = {
+        "confusion": ("variant", "suite", "tp", "tn", "fp", "fn"),
+        "accuracy": ("variant", *SUITES, "mean", "adversarial"),
+        "claims": ("id", "claim", "published"),
+        "training_sets": ("task", "samples", "yes_percent"),
+        "release_evaluations": ("model", "variant", "weights", "method", "prompt", "n", *SUITES, "mean", "cell"),
+        "lambda_law": ("lambda", "cross_entropy", "consistency"),
+    }
+    files = {name: folder / f"{name}.csv" for name in columns} | {"confusion": folder / "confusion_10k.csv"}
+    return Published(**{name: read_table(files[name], needed) for name, needed in columns.items()})
