@@ -4,7 +4,7 @@
     python -m benchmarks.all model=smollm2_135m                         without the peers, which are skipped
 
 Each runs in a process of its own and writes into out=, by default results/benchmarks. A model whose weights are not installed
-is left out. Last, the tables are put together between the markers of benchmarks/README.md.
+is left out. Last, the tables and the list of goals are put between the markers of benchmarks/README.md.
 """
 
 import subprocess
@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import goals
 from benchmarks.measuring import CONF, comparison_table
 from benchmarks.scoring_speed import VERDICTS
 from causal_tasks.command_line import read_settings
@@ -110,6 +111,7 @@ def main(arguments: Sequence[str]) -> int:
     failed = run_all(models, settings)
     written = table(Path(settings["out"]), models)
     write_text(README, replace_between(README.read_text(encoding="utf-8"), BEGIN, END, written))
+    goals.write(Path(settings["out"]))
     print(f"written: {README.name}" if not failed else f"failed: {'; '.join(failed)}")
     return 1 if failed else 0
 

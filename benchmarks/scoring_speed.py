@@ -84,8 +84,11 @@ def prompts_of_length(format_: PromptFormat, n: int, shortest: int, longest: int
 
 
 def graphs_with(task: str, questions: int, graphs: int) -> list[Item]:
-    """The first graphs of the corrected test split that allow as many questions, half Yes and half No."""
-    spec = Spec(task, "corrected", "in_distribution", questions, 0, questions)
+    """The first graphs of the corrected training split that allow as many questions, half Yes and half No.
+
+    Of training, because evaluation's questions are matched to each other, which leaves few on a graph.
+    """
+    spec = Spec(task, "corrected", "train", questions, 0, questions)
     drawn = (suites.item(spec, index) for index in count())
     return list(islice((item for item in drawn if len(item.questions) == questions), graphs))
 

@@ -10,8 +10,10 @@ from benchmarks.measuring import comparison, comparison_table, paired
 @pytest.fixture
 def readme(tmp_path, monkeypatch):
     path = tmp_path / "README.md"
-    path.write_text(f"before\n{benchmark.BEGIN}\nold\n{benchmark.END}\nafter\n")
-    monkeypatch.setattr(benchmark, "README", path)
+    of_goals = f"{benchmark.goals.BEGIN}\n{benchmark.goals.END}"
+    path.write_text(f"before\n{benchmark.BEGIN}\nold\n{benchmark.END}\n{of_goals}\nafter\n")
+    for module in (benchmark, benchmark.goals):
+        monkeypatch.setattr(module, "README", path)
     return path
 
 
