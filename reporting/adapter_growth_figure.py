@@ -6,7 +6,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from reporting.adapter_growth import SIZES
+from reporting.groups import RUN
 from reporting.style import colour, readable
+
+# By the number of training questions, the largest first.
+MARKERS = ("o", "s", "^", "v", "D")
 
 
 def adapter_growth(growth: pd.DataFrame, scaled: dict | None) -> Figure | None:
@@ -18,10 +22,13 @@ def adapter_growth(growth: pd.DataFrame, scaled: dict | None) -> Figure | None:
         return None
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.8))
     variants = list(dict.fromkeys(growth["variant"]))
-    for (variant, model, seed), rows in growth.groupby(["variant", "model", "seed"], sort=False):
+    lengths = sorted(set(growth["samples"]), reverse=True)
+    for _, rows in growth.groupby(RUN, sort=False):
         rows = rows.astype({"step": float, **dict.fromkeys(SIZES, float)})
-        look = {"color": colour(variant, variants), "marker": "o", "ms": 4, "lw": 1.3}
-        label = f"{readable(variant)}, {model}, seed {seed}"
+        run = rows.iloc[0]
+        marker = MARKERS[lengths.index(run["samples"]) % len(MARKERS)]
+        look = {"color": colour(run["variant"], variants), "marker": marker, "ms": 4, "lw": 1.3}
+        label = f"{readable(run['variant'])}, {run['samples']:,} questions, seed {run['seed']}"
         left.plot(rows["step"], rows["relative_size"], label=label, **look)
         right.plot(rows["relative_size"], rows["surviving_share"], label=label, **look)
     if scaled:
@@ -30,10 +37,13 @@ def adapter_growth(growth: pd.DataFrame, scaled: dict | None) -> Figure | None:
         )
         label = f"the adapter of {readable(scaled['variant'])}, {scaled['model']}, multiplied"
         right.plot(sizes, shares, color="black", ls="dashed", marker="s", ms=4, lw=1, label=label)
-    left.set(xlabel="optimisation step", ylabel="σ(ΔW) / σ(W), mean over modules", xlim=(0, None), ylim=(0, None))
+    left.set(xscale="log", xlabel="optimisation step", ylabel="σ(ΔW) / σ(W), mean over modules", ylim=(0, None))
     right.set(xscale="log", xlabel="σ(ΔW) / σ(W)", ylabel="share that survives a merge into 4 bit", ylim=(-0.02, 1.02))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
-    left.legend(fontsize=9)
+    left.legend(fontsize=9, loc="upper left")
     right.legend(fontsize=9, loc="upper left")
-    figure.suptitle("Adapters along training: their size, and what a merge into the 4-bit base leaves (audit A10)")
+    models = ", ".join(dict.fromkeys(growth["model"]))
+    figure.suptitle(
+        f"Adapters along training: their size, and what a merge into the 4-bit base leaves (audit A10); {models}"
+    )
     return figure
