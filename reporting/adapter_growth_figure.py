@@ -37,7 +37,8 @@ def adapter_growth(growth: pd.DataFrame, scaled: dict | None) -> Figure | None:
         )
         label = f"the adapter of {readable(scaled['variant'])}, {scaled['model']}, multiplied"
         right.plot(sizes, shares, color="black", ls="dashed", marker="s", ms=4, lw=1, label=label)
-    left.set(xscale="log", xlabel="optimisation step", ylabel="σ(ΔW) / σ(W), mean over modules", ylim=(0, None))
+    left.set(xscale="log", xlabel="optimisation step", ylabel="σ(ΔW) / σ(W), mean over modules")
+    left.set_ylim(0, 1.4 * left.get_ylim()[1])  # room for the legend
     right.set(xscale="log", xlabel="σ(ΔW) / σ(W)", ylabel="share that survives a merge into 4 bit", ylim=(-0.02, 1.02))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
     left.legend(fontsize=9, loc="upper left")
