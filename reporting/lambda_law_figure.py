@@ -48,5 +48,5 @@ def lambda_law(runs: list[Run], group: dict, published: Published) -> Figure | N
         figure.colorbar(dots, ax=right, label="optimisation step")
         left.legend(fontsize=9, loc="lower right")
         right.legend(fontsize=9, loc="upper right")
-    figure.suptitle(f"p(answer) and the released cross-entropy against λ (audit A1): {heading(group)}")
+    figure.suptitle(f"p(answer) and the released cross-entropy against λ (audit A1)\n{heading(group)}")
     return figure

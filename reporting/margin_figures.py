@@ -82,11 +82,14 @@ def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, 
         names = [readable(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v)) for v in values]
         turn = {"rotation": 25, "ha": "right"} if sum(map(len, names)) > 34 else {}
         small = {"fontsize": 8} if turn or len(values) > 8 else {}
-        end = " (n={})" if turn else "\nn={}"
+        many = len(values) > 10  # no room for n= under each
+        end = " (n={})" if turn else "\n{}" if many else "\nn={}"
         axis.set_xticks(
             range(len(values)), [name + end.format(n) for name, n in zip(names, counts, strict=True)], **turn, **small
         )
-        axis.set(xlabel=readable(stratum.removeprefix(STRATUM)), ylabel="accuracy", ylim=(None, 1.02))
+        axis.set(
+            xlabel=readable(stratum.removeprefix(STRATUM)) + " (below: n)" * many, ylabel="accuracy", ylim=(None, 1.02)
+        )
     figure.suptitle(f"Accuracy against difficulty, {TASK_NAMES[task]}: {heading(group)}")
     legend_below(figure, axes)
     return figure

@@ -103,7 +103,7 @@ def constancy_and_knowledge(runs: list[Run], group: dict) -> Figure | None:
     axis.axhline(COLLAPSED_SHARE, color="black", ls="dashed", lw=1, label=f"collapsed: {COLLAPSED_SHARE}")
     axis.set(xlabel="AUROC of the margin (orders)", ylabel="majority share of the verdicts", ylim=(0.48, 1.02))
     figure.colorbar(points, label="share of training")
-    figure.suptitle(f"The probe set while training, {len(probes)} runs: {heading(group)}")
+    figure.suptitle(f"The probe set while training, {len(probes)} runs\n{heading(group)}")
     legend_below(figure, [axis])
     return figure
 
