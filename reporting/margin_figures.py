@@ -81,8 +81,8 @@ def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, 
         counts = [int((first[stratum] == value).sum()) if stratum in first else 0 for value in values]
         names = [readable(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v)) for v in values]
         turn = {"rotation": 25, "ha": "right"} if sum(map(len, names)) > 34 else {}
-        small = {"fontsize": 8} if turn or len(values) > 8 else {}
-        many = len(values) > 10  # no room for n= under each
+        small = {"fontsize": 8} if turn or len(values) > 6 else {}
+        many = len(values) > 6 and max(counts) > 99  # no room for n= under each
         end = " (n={})" if turn else "\n{}" if many else "\nn={}"
         axis.set_xticks(
             range(len(values)), [name + end.format(n) for name, n in zip(names, counts, strict=True)], **turn, **small
