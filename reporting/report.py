@@ -14,6 +14,7 @@ from reporting.ablation_table import ablation_table, judged_runs
 from reporting.adapter_growth import adapter_growth_table
 from reporting.adversarial_table import adversarial_contrasts, adversarial_table
 from reporting.claims import claims_table
+from reporting.closure_table import closure_table
 from reporting.collapse_tables import collapse_rate_table, collapse_table
 from reporting.constant_answer import constant_answer_table
 from reporting.faults_table import faults_table
@@ -157,6 +158,7 @@ def build_tables(results: Results) -> dict[str, Table]:
     found = {table.name: table.frame for table in (*made, forensics, growth)}
     claims = claims_table(results, published, found)
     others = (claims, forensics, law, growth, faults_table(everything), constant_answer_table(everything))
+    others += (closure_table(everything),)
     others += (ablation, contrasts, runs_table(everything))
     return {summary.name: summary} | named | {table.name: table for table in others}
 

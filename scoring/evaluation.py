@@ -21,10 +21,10 @@ from records.files import write_json, write_parquet
 from records.provenance import fingerprint, margins_fingerprint, provenance
 from records.reading import read_object
 from scoring.blocks import blocks
+from scoring.closure import closure_measures
 from scoring.collapse import is_collapsed
 from scoring.rows import HEADLINE, POOLED, SCORER_VERSION, metrics_rows, tuned_thresholds
 from scoring.scorer import score
-from scoring.structural import structural_measures
 from scoring.text_rule import score_by_text
 from scoring.unfinished import Unfinished
 from scoring.ways import Way
@@ -175,7 +175,7 @@ def evaluate_suite(
         splits = [split for task, split in parts if task == row["task"] and row["split"] in (split, "pooled")]
         asked = [item for split in splits for item in parts[row["task"], split]]
         part = table[(table["task"] == row["task"]) & table["split"].isin(splits)]
-        row |= structural_measures(part, asked, settings.resamples)
+        row |= closure_measures(part, asked, settings.resamples)
     report = {
         "suite": suite.name,
         **vars(way),

@@ -145,6 +145,6 @@ def test_what_cannot_be_asked_is_refused(call, message):
         call()
 
 
-def test_neither_families_nor_structural_distances_need_torch():
-    code = "import sys, causal_tasks.families, scoring.structural; sys.exit('torch' in sys.modules)"
+def test_neither_families_nor_closure_distances_need_torch():
+    code = "import sys, causal_tasks.families, scoring.closure; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.structural_distance import (
+from scoring.closure import (
     ancestor_adjustment_distance,
     closure_shd,
     predicted_relation,
