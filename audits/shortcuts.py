@@ -142,7 +142,7 @@ def main(arguments: list[str]) -> int:
         settings = read_settings(arguments, _DEFAULTS)
         numbers = [whole(settings, key) for key in ("n", "training", "seed")]
         before = Path(f"{settings['before']}.json")
-        earlier = json.loads(before.read_text(encoding="utf-8")) if settings["before"] and before.is_file() else []
+        earlier = json.loads(before.read_text(encoding="utf-8")) if before.is_file() else []
     except ValueError as error:
         print(f"shortcuts: {error}", file=sys.stderr)
         return 2

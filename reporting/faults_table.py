@@ -53,7 +53,7 @@ def _data(fault: str) -> Callable[[RunSettings], RunSettings | None]:
     def off(settings: RunSettings) -> RunSettings | None:
         if settings.protocol != "released" or (fault, False) in settings.faults:
             return None
-        return replace(settings, faults=tuple(sorted((*settings.faults, (fault, False)))))
+        return replace(settings, faults=tuple(sorted((*settings.faults, (fault, False)), key=str)))
 
     return off
 

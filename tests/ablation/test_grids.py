@@ -97,12 +97,9 @@ def test_the_command_line_can_drop_a_part(composed):
 
 def test_every_row_is_in_the_grid(composed):
     overrides = {override for cell in cells_of(composed, "ablation") for override in cell}
-    for group in ("loss", "experiment"):
-        rows = {
-            path.stem for path in Path(f"conf/{group}/ablation" if group == "experiment" else "conf/loss").glob("*")
-        }
-        swept = {o.split("=")[1].removeprefix("ablation/") for o in overrides if o.startswith(f"{group}=")}
-        assert swept == rows
+    for override, folder in (("loss=", "conf/loss"), ("experiment=ablation/", "conf/experiment/ablation")):
+        rows = {path.stem for path in Path(folder).glob("*")}
+        assert {one.removeprefix(override) for one in overrides if one.startswith(override)} == rows
 
 
 def test_only_the_own_task_is_scored_at_the_published_share(composed):

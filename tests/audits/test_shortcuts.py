@@ -60,7 +60,7 @@ def test_best_threshold_is_the_best_of_all(pairs):
 
 def test_the_audit_is_the_same_each_time_and_shows_what_was_before(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    assert shortcuts.main(["n=32", "training=100", f"out={first}", "before="]) == 0
+    assert shortcuts.main(["n=32", "training=100", f"out={first}", f"before={tmp_path}/none"]) == 0
     assert shortcuts.main(["n=32", "training=100", f"out={second}", f"before={first}"]) == 0
     rows, again = (json.loads(path.with_suffix(".json").read_text()) for path in (first, second))
     assert [row.pop("before") for row in again] == rows == again

@@ -59,7 +59,9 @@ def test_every_table_is_written_and_reads_back(written):
     assert len(written.tables) == 21
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
-        assert len(frame) or path.stem.startswith(("ablation", "adapter_growth", "faults", "constant_answer", "closure"))
+        assert len(frame) or path.stem.startswith(
+            ("ablation", "adapter_growth", "faults", "constant_answer", "closure")
+        )
         means = path.read_text().count("| mean of ")
         assert len(path.read_text().splitlines()) == 6 + len(frame) + means
     assert [path.name for path in written.folder.rglob(".*")] == [".tables.lock"]  # no temporary file is left
