@@ -31,6 +31,6 @@ def closure_table(results: Results) -> Table:
         "step",
         *(name for name in RUN if name != "variant"),
     ]
-    frame = scored.reindex(columns=columns).dropna(subset="shd_share").reset_index(drop=True)
+    frame = scored.reindex(columns=columns).dropna(subset="shd_share").astype({"step": float}).reset_index(drop=True)
     decimal = (*MEASURES, *CONSTANT, "yes_rate")
     return Table("closure", "Believed relations against true graphs", NOTE, frame, decimal=decimal)
