@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Thirty steps of training with fourteen checkpoints: seconds, so that there is something to interrupt, on a quick core too.
+# A hundred and twenty steps of training with fourteen checkpoints: seconds, so that there is something to interrupt, on a quick core too.
 GRID = [
-    "scale=smoke", "model=tiny", "tracking=none", "training.samples=240", "training.checkpoint_every=2", "probe.every=12",
+    "scale=smoke", "model=tiny", "tracking=none", "training.samples=960", "training.checkpoint_every=8", "probe.every=12",
     "suites.published.samples=4", "suites.corrected.samples=8", "suites.validation.samples=8", "evaluation.resamples=20",
 ]  # fmt: skip
 RUNS = ".smoke/runs"
