@@ -98,6 +98,7 @@ def _trainings(results: Results) -> list[dict]:
     judged = judged_rows(results.measured)
     judged = judged[judged["task"] == judged["own_task"]]
     judged = judged.set_index(RUN)[["balanced_accuracy", "collapsed"]]
+    means = _means(results.measured, RUN)
     by_settings = {_comparable(run.settings): run for run in results.runs}
     rows = []
     for run in results.runs:
@@ -108,8 +109,8 @@ def _trainings(results: Results) -> list[dict]:
                 continue
             row = run.key | {"audit": switch.audit, "without": switch.without}
             for side, one in (("with", run), ("without", other)):
-                row[f"released_{side}"] = _released_mean(results, one)
                 key = tuple(one.key.values())
+                row[f"released_{side}"] = means.get(key)
                 if key in judged.index:
                     row[f"balanced_{side}"], row[f"constant_{side}"] = judged.loc[key]
             rows.append(row | _flips((run, "published"), (other, "published")))
@@ -120,24 +121,22 @@ def _comparable(settings: RunSettings) -> RunSettings:
     return replace(settings, hash="")
 
 
-def _released_mean(results: Results, run: Run) -> float | None:
-    measured = results.measured
-    own = measured[(measured[RUN] == pd.Series(run.key)).all(axis=1) & (measured["suite"] == "published")]
-    own = own[own["task"] == own["split"].map(SUITES)]
-    return float(own["accuracy"].mean()) if len(own) == len(SUITES) else None
+def _means(rows: pd.DataFrame, by: str | list[str]) -> pd.Series:
+    """Mean accuracy over the five released suites; what was not scored on all of them is left out."""
+    rows = rows[(rows["suite"] == "published") & (rows["task"] == rows["split"].map(SUITES))]
+    means = rows.groupby(by, sort=False)["accuracy"].agg(["mean", "size"])
+    return means.loc[means["size"] == len(SUITES), "mean"]
 
 
 def _scorings(results: Results) -> list[dict]:
     """Pairs of evaluations of one run at one step, of which one has a fault of scoring or of the suites' data."""
     scored = results.scored[results.scored["suite"] == "published"]
-    scored = scored[scored["task"] == scored["split"].map(SUITES)]
     usual = pd.Series(SCORED_AS)[WAY]
     by_key = {tuple(run.key.values()): run for run in results.runs + results.underway}
     rows = []
     for (*key, _), own in scored.assign(step=scored["step"].fillna(-1)).groupby([*RUN, "step"], sort=False):
         run = by_key[tuple(key)]
-        means = own.groupby("evaluation", sort=False)["accuracy"].agg(["mean", "size"])
-        means = means.loc[means["size"] == len(SUITES), "mean"]
+        means = _means(own, "evaluation")
         ways = own.drop_duplicates("evaluation").set_index("evaluation")[[*WAY, "step"]].loc[means.index]
         plain = ways.index[(ways[WAY] == usual).all(axis=1)]
         for evaluation, way in ways.iterrows():

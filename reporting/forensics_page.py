@@ -8,7 +8,7 @@ import pandas as pd
 from reporting.forensics import CELLS, UNTUNED
 from reporting.groups import VARIANTS
 from reporting.suite_tables import PAPER_MODEL
-from reporting.table import Table
+from reporting.table import Table, as_markdown
 
 NEAREST = 6
 INTRODUCTION = """\
@@ -56,11 +56,11 @@ def forensics_page(forensics: pd.DataFrame, growth: Table, law: Table, figures: 
             "flips",
         ]
         scored = growth.frame.dropna(subset=["merged_4bit"])
-        lines += [_markdown(Table("", "", "", scored, growth.percent, fine=growth.fine).display(shown)), ""]
+        lines += [as_markdown(Table("", "", "", scored, growth.percent, fine=growth.fine).display(shown)), ""]
     lines += ["## The law of λ", "", law.note, ""]
     lines += _pictures(figures, "lambda_law", folder)
     shown = ["variant", "seed", "logged_to_step", "points", "answer_probability_deviation", "cross_entropy_deviation"]
-    lines += [_markdown(law.display(shown)), ""]
+    lines += [as_markdown(law.display(shown)), ""]
     untuned = kept[(kept["variant"] == UNTUNED)].set_index("source")["mean"]
     if {"published", "untuned model"} <= set(untuned.index):
         means = {name: f"{100 * untuned.loc[[name]].iloc[-1]:.1f}" for name in ("published", "untuned model")}
@@ -89,7 +89,7 @@ def _variant(rows: pd.DataFrame) -> list[str]:
     sentence = (
         f"Nearest: **{best['source']}** ({where.loc[best.name]} suites), {100 * best['distance']:.1f} points away."
     )
-    return [sentence, "", _markdown(table.display(["candidate", "suites", *CELLS, "mean", "distance", "n"]))]
+    return [sentence, "", as_markdown(table.display(["candidate", "suites", *CELLS, "mean", "distance", "n"]))]
 
 
 def _pictures(figures: list[Path], name: str, folder: Path) -> list[str]:
@@ -97,7 +97,3 @@ def _pictures(figures: list[Path], name: str, folder: Path) -> list[str]:
         path for path in figures if path.stem == name and (name == "adapter_growth" or PAPER_MODEL in path.parent.name)
     ]
     return [line for path in found for line in (f"![{name}]({path.relative_to(folder).as_posix()})", "")]
-
-
-def _markdown(display: pd.DataFrame) -> str:
-    return display.to_markdown(index=False, disable_numparse=True)

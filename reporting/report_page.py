@@ -7,7 +7,7 @@ import pandas as pd
 
 from reporting.results import Results
 from reporting.suite_tables import PAPER_MODEL
-from reporting.table import Table
+from reporting.table import Table, as_markdown
 from reporting.verdicts import RULES
 
 # What a reviewer looks at first; the others are linked.
@@ -98,7 +98,7 @@ def _faults(table: Table) -> list[str]:
         return [*lines, "Not measured.", ""]
     columns = ["audit", "without", "variant"]
     columns += [f"{measure}_{side}" for measure in ("released", "balanced") for side in ("with", "without")]
-    return [*lines, _markdown(replace(table, frame=frame).display([*columns, "flips", "n", "samples"])), ""]
+    return [*lines, as_markdown(replace(table, frame=frame).display([*columns, "flips", "n", "samples"])), ""]
 
 
 def _constant_answer(table: Table) -> list[str]:
@@ -124,11 +124,7 @@ def _constant_answer(table: Table) -> list[str]:
         "model",
         "samples",
     ]
-    return [*lines, _markdown(replace(table, frame=frame.loc[order]).display(columns)), ""]
-
-
-def _markdown(display: pd.DataFrame) -> str:
-    return display.to_markdown(index=False, disable_numparse=True)
+    return [*lines, as_markdown(replace(table, frame=frame.loc[order]).display(columns)), ""]
 
 
 def _text(published) -> str:

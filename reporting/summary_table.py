@@ -7,7 +7,7 @@ from records.files import replace_between
 from reporting.collapse_tables import TREES
 from reporting.groups import GROUP, RUN, SETTING, VARIANTS, of_group
 from reporting.suite_tables import PAPER_MODEL
-from reporting.table import Table
+from reporting.table import Table, as_markdown
 
 SHOWN = (*VARIANTS, "transitivity_answer_ce")
 BEGIN, END = "<!-- summary table: written by tables.py -->", "<!-- end of summary table -->"
@@ -147,5 +147,5 @@ def readme_table(summary: Table) -> Table:
 def into_readme(text: str, summary: Table) -> str:
     """``text`` with `readme_table` between its two markers; ValueError if they are not there."""
     table = readme_table(summary)
-    body = table.display().to_markdown(index=False, disable_numparse=True)
+    body = as_markdown(table.display())
     return replace_between(text, BEGIN, END, f"{body}\n\n{table.note}")

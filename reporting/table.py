@@ -80,7 +80,7 @@ class Table:
     def markdown(self) -> str:
         commits = self.frame["commit"].dropna().astype(str) if "commit" in self.frame else pd.Series(dtype=str)
         changed = " A commit with + had changes that no commit holds." if commits.str.endswith("+").any() else ""
-        return f"# {self.title}\n\n{self.note}{changed}\n\n{self.display().to_markdown(index=False, disable_numparse=True)}\n"
+        return f"# {self.title}\n\n{self.note}{changed}\n\n{as_markdown(self.display())}\n"
 
     def latex(self) -> str:
         display = self.display()
@@ -120,6 +120,11 @@ class Table:
         if name in self.fine:
             return _rounded(value, "0.00001")
         return _rounded(value, "0.001" if name in self.decimal + self.p_values else "1")
+
+
+def as_markdown(display: pd.DataFrame) -> str:
+    """`Table.display`, its head and its rows, without title and note."""
+    return display.to_markdown(index=False, disable_numparse=True)
 
 
 def _rounded(value: float, unit: str) -> str:

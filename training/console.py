@@ -22,6 +22,7 @@ class Console(TrainerCallback):
         self.weighed = weighed
         self.latest: dict[str, float] = {}
         self.bar: tqdm | None = None
+        self.started, self.first = time.monotonic(), 0  # the first probe comes before the training begins
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.started, self.first = time.monotonic(), state.global_step
@@ -55,7 +56,7 @@ class Console(TrainerCallback):
             self._learned(),
             f"probe: {100 * probe['yes_rate']:.0f} % Yes, balanced accuracy {100 * probe['balanced_accuracy']:.0f} %",
         ]
-        done, left = state.global_step - getattr(self, "first", state.global_step), state.max_steps - state.global_step
+        done, left = state.global_step - self.first, state.max_steps - state.global_step
         if done and left:
             seconds = (time.monotonic() - self.started) / done * left
             parts.append(f"{tqdm.format_interval(seconds)} left")
