@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from records.errors import UserError
 from records.run_folder import RunFolder
+from records.scored_suite import ScoredSuite
 from records.tracking import Tracker
 from scoring.ways import Way
 from training.schema import Evaluate
@@ -40,7 +41,8 @@ def evaluate(cfg: DictConfig) -> Path:
         raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
     # Late, as in train.py: torch, transformers and peft take seconds to import.
     from models.loading import load_answerer
-    from scoring.evaluation import build_suite, evaluate_suite, refuse_to_replace, summary_lines, validation_thresholds
+    from scoring.evaluation import build_suite, evaluate_suite, refuse_to_replace, summary_lines
+    from scoring.rows import thresholds_for
 
     way = Way.of(cfg.suite, cfg)
     adapter, model, thresholds = None, cfg.model, {}
@@ -52,11 +54,14 @@ def evaluate(cfg: DictConfig) -> Path:
         model = OmegaConf.merge(OmegaConf.to_container(cfg.model), trained_with.model)
         adapter = run.adapter_of(cfg.checkpoint) if trained_with.training.enabled else None
         described = {"run": str(run.path), "model": model.name} | run.progress(cfg.checkpoint)
-        thresholds = validation_thresholds(run.evaluation("validation"))
     if adapter is None and way.needs_adapter:
         raise SettingsError(f"weights={way.weights}: an untrained model has no adapter to merge; use weights=adapter")
     folder = way.folder(cfg.suite.name, cfg.checkpoint)
-    default = run.evaluation(folder) if cfg.run is not None else Path(cfg.results, "scored", model.name, folder)
+    if cfg.run is not None:
+        default = run.evaluation(folder)
+        thresholds = thresholds_for(ScoredSuite(default))
+    else:
+        default = Path(cfg.results, "scored", model.name, folder)
     out = RunFolder(cfg.out).path if cfg.out is not None else default
     parts = build_suite(cfg.suite)
     if not cfg.overwrite:
@@ -75,9 +80,7 @@ def evaluate(cfg: DictConfig) -> Path:
 
 def show_questions(cfg: DictConfig, parts: dict, out: Path) -> None:
     """Print the first questions and answers, or draw the most confident errors."""
-    import pandas as pd
-
-    margins, items = pd.read_parquet(out / "margins.parquet"), [item for part in parts.values() for item in part]
+    margins, items = ScoredSuite(out).read_margins(), [item for part in parts.values() for item in part]
     if cfg.show == "answers":
         from scoring.answers import in_words
 
@@ -95,7 +98,7 @@ def main(cfg: DictConfig) -> None:
             evaluate(cfg)
         else:
             check_settings(cfg, Evaluate)
-            from scoring.verify import verify  # late, as above
+            from audits.verify import verify  # late, as above
 
             found = verify(cfg.verify)
             print(found)

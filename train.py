@@ -26,6 +26,7 @@ from records.errors import UserError
 from records.files import read_json
 from records.model_card import write_model_card
 from records.run_folder import RunFolder, identity
+from records.scored_suite import ScoredSuite
 from records.tracking import Tracker
 from scoring.ways import Way
 from training.settings import build_loss, build_schedule, check_settings, unlike_defaults
@@ -105,12 +106,11 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
         evaluate_suite,
         headline,
         summary_lines,
-        validation_thresholds,
     )
+    from scoring.rows import thresholds_for
 
-    thresholds: dict[str, float] = {}
     seconds = 0.0
-    for name, suite in suites.items():
+    for suite in suites.values():
         way, described = Way.of(suite, cfg), {"run": str(folder.path)}
         target, parts = folder.evaluation(way.folder(suite.name)), build_suite(suite)
         if not already_scored(target, parts):
@@ -119,14 +119,13 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
                 model, loaded = load_answerer(cfg.model, adapter=folder.adapter, weights=way.weights)
                 described["adapter"] = loaded["adapter"]
             model.ask(way.prompt)
+            thresholds = thresholds_for(ScoredSuite(target))
             evaluate_suite(model, suite, parts, target, cfg.evaluation, thresholds, described, way)
-        report = read_json(target / "metrics.json")
+        report = read_json(ScoredSuite(target).metrics)
         seconds += report["seconds"]
         log.info("scored in %.0f s:\n%s", report["seconds"], "\n".join(summary_lines(report)))
         tracker.report(report)
         tracker.summary(headline(report, cfg.task.name))
-        if name == "validation":
-            thresholds = validation_thresholds(target)
     return round(seconds, 1)
 
 

@@ -38,11 +38,11 @@ def write_model_card(folder: RunFolder) -> Path:
         "| suite | task | split | " + " | ".join(name.replace("_", " ") for name in MEASURES) + " |",
         "|---" * (3 + len(MEASURES)) + "|",
     ]
-    for path in sorted(folder.path.glob("evaluation/*/metrics.json")):
-        report = read_json(path)
+    for suite in folder.scored():
+        report = read_json(suite.metrics)
         for row in report["rows"]:
             values = ["–" if row[k] is None else str(row[k]) if k == "n" else f"{row[k]:.3f}" for k in MEASURES]
-            lines.append(f"| {path.parent.name} | {row['task']} | {row['split']} | " + " | ".join(values) + " |")
+            lines.append(f"| {suite.name} | {row['task']} | {row['split']} | " + " | ".join(values) + " |")
     lines += [
         "",
         "Not for use: it answers synthetic questions in one fixed wording and knows nothing of causes in the world. "

@@ -16,6 +16,7 @@ from records.files import read_json, write_json, write_text
 from records.provenance import provenance
 from records.reading import FileFormatError, read_object, read_yaml
 from records.run_settings import differing_keys, flat
+from records.scored_suite import ScoredSuite
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,10 @@ class RunFolder:
         if not re.fullmatch(r"\w[\w.+-]*", suite):
             raise RunFolderError(f"suite.name={suite}: must be letters, digits and ._+- only")
         return self.path / "evaluation" / suite
+
+    def scored(self) -> list[ScoredSuite]:
+        """The suites that have metrics, by name."""
+        return list(ScoredSuite.below(self.path / "evaluation"))
 
     def trained_with(self) -> DictConfig:
         """The resolved config of the run that lies here, as data; RunFolderError if there is none, or one that is not."""
@@ -127,8 +132,12 @@ class RunFolder:
     @property
     def _computed(self) -> bool:
         """Whether there is something here that took time."""
-        scored = any(self.path.glob("evaluation/*/metrics.json"))
-        return scored or self.adapter.is_dir() or self.portable.is_dir() or bool(checkpoints.steps(self.checkpoints))
+        return (
+            bool(self.scored())
+            or self.adapter.is_dir()
+            or self.portable.is_dir()
+            or bool(checkpoints.steps(self.checkpoints))
+        )
 
     @classmethod
     def for_training(cls, out: str | Path) -> "RunFolder":

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from records.files import read_json
+from records.run_folder import RunFolder
 from reporting.groups import SETTING
 from reporting.results import load
 from reporting.run import Run
@@ -91,10 +92,10 @@ def _about(run: Run, suites: str) -> list[str]:
         lines.append(
             f"  trained    {training.get('samples')} questions, fingerprint {training.get('data_fingerprint')}"
         )
-    for path in sorted(run.folder.glob("evaluation/*/metrics.json")):
-        report = read_json(path)
+    for suite in RunFolder(run.folder).scored():
+        report = read_json(suite.metrics)
         if suites in ("", "nan", report.get("suite")) or suites not in ("published", "corrected"):
             prints = "; ".join(f"{place} {value}" for place, value in (report.get("data_fingerprint") or {}).items())
             margins = report.get("margins_fingerprint", "not recorded")
-            lines.append(f"  scored     {path.parent.name}: questions {prints}; margins {margins}")
+            lines.append(f"  scored     {suite.name}: questions {prints}; margins {margins}")
     return [*lines, ""]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from reporting.forensics import CELLS, UNTUNED
 from reporting.groups import VARIANTS
-from reporting.suite_tables import PAPER_MODEL
+from reporting.published import PAPER_MODEL
 from reporting.table import Table, as_markdown
 
 NEAREST = 6

@@ -9,8 +9,17 @@ from causal_tasks.spec import PUBLISHED_SUITE
 from records.published import PUBLISHED
 from reporting.run_files import read_table
 
+# Its model, as conf/model/ names it.
+PAPER_MODEL = "gemma3_270m"
 # The paper's five suites in its order, each with the task it asks about.
 SUITES = {split: task for task, split in PUBLISHED_SUITE}
+
+
+def paper_model_first(frame: pd.DataFrame, **ascending: bool) -> pd.DataFrame:
+    """The rows of the paper's model before the others; of each, sorted by the named columns, ascending or not."""
+    order = {"other": True, **ascending}
+    ordered = frame.assign(other=frame["model"] != PAPER_MODEL)
+    return ordered.sort_values([*order], ascending=[*order.values()], kind="stable").drop(columns="other")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from reporting.published import PAPER_MODEL, paper_model_first
 from reporting.results import Results
-from reporting.suite_tables import PAPER_MODEL
 from reporting.table import Table, as_markdown
 from reporting.verdicts import RULES
 
@@ -72,9 +72,7 @@ def _claims(claims: pd.DataFrame) -> list[str]:
     """A section a claim: published, measured group by group (the paper's model first, the largest first), verdict, rule."""
     if claims.empty:
         return ["No run of the paper's fine-tuned variants yet.", ""]
-    order = claims.assign(other=claims["model"] != PAPER_MODEL).sort_values(
-        ["id", "other", "samples"], ascending=[True, True, False], kind="stable"
-    )
+    order = paper_model_first(claims, samples=False).sort_values("id", kind="stable")
     lines = []
     for identity, rows in order.groupby("id", sort=False):
         first = rows.iloc[0]
@@ -111,7 +109,6 @@ def _constant_answer(table: Table) -> list[str]:
     ]
     if frame.empty:
         return [*lines, "Not measured.", ""]
-    order = frame.assign(other=frame["model"] != PAPER_MODEL).sort_values(["other", "samples"], kind="stable").index
     columns = [
         "variant",
         "setting",
@@ -124,7 +121,7 @@ def _constant_answer(table: Table) -> list[str]:
         "model",
         "samples",
     ]
-    return [*lines, as_markdown(replace(table, frame=frame.loc[order]).display(columns)), ""]
+    return [*lines, as_markdown(replace(table, frame=paper_model_first(frame, samples=True)).display(columns)), ""]
 
 
 def _text(published) -> str:

@@ -172,18 +172,18 @@ def _read_run(results: Results, path: Path) -> tuple[Run, list[Evaluation]] | No
         interrupted = not folder.record.is_file()
         info = {"status": "running or interrupted"} if interrupted else read_record(folder.record)
         finished = info["status"] == "finished"
-        evaluated = sorted(path.glob("evaluation/*/metrics.json"))
+        evaluated = folder.scored()
         if not finished:
             results.unfinished.append((str(path.relative_to(results.folder)), info["status"]))
             if not evaluated and not folder.training_log.is_file():
                 return None
         settings = read_settings(folder.config)
         run = Run(path, settings, info, read_log(folder.training_log, complete=finished))
-        evaluations = [read_evaluation(one) for one in evaluated]
-        for one in sorted(path.glob("evaluation/*/margins.parquet")):
+        evaluations = [read_evaluation(one.metrics) for one in evaluated]
+        for suite, evaluation in zip(evaluated, evaluations, strict=True):
             # The others' margins are never read, and need not hold logits.
-            if all(scored.plain for scored in evaluations if scored.name == one.parent.name):
-                check_margins(one)
+            if evaluation.plain and suite.margins.is_file():
+                check_margins(suite.margins)
     except FileFormatError as error:
         results.problems.append(str(error))
         return None

@@ -10,6 +10,7 @@ from pyarrow import parquet
 
 from records.run_folder import RunFolder
 from records.run_settings import RunSettings
+from records.scored_suite import ScoredSuite
 from reporting.run_files import ResultsError
 from scoring.blocks import blocks, in_headline
 
@@ -99,7 +100,7 @@ class Run:
             columns: says by its name whether a column is wanted, all by default; texts take long to read.
             categories: says which texts are to be read as categories, faster to compare, in no order.
         """
-        path = RunFolder(self.folder).evaluation(suite) / "margins.parquet"
+        path = ScoredSuite(RunFolder(self.folder).evaluation(suite)).margins
         if not path.is_file():
             return None
         try:

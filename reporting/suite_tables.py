@@ -4,7 +4,7 @@ import pandas as pd
 
 from causal_tasks.spec import TASKS
 from reporting.groups import GROUP, RUN, SETTING, VARIANTS, of_group
-from reporting.published import SUITES, Published
+from reporting.published import PAPER_MODEL, SUITES, Published
 from reporting.results import Results
 from reporting.run import Run
 from reporting.table import Table
@@ -14,7 +14,6 @@ COUNTS = ["tp", "tn", "fp", "fn"]
 VALUES = [*SUITES, "mean", "own_task", "adversarial"]
 COLUMNS = ["variant", "setting", "source", "suites", *VALUES, *GROUP, "seed", "n", "commit", "seconds"]
 MEANS = {"means_by": (*SETTING, "source", "suites"), "averaged": tuple(VALUES)}
-PAPER_MODEL = "gemma3_270m"
 PAPER = {"model": PAPER_MODEL, "scale": "published", "trained_on": "released", "samples": None, "source": "published"}
 OWN_TASK = dict.fromkeys(VARIANTS) | {f"{task}_{loss}": task for task in TASKS for loss in ("ce", "semantic")}
 READING = (

@@ -6,7 +6,7 @@ from causal_tasks.spec import TASKS
 from records.files import replace_between
 from reporting.collapse_tables import TREES
 from reporting.groups import GROUP, RUN, SETTING, VARIANTS, of_group
-from reporting.suite_tables import PAPER_MODEL
+from reporting.published import paper_model_first
 from reporting.table import Table, as_markdown
 
 SHOWN = (*VARIANTS, "transitivity_answer_ce")
@@ -122,9 +122,8 @@ def readme_table(summary: Table) -> Table:
     rows = []
     for variant, task in (("always No", None), ("local features", TASKS[0]), *((name, None) for name in SHOWN)):
         own = frame[(frame["variant"] == variant) & ((task is None) | (frame["task"] == task))]
-        own = own.assign(other=own["model"] != PAPER_MODEL, corrected=own["trained_on"].str.startswith("corrected"))
-        order = {"other": True, "corrected": True, "samples": False, "seed": True}
-        rows.append(own.sort_values([*order], ascending=[*order.values()], kind="stable").head(1))
+        own = own.assign(corrected=own["trained_on"].str.startswith("corrected"))
+        rows.append(paper_model_first(own, corrected=True, samples=False, seed=True).head(1))
     chosen = pd.concat(rows, ignore_index=True)
     chosen["run"] = [
         None if variant not in SHOWN else f"{model}, {samples:,.0f}" if samples else model

@@ -157,7 +157,8 @@ def recorded_speed(results: str | Path, model: str) -> Speed:
             epochs = OmegaConf.load(RunFolder(path.parent).config).training.epochs
             questions[record["variant"]] += record["training"]["samples"] * epochs
             seconds[record["variant"]] += record["training"]["seconds"]
-        for metrics in map(read_json, path.parent.glob("evaluation/*/metrics.json")):
+        for suite in RunFolder(path.parent).scored():
+            metrics = read_json(suite.metrics)
             scored += sum(row["n"] for row in metrics["rows"] if row["split"] not in SUMMARIES)
             scoring_seconds += metrics["seconds"]
     where = RECORD.name if results == RECORD else str(results)

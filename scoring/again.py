@@ -16,8 +16,9 @@ import pandas as pd
 from causal_tasks.suites import build
 from records.files import read_json, write_json, write_parquet
 from records.provenance import commit, fingerprint, margins_fingerprint
+from records.scored_suite import ScoredSuite
 from scoring.blocks import blocks
-from scoring.rows import SCORER_VERSION, metrics_rows, tuned_thresholds
+from scoring.rows import SCORER_VERSION, metrics_rows, thresholds_for
 from scoring.yardsticks import COLUMN, yardstick_scores
 
 YARDSTICK_QUESTIONS = 20_000
@@ -30,25 +31,24 @@ def score_again(folder: Path, resamples: int = 1000, yardstick_questions: int = 
 
     What cannot be measured from margins (structural distances, logit-adjusted accuracies) is kept from the old row.
     """
-    report = read_json(folder / "metrics.json")
+    suite = ScoredSuite(folder)
+    report = read_json(suite.metrics)
     if report.get("scorer") == SCORER_VERSION:
         return False
-    table = pd.read_parquet(folder / "margins.parquet")
+    table = suite.read_margins()
     if "block" not in table:
         table.insert(2, "block", blocks(table))
     table = _with_yardsticks(table, report.get("data_fingerprint") or {}, yardstick_questions)
-    validation = folder.parent / "validation" / "margins.parquet"
-    thresholds = tuned_thresholds(pd.read_parquet(validation)) if validation.is_file() else {}
-    thresholds = {} if folder.name == "validation" else thresholds
+    thresholds = thresholds_for(suite)
     before = {(row["task"], row["split"]): row for row in report["rows"]}
     rows = [
         {k: v for k, v in before.get((row["task"], row["split"]), {}).items() if k not in _NO_LONGER_MEASURED} | row
         for row in metrics_rows(table, thresholds, resamples)
     ]
     made = {"commit": commit(), "finished": datetime.now(UTC).isoformat(timespec="seconds")}
-    write_parquet(folder / "margins.parquet", table)
+    write_parquet(suite.margins, table)
     new = {"scorer": SCORER_VERSION, "rows": rows, "resamples": resamples, "scored_again": made}
-    write_json(folder / "metrics.json", report | new | {"margins_fingerprint": margins_fingerprint(table)})
+    write_json(suite.metrics, report | new | {"margins_fingerprint": margins_fingerprint(table)})
     return True
 
 
@@ -80,8 +80,7 @@ def _same_items(task: str, split: str, count: int, recorded: str | None):
 def main(arguments: list[str]) -> int:
     resamples = [int(one.removeprefix("resamples=")) for one in arguments if one.startswith("resamples=")]
     roots = [Path(one) for one in arguments if not one.startswith("resamples=")] or [Path("results/runs")]
-    found = sorted(path.parent for root in roots for path in root.rglob("metrics.json"))
-    found = [folder for folder in found if (folder / "margins.parquet").is_file()]
+    found = [suite.folder for root in roots for suite in ScoredSuite.below(root) if suite.whole]
     if not found:
         print(f"scoring.again: no metrics.json beside a margins.parquet under {', '.join(map(str, roots))}")
         return 1

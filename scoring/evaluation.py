@@ -20,10 +20,11 @@ from records.errors import UserError
 from records.files import write_json, write_parquet
 from records.provenance import fingerprint, margins_fingerprint, provenance
 from records.reading import read_object
+from records.scored_suite import ScoredSuite
 from scoring.blocks import blocks
 from scoring.closure import closure_measures
 from scoring.collapse import is_collapsed
-from scoring.rows import HEADLINE, POOLED, SCORER_VERSION, metrics_rows, tuned_thresholds
+from scoring.rows import HEADLINE, POOLED, SCORER_VERSION, metrics_rows
 from scoring.scorer import score
 from scoring.text_rule import score_by_text
 from scoring.unfinished import Unfinished
@@ -152,14 +153,15 @@ def evaluate_suite(
     started = time.monotonic()
     thresholds = thresholds or {}
     protocol = suite.get("protocol", "file")
-    unfinished = Unfinished(folder, answerer, way)
+    fingerprints = _fingerprints(parts)
+    unfinished = Unfinished(folder, answerer, way, fingerprints)
     tables = []
     for (task, split), items in parts.items():
-        margins = unfinished.margins(task, split, items)
+        margins = unfinished.margins(task, split)
         if margins is None:
             score = SCORERS[way.verdict]
             margins = score(answerer, items, settings.token_budget, description=f"{suite.name} {task}/{split}")
-            unfinished.keep(task, split, items, margins)
+            unfinished.keep(task, split, margins)
         scored = margins_table(items, margins, task, protocol, split)
         if protocol != "released":  # whose labels are not balanced: a yardstick of counts would say nothing there
             yardsticks = yardstick_scores(items, task, settings.get("yardstick_questions", YARDSTICK_QUESTIONS))
@@ -181,7 +183,7 @@ def evaluate_suite(
         **vars(way),
         "scorer": SCORER_VERSION,
         "rows": rows,
-        "data_fingerprint": _fingerprints(parts),
+        "data_fingerprint": fingerprints,
         "margins_fingerprint": margins_fingerprint(table),
         "resamples": settings.resamples,
         "seconds": round(time.monotonic() - started, 1),
@@ -189,8 +191,9 @@ def evaluate_suite(
         **(described or {}),
         "provenance": provenance(),
     }
-    write_parquet(folder / "margins.parquet", table)
-    write_json(folder / "metrics.json", report)
+    written = ScoredSuite(folder)
+    write_parquet(written.margins, table)
+    write_json(written.metrics, report)
     unfinished.clear()
     return report
 
@@ -215,12 +218,6 @@ def _label_check(parts: dict[Part, list[Item]]) -> dict[str, dict]:
     return found
 
 
-def validation_thresholds(folder: Path) -> dict[str, float]:
-    """`tuned_thresholds` of the validation margins in ``folder``; {} if there are none."""
-    path = folder / "margins.parquet"
-    return tuned_thresholds(pd.read_parquet(path)) if path.is_file() else {}
-
-
 def headline(report: dict, task: str) -> dict:
     """What a corrected suite says of a run of ``task``: its measures on the headline, and whether it collapsed over all
     suites; {} of other suites."""
@@ -233,16 +230,17 @@ def headline(report: dict, task: str) -> dict:
 
 def refuse_to_replace(folder: Path, parts: dict[Part, list[Item]]) -> None:
     """Raise SuiteError if ``folder`` holds the scores of other items than these."""
-    path = folder / "metrics.json"
+    path = ScoredSuite(folder).metrics
     if path.is_file() and read_object(path, "data_fingerprint")["data_fingerprint"] != _fingerprints(parts):
         raise SuiteError(f"out={folder}: holds scores of other questions; choose another out=, or overwrite=true")
 
 
 def already_scored(folder: Path, parts: dict[Part, list[Item]]) -> bool:
     """Whether ``folder`` holds the scores of these very items by this very scorer."""
-    if not (folder / "metrics.json").is_file() or not (folder / "margins.parquet").is_file():
+    suite = ScoredSuite(folder)
+    if not suite.whole:
         return False
-    recorded = read_object(folder / "metrics.json", "data_fingerprint")
+    recorded = read_object(suite.metrics, "data_fingerprint")
     return recorded["data_fingerprint"] == _fingerprints(parts) and recorded.get("scorer") == SCORER_VERSION
 
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import pandas as pd
 
 from causal_tasks.headline import SEEN_STRUCTURE
+from records.scored_suite import ScoredSuite
 from scoring.blocks import PAIR, SCORER_VERSION, blocks, in_headline
 from scoring.metrics import best_threshold, measure
 from scoring.pairs import pair_scores
 from scoring.yardsticks import held_against
 
-__all__ = ["SCORER_VERSION", "metrics_rows", "tuned_thresholds"]
+__all__ = ["SCORER_VERSION", "metrics_rows", "thresholds_for", "tuned_thresholds"]
 # Rows over several splits.
 SUMMARIES = HEADLINE, SEEN, POOLED = "headline", "seen", "pooled"
 # A threshold tuned on fewer blocks moves by more than it mends.
@@ -58,3 +59,9 @@ def tuned_thresholds(validation: pd.DataFrame) -> dict[str, float]:
         for task, part in validation.groupby("task")
         if blocks(part).nunique() >= FEWEST_VALIDATION_BLOCKS and part["label"].nunique() == 2
     }
+
+
+def thresholds_for(suite: ScoredSuite) -> dict[str, float]:
+    """`tuned_thresholds` of the same run's validation; {} if that is not there, or is the suite itself."""
+    validation = suite.validation
+    return tuned_thresholds(validation.read_margins()) if validation and validation.margins.is_file() else {}

@@ -2,15 +2,12 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from causal_tasks.items import Item
 from models.answerer import Answerer
 from records.files import read_json, write_json
-from records.provenance import fingerprint
 from scoring.ways import Way
 
 log = logging.getLogger(__name__)
@@ -19,26 +16,29 @@ log = logging.getLogger(__name__)
 class Unfinished:
     """Margins of finished splits in ``folder/unfinished/``, until the suite is whole.
 
-    They are taken up only for the same weights, the same way of scoring and the same items.
+    They are taken up only for the same weights, the same way of scoring and the same items, whose fingerprints stand in
+    ``fingerprints`` by task/split.
     """
 
-    def __init__(self, folder: Path, answerer: Answerer, way: Way):
+    def __init__(self, folder: Path, answerer: Answerer, way: Way, fingerprints: dict[str, str]):
         self.folder = folder / "unfinished"
+        self.items = fingerprints
         self.of = {"weights": answerer.fingerprint(), "way": vars(way)}
 
-    def margins(self, task: str, split: str, items: Sequence[Item]) -> np.ndarray | None:
+    def margins(self, task: str, split: str) -> np.ndarray | None:
         """float32 [questions] of a split that is done; None if it is to be scored."""
         path = self._path(task, split)
         if not path.is_file():
             return None
         found = read_json(path)
-        if found["of"] != self.of or found["items"] != fingerprint(items):
+        if found["of"] != self.of or found["items"] != self.items[f"{task}/{split}"]:
             return None
         log.info("%s/%s: scored before, going on", task, split)
         return np.array(found["margins"], dtype=np.float32)
 
-    def keep(self, task: str, split: str, items: Sequence[Item], margins: np.ndarray) -> None:
-        write_json(self._path(task, split), {"of": self.of, "items": fingerprint(items), "margins": margins.tolist()})
+    def keep(self, task: str, split: str, margins: np.ndarray) -> None:
+        found = {"of": self.of, "items": self.items[f"{task}/{split}"], "margins": margins.tolist()}
+        write_json(self._path(task, split), found)
 
     def clear(self) -> None:
         """The suite is whole."""

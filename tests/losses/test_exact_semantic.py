@@ -1,76 +1,16 @@
 import math
-from itertools import permutations, product
-from types import SimpleNamespace
+from itertools import permutations
 
 import pytest
 import torch
 
 from causal_tasks.families import constraint_queries
-from losses import Answers, CrossEntropy, ExactSemantic, Semantic
+from losses import CrossEntropy, ExactSemantic, Semantic
 from losses.circuits import Circuit
 from losses.constraints import axioms
+from tests.losses.worlds import batch, brute_force, item, prepared, random_logs, semantic_part
 
 FAMILIES = [("transitivity", 3), ("transitivity", 4), ("dseparation", 3)]
-
-
-def brute_force(log_true, log_false, clauses):
-    """log of the sum over satisfying worlds of the product of weights, one world at a time."""
-    terms = []
-    for world in product((False, True), repeat=len(log_true)):
-        if all(any(world[abs(v) - 1] == (v > 0) for v in clause) for clause in clauses):
-            terms.append(sum(log_true[i] if x else log_false[i] for i, x in enumerate(world)))
-    return torch.stack(terms).logsumexp(0)
-
-
-def batch(queries, log_yes, log_no, *, edges=(), nodes=4, labels=None, labelled=True, padding=0):
-    """One graph asked ``queries`` (node indices), with ``padding`` further questions."""
-    asked, total = len(queries), len(queries) + padding
-    given = torch.zeros(1, total, nodes, dtype=torch.bool)
-    for k, (_, _, z) in enumerate(queries):
-        given[0, k, list(z)] = True
-    adjacency = torch.zeros(1, nodes, nodes, dtype=torch.bool)
-    for i, j in edges:
-        adjacency[0, i, j] = True
-
-    def index(side):
-        return torch.tensor([[q[side] for q in queries] + [0] * padding])
-
-    def pad(values):
-        return torch.cat([values, values.new_zeros(padding)])[None]
-
-    return Answers(
-        log_yes=pad(log_yes),
-        log_no=pad(log_no),
-        labels=torch.zeros(1, total, dtype=torch.bool)
-        if labels is None
-        else torch.tensor([labels + [False] * padding]),
-        valid=torch.arange(total)[None] < asked,
-        source=index(0),
-        target=index(1),
-        given=given,
-        adjacency=adjacency,
-        nodes=torch.tensor([nodes]),
-        labelled=torch.tensor([labelled]),
-    )
-
-
-def item(task, queries):
-    questions = tuple(
-        SimpleNamespace(label=True, question=SimpleNamespace(source=s, target=t, given=tuple(z))) for s, t, z in queries
-    )
-    return SimpleNamespace(task=task, questions=questions)
-
-
-def prepared(task, size=3, **keys):
-    loss = ExactSemantic(group_size=size, **keys)
-    loss.prepare([item(task, constraint_queries(task, range(size)))])
-    return loss
-
-
-def random_logs(count, seed, dtype=torch.float64):
-    logit = 3 * torch.randn(count, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-    logit.requires_grad_()
-    return logit, torch.nn.functional.logsigmoid(logit), torch.nn.functional.logsigmoid(-logit)
 
 
 @pytest.mark.parametrize(("task", "size"), FAMILIES)
@@ -81,18 +21,13 @@ def test_loss_and_gradient_equal_brute_force(task, size, seed, dtype):
     order = torch.randperm(len(yes), generator=torch.Generator().manual_seed(seed)).tolist()
     queries = [constraint_queries(task, range(size))[i] for i in order]
     inverse = torch.tensor(order).argsort()
-    semantic = _semantic(prepared(task, size), batch(queries, yes, no, padding=2))
+    semantic = semantic_part(prepared(task, size), batch(queries, yes, no, padding=2))
     expected = -brute_force(yes[inverse], no[inverse], axioms(task, size)[1])
     torch.testing.assert_close(semantic, expected, atol=1e-5, rtol=0)
     for a, b in zip(
         torch.autograd.grad(semantic, logit, retain_graph=True), torch.autograd.grad(expected, logit), strict=True
     ):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
-
-
-def _semantic(loss, answers):
-    """The semantic part, with its gradient: the total at lambda = 1 less the total at 0."""
-    return loss(answers, None, 1.0)["total"] - loss(answers, None, 0.0)["total"]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +55,7 @@ def test_a_question_in_both_orders_weighs_as_both():
     queries = constraint_queries("dseparation", range(3))
     reversed_first = (queries[0][1], queries[0][0], queries[0][2])
     _, yes, no = random_logs(7, 0)
-    semantic = _semantic(prepared("dseparation"), batch([*queries, reversed_first], yes, no))
+    semantic = semantic_part(prepared("dseparation"), batch([*queries, reversed_first], yes, no))
     # an eighth world table: variable 7 must equal variable 1
     clauses = [*axioms("dseparation", 3)[1], (-1, 7), (1, -7)]
     torch.testing.assert_close(semantic, -brute_force(yes, no, clauses))
@@ -128,7 +63,7 @@ def test_a_question_in_both_orders_weighs_as_both():
 
 def test_symmetry_alone():
     _, yes, no = random_logs(2, 1)
-    semantic = _semantic(prepared("dseparation"), batch([(0, 1, {2}), (1, 0, {2})], yes, no))
+    semantic = semantic_part(prepared("dseparation"), batch([(0, 1, {2}), (1, 0, {2})], yes, no))
     p, q = yes.exp()
     torch.testing.assert_close(semantic, -torch.log(p * q + (1 - p) * (1 - q)))
 
@@ -145,73 +80,6 @@ def test_the_mean_is_over_groups():
     result = prepared("transitivity")(batch(queries, yes, no), None, 1.0)
     torch.testing.assert_close(result["semantic"], torch.stack(expected).mean().detach())
     assert result["groups"] == 4
-
-
-def test_facts_rule_out_the_worlds_that_deny_a_stated_edge():
-    queries = constraint_queries("transitivity", range(3))
-    _, yes, no = random_logs(6, 3)
-    semantic = _semantic(
-        prepared("transitivity", knowledge="axioms_and_facts"), batch(queries, yes, no, edges=[(0, 1)])
-    )
-    clauses = [*axioms("transitivity", 3)[1], (1 + queries.index((0, 1, frozenset())),)]
-    torch.testing.assert_close(semantic, -brute_force(yes, no, clauses))
-
-
-def test_facts_of_d_separation_forbid_separating_neighbours():
-    queries = constraint_queries("dseparation", range(3))
-    _, yes, no = random_logs(6, 4)
-    # the edge runs against the order in which the question names its nodes
-    semantic = _semantic(prepared("dseparation", knowledge="axioms_and_facts"), batch(queries, yes, no, edges=[(1, 0)]))
-    denied = [(-(v + 1),) for v, (i, j, _) in enumerate(queries) if {i, j} == {0, 1}]
-    torch.testing.assert_close(semantic, -brute_force(yes, no, [*axioms("dseparation", 3)[1], *denied]))
-
-
-@pytest.mark.parametrize(
-    ("task", "size", "edges"),
-    [
-        ("transitivity", 3, [(0, 1)]),
-        ("transitivity", 3, [(0, 1), (1, 2)]),
-        ("transitivity", 4, [(0, 1), (1, 2), (3, 2)]),
-        ("dseparation", 3, [(1, 0)]),
-        ("dseparation", 3, [(0, 1), (1, 2)]),
-        ("transitivity", 3, []),
-    ],
-)
-def test_deduced_are_the_answers_that_all_worlds_share(task, size, edges):
-    queries = constraint_queries(task, range(size))
-    _, yes, no = random_logs(len(queries), 8)
-    result = prepared(task, size, knowledge="deduced")(batch(queries, yes, no, edges=edges, padding=1), None, 1.0)
-    if task == "transitivity":
-        facts = [(queries.index((i, j, frozenset())), True) for i, j in edges]
-    else:
-        joined = [set(edge) for edge in edges]
-        facts = [(v, False) for v, (i, j, _) in enumerate(queries) if {i, j} in joined]
-    worlds = [
-        world
-        for world in product((False, True), repeat=len(queries))
-        if all(any(world[abs(v) - 1] == (v > 0) for v in clause) for clause in axioms(task, size)[1])
-        and all(world[v] == value for v, value in facts)
-    ]
-    terms = []
-    for v, answers in enumerate(zip(*worlds, strict=True)):
-        if len(set(answers)) == 1:
-            terms.append(-(yes if answers[0] else no)[v])
-    expected = torch.stack(terms).sum() if terms else torch.zeros((), dtype=yes.dtype)
-    exact = prepared(task, size, knowledge="axioms_and_facts")(batch(queries, yes, no, edges=edges), None, 1.0)
-    assert expected <= exact["semantic"], "a weaker constraint"
-    torch.testing.assert_close(result["semantic"], expected.detach())
-    assert result["deduced"] == pytest.approx(len(terms) / len(queries))
-    assert (len(terms) > 0) == bool(edges)
-
-
-def test_deduced_by_hand():
-    # A causes B, B causes C: three Yes and, no cause being its own effect, three No
-    queries = constraint_queries("transitivity", range(3))
-    even = torch.full((6,), math.log(0.5))
-    chain = prepared("transitivity", knowledge="deduced")(batch(queries, even, even, edges=[(0, 1), (1, 2)]), None, 1.0)
-    assert chain["deduced"] == 1 and chain["semantic"] == pytest.approx(6 * math.log(2))
-    edge = prepared("transitivity", knowledge="deduced")(batch(queries, even, even, edges=[(0, 1)]), None, 1.0)
-    assert edge["deduced"] == pytest.approx(2 / 6)
 
 
 @pytest.mark.parametrize("knowledge", ["axioms", "axioms_and_facts", "deduced"])

@@ -6,7 +6,10 @@ import shutil
 import pandas as pd
 import pytest
 
-from scoring.verify import verify
+from audits.verify import verify
+from records.files import write_json, write_parquet
+from records.scored_suite import ScoredSuite
+from scoring.rows import SCORER_VERSION, metrics_rows
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,31 @@ def test_an_honest_record_is_found_so(made):
     assert found.differences == [] and found.unverified == []
     assert (found.runs, found.suites) == (1, 4) and found.numbers > 500 and found.fingerprints > 20
     assert "4 scored suites of 1 runs" in str(found) and "0 differ" in str(found)
+
+
+def test_scores_in_another_folder_keep_the_thresholds_of_their_run(tmp_path):
+    """Those of out=ELSEWHERE have no validation beside them: thresholds are taken as recorded, what follows from them is not."""
+    table = pd.DataFrame(
+        {
+            "id": [f"q{k}" for k in range(8)],
+            "graph": [f"g{k}" for k in range(8)],
+            "task": "transitivity",
+            "protocol": "file",
+            "split": "mine",
+            "label": [True, False] * 4,
+            "margin": [0.1 * k for k in range(8)],
+        }
+    )
+    rows = metrics_rows(table, {"transitivity": 0.35}, resamples=30)
+    assert rows[0]["calibrated_accuracy"] == 0.5
+    write_parquet(ScoredSuite(tmp_path / "mine").margins, table)
+    report = {"suite": "mine", "scorer": SCORER_VERSION, "rows": rows, "resamples": 30}
+    write_json(ScoredSuite(tmp_path / "mine").metrics, report)
+    assert verify(tmp_path).differences == []
+    rows[0]["calibrated_accuracy"] = 0.75
+    write_json(ScoredSuite(tmp_path / "mine").metrics, report)
+    (difference,) = verify(tmp_path).differences
+    assert "calibrated_accuracy is 0.75; the margins give 0.5" in difference
 
 
 SEED = 7

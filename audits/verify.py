@@ -21,9 +21,11 @@ from causal_tasks.items import Item
 from records.errors import UserError
 from records.files import read_json
 from records.provenance import commit, fingerprint, margins_fingerprint
-from records.run_folder import RunFolder, identity
+from records.run_folder import RunFolder, find_runs, identity
+from records.scored_suite import ScoredSuite
 from scoring.evaluation import build_suite
-from scoring.rows import SCORER_VERSION, metrics_rows, tuned_thresholds
+from scoring.rows import SCORER_VERSION, metrics_rows, thresholds_for
+from training.fine_tune import training_items
 
 # Sums of floats may be taken in another order elsewhere.
 TOLERANCE = 1e-9
@@ -58,20 +60,14 @@ class Verified:
 def verify(folder: str | Path) -> Verified:
     """Look at every run and scored suite under ``folder``. Raises UserError if there is none."""
     found = Verified()
-    for path in sorted(Path(folder).rglob("metrics.json")):
-        if not _aside(path, Path(folder)):
-            _one(found, path.parent, _verify_suite)
-    for path in sorted(Path(folder).rglob("run.json")):
-        if not _aside(path, Path(folder)):
-            _one(found, path.parent, _verify_run)
+    for suite in ScoredSuite.below(folder):
+        _one(found, suite.folder, _verify_suite)
+    for run in find_runs(folder):
+        if RunFolder(run).record.is_file():
+            _one(found, run, _verify_run)
     if not found.suites + found.runs + len(found.differences):
         raise UserError(f"verify={folder}: no run.json and no metrics.json there")
     return found
-
-
-def _aside(path: Path, folder: Path) -> bool:
-    """Whether it lies in a hidden folder: a record that was replaced, or a run under way."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _one(found: Verified, folder: Path, look) -> None:
@@ -83,14 +79,15 @@ def _one(found: Verified, folder: Path, look) -> None:
 
 def _verify_suite(found: Verified, folder: Path) -> None:
     found.suites += 1
-    report, table = read_json(folder / "metrics.json"), pd.read_parquet(folder / "margins.parquet")
-    where = f"{folder}/metrics.json"
+    scored = ScoredSuite(folder)
+    report, table = read_json(scored.metrics), scored.read_margins()
+    where = str(scored.metrics)
     if "margins_fingerprint" in report:
-        found.fingerprint(f"{folder}/margins.parquet", report["margins_fingerprint"], margins_fingerprint(table))
+        found.fingerprint(str(scored.margins), report["margins_fingerprint"], margins_fingerprint(table))
     if report.get("scorer") != SCORER_VERSION:
         found.unverified.append(f"{where}: of an older scorer; `python -m scoring.again` computes it anew")
     else:
-        _verify_rows(found, where, report, table, folder)
+        _verify_rows(found, scored, report, table)
     run = folder.parents[1]
     config = RunFolder(run).trained_with() if (run / "config.yaml").is_file() else None
     suite = _suite_of(report, config, folder)
@@ -109,7 +106,7 @@ def _verify_suite(found: Verified, folder: Path) -> None:
             continue
         found.fingerprint(f"{where}: data_fingerprint {place}", report["data_fingerprint"][place], fingerprint(items))
         if not same:
-            found.differences.append(f"{folder}/margins.parquet: {place}: other ids or labels than the questions have")
+            found.differences.append(f"{scored.margins}: {place}: other ids or labels than the questions have")
 
 
 def _made_elsewhere(provenance: dict) -> str:
@@ -118,10 +115,12 @@ def _made_elsewhere(provenance: dict) -> str:
     return "" if made == here else f"it was made at commit {str(made)[:10]}, and that one can verify it"
 
 
-def _verify_rows(found: Verified, where: str, report: dict, table: pd.DataFrame, folder: Path) -> None:
-    validation = folder.parent / "validation" / "margins.parquet"
-    thresholds = tuned_thresholds(pd.read_parquet(validation)) if validation.is_file() else {}
-    thresholds = {} if folder.name == "validation" else thresholds
+def _verify_rows(found: Verified, scored: ScoredSuite, report: dict, table: pd.DataFrame) -> None:
+    where, thresholds = scored.metrics, thresholds_for(scored)
+    if (
+        scored.validation and not scored.validation.margins.is_file()
+    ):  # scored into a folder elsewhere: taken as recorded
+        thresholds = {row["task"]: row["threshold"] for row in report["rows"] if row.get("threshold") is not None}
     again = {
         (row["task"], row["split"]): row for row in metrics_rows(table, thresholds, report.get("resamples", RESAMPLES))
     }
@@ -165,8 +164,6 @@ def _suite_of(report: dict, config: DictConfig | None, folder: Path) -> DictConf
 
 
 def _verify_run(found: Verified, folder: Path) -> None:
-    from training.fine_tune import training_items  # late: it imports torch and transformers
-
     run = RunFolder(folder)
     record = read_json(run.record)
     if record["status"] != "finished":

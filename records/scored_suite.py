@@ -1,0 +1,47 @@
+"""The files of one scored suite, and where they lie."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd  # imported by whoever reads the margins
+
+
+class ScoredSuite:
+    """``metrics.json`` and ``margins.parquet`` (one row a question: id, label, margin, strata) in a folder of their own."""
+
+    METRICS = "metrics.json"
+    MARGINS = "margins.parquet"
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.metrics = self.folder / self.METRICS
+        self.margins = self.folder / self.MARGINS
+
+    @property
+    def name(self) -> str:
+        """That of the folder: the suite's, and the way in which it was scored."""
+        return self.folder.name
+
+    @property
+    def whole(self) -> bool:
+        return self.metrics.is_file() and self.margins.is_file()
+
+    @property
+    def validation(self) -> "ScoredSuite | None":
+        """The validation suite of the same run, on which thresholds are tuned; None of that suite itself."""
+        return None if self.name == "validation" else ScoredSuite(self.folder.with_name("validation"))
+
+    def read_margins(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.read_parquet(self.margins)
+
+    @classmethod
+    def below(cls, folder: str | Path) -> Iterator["ScoredSuite"]:
+        """Those at any depth under ``folder`` that have metrics, in the order of their paths; what lies in a hidden folder
+        (a record that was replaced, a run under way) is not among them."""
+        for path in sorted(Path(folder).rglob(cls.METRICS)):
+            if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+                yield cls(path.parent)

@@ -1,0 +1,63 @@
+"""Lambda as a multiplier: it meets its target and settles."""
+
+import pytest
+
+from schedulers import Lagrangian, LearningState
+from tests.schedulers.learners import STEPS, ConstrainedLearner, simulate, turns
+
+PLAIN = {"target": 0.2, "integral": 5.0}
+PID = {**PLAIN, "proportional": 1.0, "derivative": 2.0}
+NEEDED = (0.7 / 0.2 - 1) / 8  # lambda at which the simulated violation meets the target
+
+
+@pytest.mark.parametrize("keys", [PLAIN, PID], ids=["dual_ascent", "pid"])
+def test_lagrangian_meets_its_target_and_settles(keys):
+    learner = ConstrainedLearner()
+    values = simulate(Lagrangian(**keys), learner)
+    assert values[100] > values[0]
+    assert learner.violation == pytest.approx(0.2, abs=0.02)
+    assert values[-1] == pytest.approx(NEEDED, rel=0.15)
+    assert turns(values, 0.02) <= 2 and turns(values[-STEPS // 3 :], 0.02) == 0
+
+
+def test_pid_damps_the_swings_of_dual_ascent():
+    swings = {}
+    for name, keys in (("dual_ascent", {}), ("pid", {"proportional": 2.0, "derivative": 2.0})):
+        values = simulate(Lagrangian(target=0.2, integral=60.0, **keys), ConstrainedLearner(inertia=0.995))
+        late = values[-STEPS // 4 :]
+        swings[name] = max(late) - min(late)
+    assert swings["pid"] < 0.2 * swings["dual_ascent"]
+
+
+def test_the_derivative_answers_a_rise_and_not_a_fall():
+    def peak(before, after):
+        def step_change(step, value):
+            return {"losses": {"semantic": before if step < 100 else after}}
+
+        with_d, without = (
+            simulate(Lagrangian(target=0.4, maximum=9.0, derivative=d), step_change, 200) for d in (1.0, 0.0)
+        )
+        return max(a - b for a, b in zip(with_d, without, strict=True))
+
+    assert peak(0.4, 0.8) > 0.05
+    assert peak(0.8, 0.4) == 0
+
+
+def test_lagrangian_does_not_wind_up():
+    """A violation that stays high pins lambda at its maximum; once it is met, lambda falls at once."""
+    schedule = Lagrangian(target=0.1, maximum=0.5, smoothing=0.0)
+
+    def learner(step, value):
+        return {"losses": {"semantic": 2.0 if step <= 1500 else 0.0}}
+
+    values = simulate(schedule, learner)
+    assert values[1500] == 0.5
+    assert values[1501] < 0.5
+    assert min(values) >= 0.0
+
+
+def test_lagrangian_needs_its_part():
+    with pytest.raises(
+        ValueError, match="schedule.violation=semantic: the loss has no such part, only cross_entropy, total"
+    ):
+        Lagrangian().observe(LearningState(step=1, progress=0.1, losses={"total": 1.0, "cross_entropy": 1.0}))

@@ -1,0 +1,48 @@
+"""Lambda by relative progress: the term that lags weighs more."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schedulers import LearningState, ReLoBRaLo
+from tests.schedulers.learners import STEPS, simulate
+
+
+def two_terms(base_rate, term_rate):
+    return lambda step, value: {
+        "losses": {
+            "cross_entropy": math.exp(-base_rate * step / STEPS),
+            "semantic": 2 * math.exp(-term_rate * step / STEPS),
+        }
+    }
+
+
+def test_relobralo_keeps_start_while_both_terms_progress_alike():
+    values = simulate(ReLoBRaLo(start=0.3), two_terms(2.0, 2.0))
+    assert all(value == pytest.approx(0.3) for value in values)
+
+
+def test_relobralo_favours_the_term_that_lags():
+    lagging = simulate(ReLoBRaLo(start=0.3, lookback=0.2), two_terms(3.0, 0.0))
+    leading = simulate(ReLoBRaLo(start=0.3, lookback=0.2), two_terms(0.0, 3.0))
+    assert lagging[-1] > 0.33 and leading[-1] < 0.27
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 10)), min_size=2, max_size=20), st.floats(0, 1))
+def test_relobralo_stays_within_its_bounds(losses, lookback):
+    schedule = ReLoBRaLo(start=0.3, minimum=0.1, maximum=0.5, temperature=0.1, lookback=lookback)
+    for step, (base, term) in enumerate(losses):
+        schedule.observe(LearningState(step=step, progress=0.0, losses={"cross_entropy": base, "semantic": term}))
+        assert 0.1 <= schedule(0.0) <= 0.5
+
+
+def test_relobralo_by_hand():
+    # no lookback, memory 0.5: w = (0.5 + 0.5 b), b = 2 softmax(0.5 / 1, 1 / 1)
+    schedule = ReLoBRaLo(start=1.0, memory_share=0.5, lookback=0.0)
+    for step, (base, term) in enumerate([(1.0, 1.0), (0.5, 1.0)]):
+        schedule.observe(LearningState(step=step, progress=0.0, losses={"cross_entropy": base, "semantic": term}))
+    a, b = math.exp(0.5), math.exp(1.0)
+    expected = (0.5 + b / (a + b)) / (0.5 + a / (a + b))
+    assert schedule(0.0) == pytest.approx(expected)
