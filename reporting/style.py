@@ -21,6 +21,7 @@ COLOURS = {
 SPARE = ("#CC79A7", "#56B4E9", "#8c564b", "#17becf", "#bcbd22", "#9467bd", "#000000")
 # For what is not a variant: loss terms, losses.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE)
+DOTS_PER_INCH = 120
 TASK_NAMES = {"transitivity": "transitivity", "dseparation": "d-separation"}
 
 pyplot.rcParams.update(
@@ -84,12 +85,13 @@ def save(figure: Figure, path: Path) -> None:
     """Write the PNG whole or not at all; equal figures give equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
-    # Lay out once and then only draw: savefig would otherwise draw everything twice.
+    # Lay out first and then draw once: savefig would draw everything three times.
     for _ in range(2):  # one pass leaves long labels cut
         figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")
+    figure.set_dpi(DOTS_PER_INCH)
     try:
-        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
+        figure.canvas.print_png(temporary, metadata={"Software": None})
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
