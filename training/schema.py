@@ -123,7 +123,7 @@ class Training(Node):
     accumulation: number(int, 1, 10**4)
     learning_rate: number(float, 1e-9, 1.0)
     learning_rate_schedule: Literal["cosine", "linear", "constant", "constant_with_warmup"]
-    warmup_steps: number(int, 0, 10**7)
+    warmup_steps: number(float, 0, 10**7)
     weight_decay: number(float, 0.0, 1.0)
     max_gradient_norm: number(float, 1e-6, 1e6)
     log_every: Count

@@ -1,5 +1,6 @@
 """Refuse settings that are unknown, out of range or contradict each other, before any work."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -162,6 +163,8 @@ def _check_combinations(cfg: DictConfig) -> None:
     if cfg.data.path is not None:
         _check_file(cfg)
     graphs_in_a_pass(cfg)
+    if cfg.training.enabled and cfg.data.path is None:
+        _check_warmup(cfg)
     if cfg.task.questions == "families":
         _check_families(cfg)
     if cfg.training.enabled:
@@ -178,6 +181,16 @@ def graphs_in_a_pass(cfg: DictConfig) -> int:
             f"{cfg.training.accumulation} x {processes} processes"
         )
     return graphs
+
+
+def _check_warmup(cfg: DictConfig) -> None:
+    graphs = math.ceil(cfg.training.samples / cfg.task.questions_per_graph)
+    steps = math.ceil(graphs / cfg.training.batch_size) * cfg.training.epochs
+    if cfg.training.warmup_steps > steps:
+        raise SettingsError(
+            f"training.warmup_steps={cfg.training.warmup_steps}: the training has {steps} steps, and its learning rate would "
+            "never be reached; must be fewer, or below 1, a share of them"
+        )
 
 
 def _check_file(cfg: DictConfig) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 
 # cred_expire: how long a requeued job rests is this plus a second; Slurm's default is two minutes.
+# KillWait: how long a cancelled job, which does not heed SIGTERM, computes on.
 # BatchStartTimeout: a job that has not started by then, ten seconds by default, is taken for lost and started again.
 CONFIG = """\
 ClusterName=test
@@ -37,7 +38,7 @@ AccountingStorageType=accounting_storage/none
 MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
-KillWait=5
+KillWait=1
 BatchStartTimeout=300
 MessageTimeout=60
 TCPTimeout=30

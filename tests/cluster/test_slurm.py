@@ -4,6 +4,8 @@ import contextlib
 import re
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -43,6 +45,18 @@ def jobs_of(printed: str) -> list[str]:
     return re.findall(r"\bjob (\d+)[.,]", printed)
 
 
+def requeued(sweep: Sweep, node, array: str) -> Path:
+    """Tell transitivity_ce, once it trains, to requeue itself; the log that says that it did."""
+    until(lambda: sweep.has_checkpoint("transitivity_ce"))
+    log = next(sweep.folder.glob(f"multirun/**/jobs/{array}_1_0_log.out"))
+    # Slurm may answer that the job, which is already on its way back into the queue, cannot be signalled now; scancel would then
+    # send the signal again, to the process that starts next, before that knows what to do with it.
+    with subprocess.Popen(["scancel", "--signal=USR2", f"{array}_1"], env=node, stderr=subprocess.DEVNULL) as telling:
+        until(lambda: "this job is preempted" in log.read_text())
+        telling.kill()
+    return log
+
+
 def test_the_grid_finishes_whatever_is_done_to_it(node, ask, tmp_path, undisturbed, assert_the_same):
     # The sweep that waits is killed once its jobs are in the queue. They go on.
     first = Sweep(tmp_path / "sweep", *NO_GPU, TWO, "hydra.launcher.wait=true", environment=node)
@@ -57,15 +71,16 @@ def test_the_grid_finishes_whatever_is_done_to_it(node, ask, tmp_path, undisturb
     (array,) = jobs_of(printed)
     # One cell is told to requeue itself, one is cancelled while it trains, one before it begins.
     ask("scancel", f"{array}_4")
-    until(lambda: first.has_checkpoint("transitivity_ce"))
-    # Slurm may answer that the job, which is already on its way back into the queue, cannot be signalled now; scancel would then
-    # send the signal again, to the process that starts next, before that knows what to do with it.
-    log = next(first.folder.glob(f"multirun/**/jobs/{array}_1_0_log.out"))
-    with subprocess.Popen(["scancel", "--signal=USR2", f"{array}_1"], env=node, stderr=subprocess.DEVNULL) as telling:
-        until(lambda: "this job is preempted" in log.read_text())
-        telling.kill()
-    until(lambda: first.has_checkpoint("dseparation_ce"))
-    ask("scancel", f"{array}_2")
+
+    def cancel_while_it_trains() -> None:
+        until(lambda: first.has_checkpoint("dseparation_ce"))
+        ask("scancel", f"{array}_2")
+
+    # At once, whatever the other cell is doing: the few seconds of its training must not be over before it is cancelled.
+    with ThreadPoolExecutor() as pool:
+        cancelling = pool.submit(cancel_while_it_trains)
+        log = requeued(first, node, array)
+        cancelling.result()
     until(lambda: not ask("squeue", "--noheader", "--format=%F").count(array))
     finished = first.finished()
     assert set(finished) == {"pretrained", "transitivity_ce", "transitivity_semantic"}

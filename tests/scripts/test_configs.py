@@ -1,6 +1,7 @@
 """Every config composes, and settings that cannot be run are refused by name before any work."""
 
 import contextlib
+import math
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
+from transformers import TrainingArguments
 
 from training.settings import SettingsError, build_loss, build_schedule, check_settings, unlike_defaults
 from training.start import unnamed_option
@@ -68,7 +70,7 @@ def test_default_is_semantic_transitivity_on_the_corrected_protocol(composed):
 # docs/release.md: rank, alpha, dropout, clip, rate, its schedule, warm-up, batch, accumulation, examples, epochs, prompt
 RELEASED = {
     "transitivity_ce": (16, 16, 0.0, 0.3, 2e-4, "cosine", 100, 16, 2, 47_500, 3, "benchmark"),
-    "dseparation_ce": (64, 64, 0.1, 0.3, 2e-5, "cosine", 1000, 16, 4, 47_500, 7, "dseparation_released"),
+    "dseparation_ce": (64, 64, 0.1, 0.3, 2e-5, "cosine", 0.0481, 16, 4, 47_500, 7, "dseparation_released"),
     "transitivity_semantic": (32, 32, 0.1, 1.0, 2e-5, "constant", 0, 8, 1, 50_000, 3, "benchmark"),
     "dseparation_semantic": (32, 32, 0.1, 1.0, 2e-5, "constant", 0, 8, 1, 50_000, 3, "benchmark"),
 }
@@ -86,6 +88,13 @@ def test_published_settings_stand_at_paper_scale(composed, experiment):
     semantic = experiment.endswith("semantic")
     assert (cfg.loss.base if semantic else cfg.loss.target) == ("released" if semantic else "sequence")
     assert not semantic or (cfg.schedule.start, cfg.schedule.end) == (0.05, 0.30)
+
+
+def test_the_published_warm_up_is_its_share_of_a_shorter_training():
+    share = RELEASED["dseparation_ce"][6]
+    published, short = 7 * math.ceil(47_500 / 16), 8192 // 16
+    steps = [TrainingArguments(output_dir=".", warmup_steps=share).get_warmup_steps(n) for n in (published, short)]
+    assert published == 20_783 and steps == [1000, 25]
 
 
 def test_the_controls_share_the_semantic_runs_settings(composed):
@@ -137,6 +146,10 @@ def test_a_swept_key_reaches_a_nested_choice(composed):
         (["faults.lost_separators=true"], "faults.lost_separators=true: protocol=corrected has none"),
         (["faults.lost_separators=maybe"], "faults.lost_separators='maybe': must be true or false"),
         (["training.enabled=false", "weights=merged_4bit"], "weights=merged_4bit: an untrained model has no adapter"),
+        (
+            ["training.warmup_steps=1000", "training.samples=800", "training.batch_size=8", "training.epochs=2"],
+            "training.warmup_steps=1000: the training has 200 steps",
+        ),
         (["seed=-1"], "seed=-1"),
         (["resume=maybe"], "resume='maybe': must be true or false"),
         (["training.enabled=no"], "training.enabled='no': must be true or false"),
