@@ -1,4 +1,4 @@
-"""Runs → tables (CSV, Markdown) and figures (PNG); needs no torch and no network, takes seconds.
+"""Runs → tables (CSV, Markdown) and figures (PNG); needs no torch and no network: seconds for a few runs, half a minute for results/.
 
 python tables.py                             of the committed record: results/ → results/tables/, results/figures/
 python tables.py results=outputs             of your own runs: outputs/ → outputs/tables/, outputs/figures/
