@@ -6,7 +6,7 @@
     python train.py experiment=dseparation_semantic        a variant of the paper, as released
     python train.py -m seed=0,1,2                          several runs
     python train.py resume=true                            go on after an interruption
-    torchrun --nproc-per-node=4 train.py experiment=transitivity_semantic model=gemma3_270m scale=paper    several GPUs
+    torchrun --nproc-per-node=4 train.py experiment=dseparation_semantic    several GPUs
 
 Most used keys: task, loss, schedule, model, scale, experiment, protocol (released | corrected), seed, training.samples,
 task.questions_per_graph, results (default: outputs, which git ignores), out. All of them, with comments: conf/train.yaml.
