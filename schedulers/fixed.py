@@ -46,12 +46,16 @@ class FixedSchedule(Schedule):
 
 
 class Constant(FixedSchedule):
-    """lambda = start throughout; ``end`` is there for symmetry and must equal ``start``."""
+    """lambda = start throughout. ``end`` and ``hold`` do nothing, and must say so: they stand in the settings of recorded
+    runs, which would be other runs without them.
+    """
 
     def __init__(self, start: float, end: float | None = None, hold: float = 0.0) -> None:
         super().__init__(start, start if end is None else end, hold)
         if self.end != self.start:
             raise ValueError(f"schedule.end must equal schedule.start ({start}) in a constant schedule, got {end}")
+        if self.hold:
+            raise ValueError(f"schedule.hold must be 0 in a constant schedule, got {hold}")
 
     def shape(self, x: float) -> float:
         return 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schedulers.adaptive import AdaptiveSchedule, blend, require_part
+from schedulers.adaptive import AdaptiveSchedule, blend
 from schedulers.schedule import LearningState, require_number
 
 
@@ -37,7 +37,7 @@ class Lagrangian(AdaptiveSchedule):
         smoothing: float = 0.02,
     ) -> None:
         super().__init__(start, minimum, maximum)
-        self.violation = violation
+        self.follows = {"violation": violation}
         self.target = require_number("schedule.target", target)
         self.integral = require_number("schedule.integral", integral, open_low=True)
         self.proportional = require_number("schedule.proportional", proportional)
@@ -48,7 +48,7 @@ class Lagrangian(AdaptiveSchedule):
     def observe(self, state: LearningState) -> None:
         passed = self.elapsed(state)
         memory = self.memory
-        seen = require_part(state.losses, self.violation, "schedule.violation")
+        (seen,) = self.followed(state)
         memory["violation"] = blend(memory["violation"], seen, passed, self.smoothing)
         memory["past_violation"] = blend(memory["past_violation"], memory["violation"], passed, self.smoothing)
         excess = memory["violation"] - self.target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from schedulers.adaptive import AdaptiveSchedule, require_part
+from schedulers.adaptive import AdaptiveSchedule
 from schedulers.schedule import LearningState, require_number
 
 # A loss of exactly 0 has no rate of progress; below this it counts as this.
@@ -42,7 +42,7 @@ class ReLoBRaLo(AdaptiveSchedule):
         seed: int = 0,
     ) -> None:
         super().__init__(start, minimum, maximum)
-        self.terms = (base, term)
+        self.follows = {"base": base, "term": term}
         self.temperature = require_number("schedule.temperature", temperature, open_low=True)
         self.memory_share = require_number("schedule.memory_share", memory_share, 0, 1, open_high=True)
         self.lookback = require_number("schedule.lookback", lookback, 0, 1)
@@ -52,8 +52,7 @@ class ReLoBRaLo(AdaptiveSchedule):
     def observe(self, state: LearningState) -> None:
         self.elapsed(state)
         memory = self.memory
-        keys = ("schedule.base", "schedule.term")
-        now = [require_part(state.losses, part, key) for part, key in zip(self.terms, keys, strict=True)]
+        now = self.followed(state)
         if memory["first"] is None:
             memory["first"] = memory["last"] = now
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 
@@ -26,7 +27,12 @@ class LearningState:
 
 
 class Schedule:
-    """lambda as a function of training progress and, for adaptive schedules, of the learning state."""
+    """lambda as a function of training progress and, for adaptive schedules, of the learning state.
+
+    follows: setting of the schedule → the part of the loss that it names.
+    """
+
+    follows: Mapping[str, str] = {}
 
     def __call__(self, progress: float) -> float:
         """lambda >= 0 at ``progress`` in [0, 1]."""
@@ -34,6 +40,12 @@ class Schedule:
 
     def observe(self, state: LearningState) -> None:
         """Take note of one optimisation step; fixed schedules ignore it."""
+
+    def check_parts(self, loss: str, parts: Collection[str]) -> None:
+        """Raise ValueError if a loss of these parts lacks one that the schedule follows. loss: what it is called."""
+        for setting, part in self.follows.items():
+            if part not in parts:
+                raise ValueError(f"schedule.{setting}={part}: {loss} has no such part, only {', '.join(sorted(parts))}")
 
     def state_dict(self) -> dict[str, object]:
         """What a checkpoint must keep, as JSON values; fixed schedules have nothing to keep."""

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,24 @@ def test_collapse_raises_lambda_and_recovery_lowers_it(signal):
     assert values[-1] < 0.1
     assert all(a <= b for a, b in itertools.pairwise(values[550:1000]))
     assert all(a >= b for a, b in itertools.pairwise(values[1080:]))
+
+
+@pytest.mark.parametrize(("signal", "recovers"), [("probe", True), ("entropy", False), ("both", False)])
+def test_right_answers_to_published_d_separation_end_the_alarm_where_the_probe_is_read(signal, recovers):
+    """11.7 % Yes in training: a model that answers all of it right says No as often as one that has hardly recovered."""
+    yes = random.Random(0)
+
+    def learner(step, value):
+        if step <= 200:  # collapsed to No
+            return {"majority_share": 1.0, "prediction_entropy": entropy(0.999)}
+        answered = sum(yes.random() < 0.117 for _ in range(8)) / 8
+        return {"majority_share": 0.5 if step % 50 == 0 else None, "prediction_entropy": entropy(answered)}
+
+    values = simulate(AdaptiveCollapse(signal=signal), learner)
+    assert values[200] > 0.8 and (values[-1] < 0.1) == recovers
+    if recovers:
+        yes.seed(0)
+        assert simulate(AdaptiveCollapse(), learner) == values, "the default"
 
 
 def test_no_wind_up_after_a_long_collapse():

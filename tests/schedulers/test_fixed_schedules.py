@@ -74,6 +74,7 @@ def test_fixed_schedules_ignore_the_learning_state():
         (lambda: Exponential(0.0, 0.3), r"schedule.start must be a number in \(0, inf\)"),
         (lambda: Exponential(0.3, 0.0), r"schedule.end must be a number in \(0, inf\)"),
         (lambda: Constant(0.3, 0.4), "schedule.end must equal schedule.start"),
+        (lambda: Constant(0.3, hold=0.5), "schedule.hold must be 0 in a constant schedule, got 0.5"),
         (lambda: Step(0.1, 0.3, steps=0), "schedule.steps must be a whole number >= 1"),
         (lambda: WarmupLinear(0.1, 0.3, hold=0.5, warmup=0.6), r"schedule.warmup must be a number in \(0, 0.5\]"),
         (lambda: Cyclic(0.1, 0.3, cycles=0), "schedule.cycles must be a whole number >= 1"),
