@@ -1,13 +1,13 @@
 """Answer losses that a semantic term must beat: reweighted, focused, adjusted, smoothed, binary.
 
 None uses lambda. All reduce over the questions whose labels may be used. pi is the share of Yes among
-the training labels: measured by ``prepare``, or given as ``yes_share``.
+the training labels that are not withheld: measured by ``prepare``, or given as ``yes_share``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence as Rows
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -58,10 +58,10 @@ class _WithPrior(Loss):
             yes_share = require_number("loss.yes_share", yes_share, 0, 1, open_low=True, open_high=True)
         self.yes_share = yes_share
 
-    def prepare(self, items: Rows[Item]) -> None:
-        super().prepare(items)
+    def prepare(self, items: Sequence[Item], unlabelled: int = 0) -> None:
+        super().prepare(items, unlabelled)
         if self.yes_share is None:
-            self.yes_share = yes_share(items)
+            self.yes_share = yes_share(items[unlabelled:])
 
     def prior(self) -> float:
         if self.yes_share is None:

@@ -59,6 +59,7 @@ class CrossEntropy(Loss):
         self.target = target
         self.text = None if target == "answer" else target
         self.class_weights = None if class_weights is None else read_class_weights(class_weights)
+        self.parts = ("cross_entropy",) if class_weights is None else ("cross_entropy", "class_weighted_answer")
 
     def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         if self.target == "answer":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from collections.abc import Sequence as Rows
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,7 +25,7 @@ KNOWLEDGE = ("axioms", "axioms_and_facts", "deduced")
 CERTAIN = 1e-4
 
 
-def group_losses(log_yes: Tensor, log_no: Tensor, groups: Rows[Rows[Group]], circuit: Circuit) -> Tensor:
+def group_losses(log_yes: Tensor, log_no: Tensor, groups: Sequence[Sequence[Group]], circuit: Circuit) -> Tensor:
     """-log p(constraint) of each group, shape [number of groups] (families first), nats, >= 0.
 
     Xu et al. 2018 (arXiv:1711.11157), definition 1: -log sum over the worlds x that satisfy alpha of
@@ -44,7 +43,7 @@ def group_losses(log_yes: Tensor, log_no: Tensor, groups: Rows[Rows[Group]], cir
 
 
 def deduced_loss(
-    log_yes: Tensor, log_no: Tensor, facts: tuple[Tensor, Tensor], groups: Rows[Rows[Group]], circuit: Circuit
+    log_yes: Tensor, log_no: Tensor, facts: tuple[Tensor, Tensor], groups: Sequence[Sequence[Group]], circuit: Circuit
 ) -> tuple[Tensor, Tensor]:
     """Mean over groups of the summed -log p of the answers that the constraint decides one by one, and their share.
 
@@ -94,7 +93,8 @@ class ExactSemantic(Loss):
     base, class_weights: the cross-entropy beside it, as in ``CrossEntropy``.
 
     ``prepare`` compiles the constraint for the task of the training items, and raises ValueError if no
-    item asks a group of questions that a constraint ties together.
+    item asks a group of questions that a constraint ties together. One d-separation question in both orders
+    is such a group, but not of ``deduced``: that the two agree decides neither.
     """
 
     name = "exact_semantic"
@@ -113,28 +113,36 @@ class ExactSemantic(Loss):
         self.text = self.base.text
         self.knowledge = knowledge
         self.group_size = group_size
-        # two: the same d-separation statement asked in both orders
-        self.minimum_questions = 2
+        deduced = ("deduced",) if knowledge == "deduced" else ()
+        self.parts = (*self.base.parts, "groups", *deduced, "semantic")
         self.circuit: Circuit | None = None
 
     def questions_needed(self, task: str) -> int:
-        return questions_in_family(task, self.group_size)
+        return 2 if self._ties_orders(task) else questions_in_family(task, self.group_size)
 
-    def prepare(self, items: Rows[Item]) -> None:
-        super().prepare(items)
+    def _ties_orders(self, task: str) -> bool:
+        """Whether it reads one question asked in both orders, without a family."""
+        return task == "dseparation" and self.knowledge != "deduced"
+
+    def prepare(self, items: Sequence[Item], unlabelled: int = 0) -> None:
+        super().prepare(items, unlabelled)
         tasks = {item.task for item in items}
         if len(tasks) > 1:
             raise ValueError(f"loss={self.name} works on one task at a time, got {', '.join(sorted(tasks))}")
         self.task = tasks.pop()
         self.circuit = Circuit(*axioms(self.task, self.group_size))
-        if not any(find_groups(self.task, _questions_of(item), self.group_size) for item in items):
+        if not any(self._read(find_groups(self.task, _questions_of(item), self.group_size)) for item in items):
             needed = questions_in_family(self.task, self.group_size)
-            either = " or one question in both orders" if self.task == "dseparation" else ""
+            either = " or one question in both orders" if self._ties_orders(self.task) else ""
             raise ValueError(
                 f"loss={self.name} knowledge={self.knowledge} on {self.task} needs items that ask all {needed} "
-                f"questions of {self.group_size} nodes{either} (task.questions=families); none of the "
+                f"questions of {self.group_size} nodes{either} (generated ones do with task.questions=families); none of the "
                 f"{len(items)} training items does, with at most {max(len(item.questions) for item in items)} questions"
             )
+
+    def _read(self, groups: list[Group]) -> list[Group]:
+        """Those of the groups that the loss reads."""
+        return [group for group in groups if not group.symmetric or self._ties_orders(self.task)]
 
     def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         parts = self.base(answers, text, weight)
@@ -147,7 +155,7 @@ class ExactSemantic(Loss):
         if self.circuit is None:
             raise ValueError(f"loss={self.name}: call prepare(items) before the first step")
         log_yes, log_no = answers.log_p
-        groups = groups_in(answers, self.task, self.group_size)
+        groups = [self._read(found) for found in groups_in(answers, self.task, self.group_size)]
         counts = {"groups": torch.tensor(float(sum(map(len, groups))))}
         if self.knowledge == "deduced":
             even = torch.full_like(log_yes, math.log(0.5))
@@ -180,7 +188,7 @@ def _questions_of(item: Item) -> list[tuple[str, str, frozenset]]:
     return [(question.source, question.target, frozenset(question.given)) for question in asked if question]
 
 
-def _rows(groups: Rows[Rows[Group]], width: int, symmetric: bool) -> list[list[list[int]]]:
+def _rows(groups: Sequence[Sequence[Group]], width: int, symmetric: bool) -> list[list[list[int]]]:
     """For each group of this kind, for each statement, where its questions lie in the flattened batch [G * width]."""
     return [
         [[graph * width + k for k in asked] for asked in group.statements]

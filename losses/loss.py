@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Sequence as Rows
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -23,14 +22,15 @@ class Loss(nn.Module):
 
     name: str = ""
     text: str | None = None  # also reads these tokens of the text: sequence | turn | released (``CrossEntropy``)
-    minimum_questions: int = 1  # smallest number of questions per graph it can work with
+    parts: tuple[str, ...] = ()  # what `forward` returns beside the total, for schedules that follow a part of the loss
     task: str | None = None  # the only task it is meant for; None = any
 
-    def prepare(self, items: Rows[Item]) -> None:
+    def prepare(self, items: Sequence[Item], unlabelled: int = 0) -> None:
         """Show the loss the training items, once, before any work.
 
         Here a loss measures what it needs to know of them (the share of Yes, which questions form
         groups) and refuses items that it cannot work with.
+        unlabelled: number of leading items whose labels are withheld.
         Raises ValueError if there are none, if they belong to another task than the loss's, or if no
         graph has enough questions.
         """
@@ -40,15 +40,16 @@ class Loss(nn.Module):
         if self.task is not None and tasks != {self.task}:
             raise ValueError(f"loss={self.name} works on task={self.task} only, got {', '.join(sorted(tasks))}")
         most = max(len(item.questions) for item in items)
-        if most < self.minimum_questions:
+        needed = max(map(self.questions_needed, tasks))
+        if most < needed:
             raise ValueError(
-                f"loss={self.name} needs at least {self.minimum_questions} questions on a graph "
-                f"(task.questions_per_graph), got at most {most}"
+                f"loss={self.name} needs at least {needed} questions on a graph (task.questions_per_graph), "
+                f"got at most {most}"
             )
 
     def questions_needed(self, task: str) -> int:
         """Smallest number of questions per graph with which it can do anything on ``task``."""
-        return self.minimum_questions
+        return 1
 
     def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         """The loss of a batch.
@@ -57,7 +58,7 @@ class Loss(nn.Module):
         weight: lambda(t) >= 0, the weight of the semantic term; losses without one ignore it.
         Returns {"total": scalar with gradient, "<part>": detached scalars for the log}. The part that
         lambda weights is always called "semantic", the cross-entropy beside it "cross_entropy", so
-        that adaptive schedules find them.
+        that adaptive schedules find them; all of them are named in `parts`.
         """
         raise NotImplementedError
 
@@ -67,7 +68,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return values.where(mask, 0.0).sum() / mask.sum().clamp(min=1)
 
 
-def yes_share(items: Rows[Item]) -> float:
+def yes_share(items: Sequence[Item]) -> float:
     """Share of Yes among the labels of ``items``; ValueError unless both answers occur."""
     labels = [question.label for item in items for question in item.questions]
     share = sum(labels) / len(labels)

@@ -42,6 +42,7 @@ class Semantic(Loss):
         self.base = None if base == "none" else CrossEntropy(base, class_weights)
         self.term = term
         self.text = None if self.base is None else self.base.text
+        self.parts = ("semantic",) if self.base is None else (*self.base.parts, "semantic")
 
     def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         parts = {"total": 0.0} if self.base is None else self.base(answers, text, weight)

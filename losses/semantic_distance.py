@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from collections.abc import Sequence as Rows
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -97,7 +96,6 @@ class SemanticDistance(Loss):
 
     name = "semantic_distance"
     task = "transitivity"
-    minimum_questions = 2
 
     def __init__(
         self,
@@ -120,6 +118,8 @@ class SemanticDistance(Loss):
         self.text = self.base.text
         self.active = [part for part in PARTS if self.weights[part] > 0]
         self.raw_log_variance = nn.Parameter(torch.zeros(len(self.active))) if learned else None
+        learned_weights = (f"weight_{part}" for part in self.active) if learned else ()
+        self.parts = (*self.base.parts, "semantic", *PARTS, *learned_weights)
 
     @property
     def log_variance(self) -> Tensor | None:
@@ -128,9 +128,12 @@ class SemanticDistance(Loss):
             return None
         return LOG_VARIANCE_LIMIT * torch.tanh(self.raw_log_variance * self.learning_rate_factor / LOG_VARIANCE_LIMIT)
 
-    def prepare(self, items: Rows[Item]) -> None:
+    def questions_needed(self, task: str) -> int:
+        return 2
+
+    def prepare(self, items: Sequence[Item], unlabelled: int = 0) -> None:
         """Also refuses items on which a part with a weight above 0 could never do anything."""
-        super().prepare(items)
+        super().prepare(items, unlabelled)
         asked = [{(q.question.source, q.question.target) for q in item.questions if q.question} for item in items]
         if self.weights["direction"] and not any((j, i) in pairs for pairs in asked for i, j in pairs):
             raise ValueError(

@@ -66,16 +66,17 @@ def fine_tune(
     items = training_items(cfg)
     labels = [question.label for item in items for question in item.questions]
     yes_share = sum(labels) / len(labels)
+    unlabelled = int(cfg.data.unlabelled_fraction * len(items))
     try:
         weights = class_balance_weights(labels) if cfg.data.sampler == "balanced" else None
-        loss.prepare(items)
+        loss.prepare(items, unlabelled)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     dataset = GraphDataset(
         items,
         answerer.prompt_format,
         loss.text is not None,
-        int(cfg.data.unlabelled_fraction * len(items)),
+        unlabelled,
         # Elsewhere the oracle of the labels is the correct one.
         correct_oracle=cfg.protocol == "released" and not cfg.faults.oracle_of_the_labels,
     )

@@ -9,12 +9,14 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from causal_tasks.suites import build
+from losses import Loss
 from models.loading import load_answerer
 from models.packing import PackedBatch
 from reporting import write_all
 from train import run
 from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
-from training.fine_tune import training_items
+from training.fine_tune import fine_tune, training_items
+from training.settings import SettingsError
 
 SMALL = ["scale=smoke", "tracking=none", "suites.corrected.samples=8", "evaluation.resamples=20", "grid=ablation"]
 CELLS = {
@@ -128,6 +130,16 @@ def test_a_share_of_yes_with_one_question_a_graph_takes_the_first_of_each_class(
 def test_training_items_are_families_where_the_config_says_so(composed):
     cfg = composed("experiment=ablation/families", "scale=smoke", "seed=3")
     assert training_items(cfg) == build("transitivity", "corrected", "train", 48, 3, 6, questions="families")
+
+
+def test_a_loss_is_told_whose_labels_are_withheld(composed):
+    class Told(Loss):
+        def prepare(self, items, unlabelled=0):
+            raise ValueError(f"{unlabelled} of {len(items)}")
+
+    cfg = composed("scale=smoke", "training.samples=8", "data.unlabelled_fraction=0.5")
+    with pytest.raises(SettingsError, match="4 of 8"):
+        fine_tune(cfg, None, Told(), None, None, None)
 
 
 LOSSES = {

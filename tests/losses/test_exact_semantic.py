@@ -8,6 +8,7 @@ from causal_tasks.families import constraint_queries
 from losses import CrossEntropy, ExactSemantic, Semantic
 from losses.circuits import Circuit
 from losses.constraints import axioms
+from losses.exact_semantic import KNOWLEDGE
 from tests.losses.worlds import batch, brute_force, item, prepared, random_logs, semantic_part
 
 FAMILIES = [("transitivity", 3), ("transitivity", 4), ("dseparation", 3)]
@@ -66,6 +67,24 @@ def test_symmetry_alone():
     semantic = semantic_part(prepared("dseparation"), batch([(0, 1, {2}), (1, 0, {2})], yes, no))
     p, q = yes.exp()
     torch.testing.assert_close(semantic, -torch.log(p * q + (1 - p) * (1 - q)))
+
+
+def test_both_orders_of_a_question_are_enough_for_all_but_deduced():
+    """Deduced reads whole families alone: on such items its term would be 0 throughout."""
+    both_orders = [item("dseparation", [(0, 1, {2}), (1, 0, {2}), (0, 2, ()), (0, 3, ()), (1, 2, ()), (1, 3, ())])]
+    for knowledge in ("axioms", "axioms_and_facts"):
+        assert ExactSemantic(knowledge).questions_needed("dseparation") == 2
+        ExactSemantic(knowledge).prepare(both_orders)
+    assert ExactSemantic("deduced").questions_needed("dseparation") == 6
+    with pytest.raises(ValueError, match=r"all 6 questions of 3 nodes \(generated ones"):
+        ExactSemantic("deduced").prepare(both_orders)
+
+
+def test_deduced_counts_the_families_that_it_reads():
+    queries = [*constraint_queries("dseparation", range(3)), (0, 3, ()), (3, 0, ())]
+    _, yes, no = random_logs(8, 9)
+    groups = {k: prepared("dseparation", knowledge=k)(batch(queries, yes, no), None, 1.0)["groups"] for k in KNOWLEDGE}
+    assert groups == {"axioms": 2, "axioms_and_facts": 2, "deduced": 1}
 
 
 def test_the_mean_is_over_groups():
@@ -157,11 +176,11 @@ def test_a_batch_without_groups_is_zero_with_a_graph():
         (lambda: ExactSemantic(base="exact"), "loss.target must be one of"),
         (
             lambda: ExactSemantic().prepare([item("transitivity", [(0, 1, ())])]),
-            "loss=exact_semantic needs at least 2 questions on a graph",
+            "loss=exact_semantic needs at least 6 questions on a graph",
         ),
         (
-            lambda: ExactSemantic().prepare([item("transitivity", constraint_queries("transitivity", range(3))[:5])]),
-            "knowledge=axioms on transitivity needs items that ask all 6 questions of 3 nodes .* at most 5 questions",
+            lambda: ExactSemantic().prepare([item("transitivity", [(0, 1, ())] * 6)]),
+            "knowledge=axioms on transitivity needs items that ask all 6 questions of 3 nodes .* at most 6 questions",
         ),
         (
             lambda: ExactSemantic().prepare([item("dseparation", [(0, 1, ()), (0, 2, ())])]),

@@ -13,7 +13,9 @@ def item(*labels, task="transitivity"):
 class Demanding(Loss):
     name = "demanding"
     task = "transitivity"
-    minimum_questions = 3
+
+    def questions_needed(self, task):
+        return 3
 
 
 def test_items_that_fit_are_accepted():

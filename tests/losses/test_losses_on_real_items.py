@@ -68,6 +68,6 @@ def test_true_answers_have_no_semantic_distance():
 
 def test_one_question_a_graph_is_refused_by_losses_that_need_several():
     items = build("transitivity", "corrected", "train", 20, 0, 1)
-    for loss in (ExactSemantic(), SemanticDistance(dict.fromkeys(PARTS, 1.0))):
-        with pytest.raises(ValueError, match="needs at least 2 questions on a graph"):
+    for loss, needed in ((ExactSemantic(), 6), (SemanticDistance(dict.fromkeys(PARTS, 1.0)), 2)):
+        with pytest.raises(ValueError, match=f"needs at least {needed} questions on a graph"):
             loss.prepare(items)
