@@ -57,7 +57,7 @@ class ProductStep:
         self.answerer, self.loaded = load_answerer(cfg.model, cfg.lora, seed=cfg.seed)
         self.answerer.train()
         self.loss = build_loss(cfg)
-        self.weight = build_schedule(cfg)(0.5) if "base" in cfg.loss else 0.0
+        self.weight = build_schedule(cfg)(0.5)
         self.target = cfg.loss.get("base", cfg.loss.get("target"))
         # Batches are formed within a block; a shorter one would mix lengths more than a training does.
         graphs = cfg.training.batch_size

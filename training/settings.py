@@ -20,8 +20,8 @@ from pydantic import BaseModel, ValidationError
 from causal_tasks.families import family_size
 from records.errors import UserError
 from records.published import published_yes_share
-from records.run_settings import differing_keys, loss_name, settings_hash
-from schedulers import Schedule
+from records.run_settings import WITHOUT_LAMBDA, differing_keys, loss_name, settings_hash
+from schedulers import Constant, Schedule
 from training.labelled_file import read_training_file
 from training.schema import Train
 
@@ -153,22 +153,25 @@ def _check_combinations(cfg: DictConfig) -> None:
             )
         if cfg.data.yes_share is not None:
             raise SettingsError("data.yes_share: protocol=released has its own label shares; use protocol=corrected")
-    if cfg.data.sampler == "balanced" and questions != 1:
-        raise SettingsError(f"data.sampler=balanced: needs task.questions_per_graph=1, not {questions}")
-    if not cfg.training.enabled and cfg.data.unlabelled_fraction:
+    if cfg.data.unlabelled_fraction and not cfg.training.enabled:
         raise SettingsError("data.unlabelled_fraction: means nothing with training.enabled=false")
+    if cfg.data.unlabelled_fraction and cfg.data.sampler == "balanced":
+        raise SettingsError("data.sampler=balanced: reads every label; needs data.unlabelled_fraction=0")
     foreign = [name for name in cfg.lora.target_modules if name not in ADAPTED_LAYERS]
     if foreign and not cfg.model.name_or_path:
         raise SettingsError(f"lora.target_modules: no layer {foreign[0]}; must be some of {', '.join(ADAPTED_LAYERS)}")
+    asked = f"task.questions_per_graph={questions}"
     if cfg.data.path is not None:
-        _check_file(cfg)
+        questions = _check_file(cfg)
+        asked = f"data.path={cfg.data.path} (most lines in a row on one graph: {questions})"
+    if cfg.data.sampler == "balanced" and questions != 1:
+        raise SettingsError(f"data.sampler=balanced: needs one question a graph, not {asked}")
     graphs_in_a_pass(cfg)
-    if cfg.training.enabled and cfg.data.path is None:
-        _check_warmup(cfg)
     if cfg.task.questions == "families":
         _check_families(cfg)
     if cfg.training.enabled:
-        _check_loss(cfg)
+        _check_warmup(cfg)
+        _check_loss(cfg, questions, asked)
 
 
 def graphs_in_a_pass(cfg: DictConfig) -> int:
@@ -184,22 +187,29 @@ def graphs_in_a_pass(cfg: DictConfig) -> int:
 
 
 def _check_warmup(cfg: DictConfig) -> None:
+    if cfg.training.warmup_steps and cfg.training.learning_rate_schedule == "constant":
+        raise SettingsError(
+            f"training.warmup_steps={cfg.training.warmup_steps}: training.learning_rate_schedule=constant has no warm-up; use "
+            "constant_with_warmup"
+        )
     graphs = math.ceil(cfg.training.samples / cfg.task.questions_per_graph)
     steps = math.ceil(graphs / cfg.training.batch_size) * cfg.training.epochs
-    if cfg.training.warmup_steps > steps:
+    if cfg.data.path is None and cfg.training.warmup_steps > steps:
         raise SettingsError(
             f"training.warmup_steps={cfg.training.warmup_steps}: the training has {steps} steps, and its learning rate would "
             "never be reached; must be fewer, or below 1, a share of them"
         )
 
 
-def _check_file(cfg: DictConfig) -> None:
+def _check_file(cfg: DictConfig) -> int:
+    """The largest number of questions that the file asks about a graph."""
     if cfg.data.yes_share is not None:
         raise SettingsError("data.yes_share: a file has its own share of Yes; leave it out with data.path")
     if cfg.task.questions == "families":
         raise SettingsError("task.questions=families: a file has its own questions; use task.questions=sampled")
     # Raises for a file that cannot be trained on, before a model is loaded.
-    read_training_file(cfg.data.path, cfg.task.name, cfg.data.wrong_labels == "keep")
+    items = read_training_file(cfg.data.path, cfg.task.name, cfg.data.wrong_labels == "keep")
+    return max(len(item.questions) for item in items)
 
 
 def _check_families(cfg: DictConfig) -> None:
@@ -218,16 +228,24 @@ def _check_families(cfg: DictConfig) -> None:
         )
 
 
-def _check_loss(cfg: DictConfig) -> None:
+def _check_loss(cfg: DictConfig, questions: int, asked: str) -> None:
+    """questions: most on a graph. asked: where they come from, in words."""
     loss = build_loss(cfg)
     if loss.task not in (None, cfg.task.name):
         raise SettingsError(f"task={cfg.task.name}: loss={loss.name} works on task={loss.task} only")
-    needed, questions = loss.questions_needed(cfg.task.name), cfg.task.questions_per_graph
+    needed = loss.questions_needed(cfg.task.name)
     if questions < needed:
+        generated = ", best with task.questions=families" if cfg.data.path is None else ""
+        raise SettingsError(f"{asked}: loss={loss.name} needs at least {needed} questions on a graph{generated}")
+    if cfg.data.sampler == "balanced" and getattr(loss, "yes_share", ...) is None:
         raise SettingsError(
-            f"task.questions_per_graph={questions}: loss={loss.name} needs at least {needed} questions on a graph, "
-            "best with task.questions=families"
+            f"data.sampler=balanced: loss={loss.name} would correct again for the share of Yes; give the one that is left, "
+            "loss.yes_share=0.5, or use data.sampler=shuffled"
         )
+    try:
+        build_schedule(cfg).check_parts(f"loss={loss.name}", ("total", *loss.parts))
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def build_loss(cfg: DictConfig) -> "Loss":
@@ -236,8 +254,9 @@ def build_loss(cfg: DictConfig) -> "Loss":
 
 
 def build_schedule(cfg: DictConfig) -> Schedule:
-    """Instantiate ``cfg.schedule``; raises SettingsError if it refuses its settings."""
-    return _instantiate("schedule", cfg.schedule)
+    """Instantiate ``cfg.schedule``, lambda = 0 for a loss that ignores it; raises SettingsError if it refuses its settings."""
+    schedule = _instantiate("schedule", cfg.schedule)
+    return Constant(0.0) if cfg.loss.get("_target_") in WITHOUT_LAMBDA else schedule
 
 
 def _instantiate(group: str, node: DictConfig):

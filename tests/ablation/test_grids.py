@@ -127,7 +127,7 @@ FAMILIES = ["task.questions=families", "task.questions_per_graph=6"]
         (["task.questions=whole"], "task.questions=whole: must be one of sampled, families"),
         ([*FAMILIES, "training.samples=5"], "training.samples=5: a family has task.questions_per_graph=6"),
         ([*FAMILIES, "data.yes_share=0.5"], "data.yes_share: a whole family has its own share of Yes"),
-        ([*FAMILIES, "data.sampler=balanced"], "data.sampler=balanced: needs task.questions_per_graph=1"),
+        ([*FAMILIES, "data.sampler=balanced"], "needs one question a graph, not task.questions_per_graph=6"),
     ],
 )
 def test_contradictory_settings_are_refused_before_any_work(overrides, message, composed):

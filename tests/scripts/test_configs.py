@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 from transformers import TrainingArguments
 
+from schedulers import LearningState
 from training.settings import SettingsError, build_loss, build_schedule, check_settings, unlike_defaults
 from training.start import unnamed_option
 
@@ -137,6 +138,22 @@ def test_a_swept_key_reaches_a_nested_choice(composed):
         (["data.sampler=balanced", "task.questions_per_graph=4"], "data.sampler=balanced"),
         (["protocol=released", "data.yes_share=0.5"], "data.yes_share"),
         (["training.enabled=false", "data.unlabelled_fraction=0.5"], "data.unlabelled_fraction"),
+        (["data.sampler=balanced", "data.unlabelled_fraction=0.5"], "data.sampler=balanced: reads every label"),
+        (
+            ["data.sampler=balanced", "loss=logit_adjusted"],
+            "data.sampler=balanced: loss=logit_adjusted would correct again for the share of Yes",
+        ),
+        (["data.sampler=balanced", "loss=weighted_cross_entropy"], "give the one that is left, loss.yes_share=0.5"),
+        (
+            ["training.learning_rate_schedule=constant"],
+            "training.warmup_steps=10: training.learning_rate_schedule=constant has no warm-up; use constant_with_warmup",
+        ),
+        (
+            ["loss.base=none", "schedule=relobralo"],
+            "schedule.base=cross_entropy: loss=semantic has no such part, only semantic, total",
+        ),
+        (["schedule=lagrangian", "schedule.violation=groups"], "schedule.violation=groups: loss=semantic has no such"),
+        (["schedule=linear", "schedule.hold=1"], "schedule.hold must be a number in [0, 1)"),
         (["training.batch_size=8", "training.accumulation=3"], "training.batch_size=8: must be a multiple"),
         (["model.quantization=8bit"], "model.quantization=8bit: must be one of none, nf4, 4bit"),
         (["tracking.mode=on"], "tracking.mode"),
@@ -173,6 +190,35 @@ def test_bad_settings_are_refused_by_key(composed, overrides, message):
         check_settings(composed(*overrides))
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["data.sampler=balanced", "loss=logit_adjusted", "loss.yes_share=0.5"],
+        ["training.learning_rate_schedule=constant", "training.warmup_steps=0"],
+        ["training.learning_rate_schedule=constant_with_warmup"],
+        ["loss.base=none", "schedule=lagrangian"],
+        ["loss=cross_entropy", "loss.class_weights={yes: 2, no: 1}", "schedule=lagrangian"],
+        ["schedule=lagrangian", "schedule.violation=total"],
+        ["task=dseparation", "loss=exact_semantic", "task.questions_per_graph=2"],
+    ],
+    ids=lambda overrides: overrides[-1],
+)
+def test_their_neighbours_are_not(composed, overrides):
+    check_settings(composed(*overrides))
+
+
+@pytest.mark.parametrize("schedule", ["lagrangian", "relobralo", "adaptive_collapse", "linear"])
+@pytest.mark.parametrize("loss", ["focal", "cross_entropy", "semantic"])
+def test_a_loss_without_lambda_has_no_schedule(composed, loss, schedule):
+    cfg = composed(f"loss={loss}", f"schedule={schedule}")
+    check_settings(cfg)
+    made = build_schedule(cfg)
+    made.observe(
+        LearningState(step=1, progress=0.1, losses={"total": 0.7, **dict.fromkeys(build_loss(cfg).parts, 0.7)})
+    )
+    assert (made(0.1) > 0) == (loss == "semantic")
 
 
 def test_a_loss_refusal_names_the_key(composed):

@@ -69,6 +69,27 @@ def test_what_cannot_be_trained_on_is_refused_before_any_work(composed, override
     assert message in str(refusal.value) and "\n" not in str(refusal.value)
 
 
+def test_a_file_has_its_own_number_of_questions_a_graph(composed, tmp_path):
+    """What a loss needs of them is held against the file, not against task.questions_per_graph."""
+    families, single = tmp_path / "families.jsonl", tmp_path / "single.jsonl"
+    write_jsonl(build("transitivity", "corrected", "train", 12, 0, 6, questions="families"), families)
+    write_jsonl(build("transitivity", "corrected", "train", 4, 0), single)
+    six = "task.questions_per_graph=6"
+    check_settings(composed(f"data.path={families}", "loss=exact_semantic"))
+    check_settings(composed(f"data.path={single}", "data.sampler=balanced", six))
+    for path, settings, message in (
+        (
+            single,
+            ["loss=exact_semantic", six],
+            "(most lines in a row on one graph: 1): loss=exact_semantic needs at least 6",
+        ),
+        (families, ["data.sampler=balanced"], "data.sampler=balanced: needs one question a graph, not data.path="),
+    ):
+        with pytest.raises(SettingsError) as refusal:
+            check_settings(composed(f"data.path={path}", *settings))
+        assert message in str(refusal.value) and "task.questions=families" not in str(refusal.value)
+
+
 def test_the_splits_are_listed(run_export):
     status, printed = run_export("list")
     assert status == 0
