@@ -104,7 +104,7 @@ def load(folder: str | Path) -> Results:
     results = Results(folder)
     read = [found for path in find_runs(folder / "runs") if (found := _read_run(results, path))]
     read = list(zip(_with_settings_told_apart([run for run, _ in read]), [scored for _, scored in read], strict=True))
-    read = _with_scoring_told_apart(read)
+    read = _one_run_a_key(results, _with_scoring_told_apart(read))
     pooled, scored = [], []
     for run, evaluations in sorted(read, key=lambda one: _order(one[0])):
         (results.runs if run.finished else results.underway).append(run)
@@ -162,6 +162,28 @@ def _with_scoring_told_apart(read: list[tuple[Run, list[Evaluation]]]) -> list[t
         said += [f"other questions in {name}" for name in dict.fromkeys(other)]
         marked.append((replace(run, setting=", ".join(filter(None, [run.setting, *said]))), evaluations))
     return marked
+
+
+def _one_run_a_key(results: Results, read: list[tuple[Run, list[Evaluation]]]) -> list[tuple[Run, list[Evaluation]]]:
+    """No two runs have one key of RUN, whatever grid they are of.
+
+    A copy is left out, and a problem noted. A run of the ablation that would be called as one of other settings outside of
+    it names the hash of its own.
+    """
+    called: dict[tuple, str] = {}
+    kept: dict[tuple, Run] = {}
+    found = []
+    for run, evaluations in sorted(read, key=lambda one: (one[0].ablation, not one[0].finished)):
+        own = run.settings.hash
+        if called.setdefault(tuple(run.key.values())[:-1], own) != own:  # without the seed
+            run = replace(run, setting=", ".join(filter(None, (run.setting, f"settings {own}"))))
+        first = kept.setdefault(tuple(run.key.values()), run)
+        if first is run:
+            found.append((run, evaluations))
+        else:
+            names = [one.folder.relative_to(results.folder) for one in (run, first)]
+            results.problems.append(f"{names[0]}: left out: the same run as {names[1]}")
+    return found
 
 
 def _read_run(results: Results, path: Path) -> tuple[Run, list[Evaluation]] | None:

@@ -1,6 +1,7 @@
 """Which runs stand together in a table, and what is never mixed."""
 
 import json
+import shutil
 
 import pandas as pd
 
@@ -88,3 +89,28 @@ def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
     frame = tables(tmp_path)["table1_accuracy"]
     row = frame[(frame["source"] == "measured") & (frame["suites"] == "released")]
     assert row["own_task"].tolist() == row["branching"].tolist() and row["own_task"].notna().all()
+
+
+def test_a_run_of_the_ablation_is_never_called_as_another_run_of_other_settings(tmp_path, make_run):
+    """They share variant, group and seed, and each is the only one of its variant in its own grid."""
+    make_run(tmp_path, "transitivity_ce", n=40)
+    for seed in (0, 1):
+        other = make_run(
+            tmp_path, "transitivity_ce", seed, n=40, questions_per_graph=1, data={"weight_decay": 0.1}, grid="ablation"
+        )
+    frame = tables(tmp_path)["constant_answer"]
+    named = f"settings {other.parent.name}"
+    assert frame[["setting", "runs"]].values.tolist() == [["", 1], [named, 2]]
+    assert set(tables(tmp_path)["ablation"]["setting"]) == {named}
+
+
+def test_a_copy_of_a_run_is_left_out_and_named(tmp_path, make_run):
+    folder = make_run(tmp_path, "transitivity_ce", n=40)
+    shutil.copytree(folder, tmp_path / "runs/tiny/transitivity_ce/zz_copy/seed0")
+    results = load(tmp_path)
+    assert [run.folder for run in results.runs] == [folder]
+    (problem,) = results.problems
+    assert problem == (
+        f"runs/tiny/transitivity_ce/zz_copy/seed0: left out: the same run as {folder.relative_to(tmp_path)}"
+    )
+    assert build_tables(results)["table4_collapse_rate"].frame["runs"].tolist() == [1]
