@@ -49,12 +49,12 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
 
 
 def _gain(rows: pd.DataFrame, measure: str, variant: str, against: str) -> Interval | None:
-    """95 % t interval over at least three seeds that both variants have; None of fewer."""
+    """95 % t interval over at least three seeds that both variants have; None of fewer. Seeds that do not differ show no gain."""
     ours, theirs = (
         rows[rows["variant"] == name].set_index("seed")[measure].astype(float) for name in (variant, against)
     )
     differences = (ours - theirs).dropna()
-    return over_seeds(differences.tolist())[0] if len(differences) >= FEWEST_SEEDS else None
+    return (over_seeds(differences.tolist())[0] or (0.0, 0.0)) if len(differences) >= FEWEST_SEEDS else None
 
 
 def _number(value) -> float | None:

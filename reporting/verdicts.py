@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from causal_tasks.spec import TASKS
 from scoring.intervals import Interval
 from scoring.seeds import FEWEST_SEEDS
 
@@ -13,18 +14,23 @@ SAME_MODEL = 0.01
 PUBLISHED_SAMPLES = 200_000
 LOOKS_ACCURATE = 0.70
 
+PREVENTED = (
+    f"with {FEWEST_SEEDS} seeds of the task's semantic loss and of its plain cross-entropy: *{REPLICATES}* if every plain run "
+    f"is constant and no semantic one is; *{FAILS}* if a semantic run is constant, or no plain one is (there was nothing to "
+    f"prevent); else *{UNSETTLED}*"
+)
 RULES = {
-    "C1": f"with {FEWEST_SEEDS} seeds of either task: *{REPLICATES}* if every run is constant, else *{FAILS}*; with fewer, "
+    "C1": f"with {FEWEST_SEEDS} seeds of each task: *{REPLICATES}* if every run is constant, else *{FAILS}*; with fewer, "
     "*explained by A11* if the text rule gives the published transitivity row on the published labels, whatever the model "
     f"(mean difference at most {100 * SAME_ROW:g} points)",
     "C2": f"*{REPLICATES}* if a constant answer scores at least {100 * LOOKS_ACCURATE:g} % on the mean of the published suites",
-    "C3": f"with {FEWEST_SEEDS} seeds: *{REPLICATES}* if no run is constant, else *{FAILS}*; with fewer, *explained by A10* if "
+    "C3": f"{PREVENTED}; with fewer, *explained by A10* if "
     "the published row lies five times nearer to the published untuned model than to the release's own evaluation of the "
     f"adapter, and our adapter, merged into 4 bit, changes at most {100 * SAME_MODEL:g} % of the untuned model's verdicts",
-    "C4": f"with {FEWEST_SEEDS} seeds: *{REPLICATES}* if no run is constant, else *{FAILS}*",
+    "C4": PREVENTED,
     "C5": f"with {FEWEST_SEEDS} paired seeds: *{REPLICATES}* if the t interval of the difference in balanced accuracy lies above "
     f"0, else *{FAILS}*; with fewer, explained as C1 and C3 are, if both are",
-    "C6": f"with {FEWEST_SEEDS} paired seeds of either task: *{REPLICATES}* if the semantic runs answer more minimal pairs than "
+    "C6": f"with {FEWEST_SEEDS} paired seeds of each task: *{REPLICATES}* if the semantic runs answer more minimal pairs than "
     f"the plain ones (t interval above 0) on both, else *{FAILS}*",
     "C7": f"*{REPLICATES}* if all five variants answered the published suites, {PUBLISHED_SAMPLES:,} questions or more together",
     "C8": f"with {FEWEST_SEEDS} seeds of cross-entropy on the answer alone at the same settings: *{FAILS}* if none of them is "
@@ -77,18 +83,22 @@ def verdicts(found: Evidence) -> dict[str, str]:
     collapse = _decided(found.enough(*plain), found.always(*plain))
     if collapse == UNSETTLED and found.text_rule_distance is not None and found.text_rule_distance <= SAME_ROW:
         collapse = "explained by A11"
-    prevented = _decided(found.enough("transitivity_semantic"), not found.ever("transitivity_semantic"))
-    if prevented == UNSETTLED and _rounded_away(found):
-        prevented = "explained by A10"
+    prevented = {task: _prevented(found, f"{task}_semantic", f"{task}_ce") for task in TASKS}
+    if not found.enough("transitivity_semantic", "transitivity_ce") and _rounded_away(found):
+        prevented["transitivity"] = "explained by A10"
     difference = _decided(found.gain is not None, found.gain is not None and found.gain[0] > 0)
-    if difference == UNSETTLED and collapse.startswith("explained") and prevented.startswith("explained"):
+    if (
+        difference == UNSETTLED
+        and collapse.startswith("explained")
+        and prevented["transitivity"].startswith("explained")
+    ):
         difference = "explained by A10 and A11"
     pairs = found.pairs_gained
     return {
         "C1": collapse,
         "C2": _decided(found.constant_mean is not None, (found.constant_mean or 0) >= LOOKS_ACCURATE),
-        "C3": prevented,
-        "C4": _decided(found.enough("dseparation_semantic"), not found.ever("dseparation_semantic")),
+        "C3": prevented["transitivity"],
+        "C4": prevented["dseparation"],
         "C5": difference,
         "C6": _decided(len(pairs) == 2, all(low > 0 for low, _ in pairs.values())),
         "C7": REPLICATES if found.variants == 5 and found.answers >= PUBLISHED_SAMPLES else UNSETTLED,
@@ -98,6 +108,15 @@ def verdicts(found: Evidence) -> dict[str, str]:
 
 def _decided(measured: bool, holds: bool) -> str:
     return UNSETTLED if not measured else REPLICATES if holds else FAILS
+
+
+def _prevented(found: Evidence, semantic: str, plain: str) -> str:
+    """Whether the semantic loss prevents the constant answer, which takes plain runs that give it."""
+    if not found.enough(semantic, plain):
+        return UNSETTLED
+    if found.ever(semantic) or not found.ever(plain):
+        return FAILS
+    return REPLICATES if found.always(plain) else UNSETTLED
 
 
 def _rounded_away(found: Evidence) -> bool:

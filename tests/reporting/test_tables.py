@@ -5,6 +5,7 @@ import pytest
 
 from reporting import tables
 from reporting.adversarial_table import family_scores
+from reporting.evidence import _gain
 from reporting.published import load_published
 from reporting.report import build_tables
 from reporting.results import load
@@ -170,6 +171,13 @@ def test_three_seeds_decide_what_fewer_do_not(tmp_path, make_run):
     verdict = tables(tmp_path)["claims"].set_index("id")["verdict"]
     assert verdict["C1"] == "explained by A11"  # d-separation was not run
     assert verdict["C3"] == verdict["C5"] == "replicates"
+
+
+def test_three_seeds_that_do_not_differ_show_no_gain():
+    """Two variants that both give the constant answer: measured, and nothing gained."""
+    rows = pd.DataFrame({"variant": ["a"] * 3 + ["b"] * 3, "seed": ["0", "1", "2"] * 2, "mcc": [0.5] * 6})
+    assert _gain(rows, "mcc", "a", "b") == (0.0, 0.0)
+    assert _gain(rows[rows["seed"] != "2"], "mcc", "a", "b") is None
 
 
 def test_pair_scores_hand_worked():

@@ -4,6 +4,11 @@ import pytest
 
 from reporting.verdicts import FAILS, REPLICATES, RULES, UNSETTLED, Evidence, verdicts
 
+
+def runs(task, semantic, plain):
+    return {f"{task}_semantic": semantic, f"{task}_ce": plain}
+
+
 MERGED = {"untuned_distance": 0.027, "own_distance": 0.348, "merged_flips": 0.002}
 
 
@@ -21,15 +26,24 @@ def test_without_evidence_nothing_is_settled():
         ("C1", {"text_rule_distance": 0.01}, UNSETTLED),
         ("C2", {"constant_mean": 0.723}, REPLICATES),
         ("C2", {"constant_mean": 0.6}, FAILS),
-        ("C3", {"constant": {"transitivity_semantic": [False] * 3}}, REPLICATES),
-        ("C3", {"constant": {"transitivity_semantic": [False, False, True]}}, FAILS),
+        ("C3", {"constant": runs("transitivity", [False] * 3, [True] * 3)}, REPLICATES),
+        ("C3", {"constant": runs("transitivity", [False, False, True], [True] * 3)}, FAILS),
+        ("C3", {"constant": runs("transitivity", [False] * 3, [False] * 3)}, FAILS),  # nothing to prevent
+        ("C3", {"constant": runs("transitivity", [False] * 3, [True, False, True])}, UNSETTLED),
+        ("C3", {"constant": runs("transitivity", [False] * 3, [True] * 2)}, UNSETTLED),
+        ("C3", {"constant": {"transitivity_semantic": [False] * 3}}, UNSETTLED),
         ("C3", MERGED, "explained by A10"),
         ("C3", MERGED | {"merged_flips": 0.2}, UNSETTLED),
         ("C3", MERGED | {"own_distance": 0.1}, UNSETTLED),
-        ("C3", MERGED | {"constant": {"transitivity_semantic": [False] * 3}}, REPLICATES),
-        ("C4", {"constant": {"dseparation_semantic": [True] * 4}}, FAILS),
+        ("C3", MERGED | {"constant": runs("transitivity", [False] * 3, [True] * 2)}, "explained by A10"),
+        ("C3", MERGED | {"constant": runs("transitivity", [False] * 3, [True] * 3)}, REPLICATES),
+        ("C3", MERGED | {"constant": runs("transitivity", [False] * 3, [True, False, True])}, UNSETTLED),
+        ("C4", {"constant": runs("dseparation", [False] * 3, [True] * 3)}, REPLICATES),
+        ("C4", {"constant": runs("dseparation", [True] * 4, [True] * 4)}, FAILS),
+        ("C4", {"constant": runs("dseparation", [False] * 3, [False] * 3)}, FAILS),
         ("C5", {"gain": (0.01, 0.2)}, REPLICATES),
         ("C5", {"gain": (-0.01, 0.2)}, FAILS),
+        ("C5", {"gain": (0.0, 0.0)}, FAILS),
         ("C5", MERGED | {"text_rule_distance": 0.0}, "explained by A10 and A11"),
         ("C5", MERGED, UNSETTLED),
         ("C6", {"pairs_gained": {"transitivity": (0.1, 0.2), "dseparation": (0.1, 0.2)}}, REPLICATES),
