@@ -15,11 +15,13 @@ committed record.
 import gc
 import logging
 import sys
+from contextlib import suppress
 
 import hydra
 from omegaconf import DictConfig
 
 from records.claim import Claimed
+from records.reading import FileFormatError
 from records.run_folder import RunFolder, RunFolderError
 from records.sweep_status import note_cell
 from reporting.sweep_callback import WriteTables, exit_of_sweep
@@ -44,7 +46,8 @@ def main(cfg: DictConfig) -> None:
         log.exception("%s: failed", cfg.out)
         note_cell("failed", cfg.out, f"{type(error).__name__}: {error}")
         if not isinstance(error, RunFolderError):
-            RunFolder.for_training(cfg.out).fail(cfg, error)
+            with suppress(FileFormatError):  # of a record that cannot be read; the list names it, and it stays as it is
+                RunFolder.for_training(cfg.out).fail(cfg, error)
     finally:
         gc.collect()  # the Trainer and its callbacks hold each other, and with them the model
 

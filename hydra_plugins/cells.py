@@ -101,7 +101,8 @@ class CellLauncher(Launcher):
 
 def _state(config: DictConfig) -> tuple[str, bool]:
     """A cell's folder, and whether its run is finished there, so that no job need be started to find that out."""
-    from records.run_folder import RunFolder, RunFolderError  # late: Hydra imports every plugin, even for --help
+    from records.errors import UserError
+    from records.run_folder import RunFolder  # late: Hydra imports every plugin, even for --help
 
     before = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(config)  # names may depend on what Hydra chose
@@ -112,7 +113,7 @@ def _state(config: DictConfig) -> tuple[str, bool]:
         folder = RunFolder(settings.out)
         folder.check(settings)
         return settings.out, folder.finished
-    except RunFolderError:  # the cell will say why
+    except UserError:  # the cell will say why
         return settings.out, False
     finally:
         HydraConfig.instance().cfg = before

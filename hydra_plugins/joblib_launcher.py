@@ -23,7 +23,6 @@ class JoblibLauncher(CellLauncher):
     def __init__(self, n_jobs: int, gpus: Sequence[int] | None):
         self.n_jobs = n_jobs if gpus is None else len(gpus)
         self.gpus = gpus
-        self.free: queue.SimpleQueue[int | None] = queue.SimpleQueue()
 
     def setup(self, **arguments) -> None:
         super().setup(**arguments)
@@ -34,14 +33,15 @@ class JoblibLauncher(CellLauncher):
     def run(self, cells: list[Cell]) -> None:
         from joblib import Parallel, delayed
 
+        free: queue.SimpleQueue[int | None] = queue.SimpleQueue()  # one a batch: hydra.sweeper.max_batch_size
         for gpu in [None] * self.n_jobs if self.gpus is None else self.gpus:
-            self.free.put(gpu)
-        Parallel(self.n_jobs, backend="threading")(delayed(self._in_its_own_process)(cell) for cell in cells)
+            free.put(gpu)
+        Parallel(self.n_jobs, backend="threading")(delayed(self._in_its_own_process)(cell, free) for cell in cells)
 
-    def _in_its_own_process(self, cell: Cell) -> None:
+    def _in_its_own_process(self, cell: Cell, free: queue.SimpleQueue) -> None:
         from joblib.externals.loky import ProcessPoolExecutor
 
-        gpu = self.free.get()
+        gpu = free.get()
         # Each cell would take all cores for itself.
         threads = max(1, (os.cpu_count() or 1) // self.n_jobs)
         environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))}
@@ -53,4 +53,4 @@ class JoblibLauncher(CellLauncher):
         except Exception:  # whatever a cell dies of, the others must run
             log.exception("%s: its process ended early", cell.config.hydra.job.num)
         finally:
-            self.free.put(gpu)
+            free.put(gpu)

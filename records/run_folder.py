@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from records import checkpoints
 from records.errors import UserError
-from records.files import read_json, write_json, write_text
+from records.files import write_json, write_text
 from records.provenance import provenance
-from records.reading import FileFormatError, read_object, read_yaml
+from records.reading import FileFormatError, read_json, read_object, read_yaml
 from records.run_settings import differing_keys, flat
 from records.scored_suite import ScoredSuite
 
@@ -139,6 +139,11 @@ class RunFolder:
             or bool(checkpoints.steps(self.checkpoints))
         )
 
+    @property
+    def aside(self) -> "RunFolder":
+        """Where the run is made anew while a record without its adapter lies here."""
+        return RunFolder(self.path.with_name(f".{self.path.name}.unfinished"))
+
     @classmethod
     def for_training(cls, out: str | Path) -> "RunFolder":
         """The folder in which the run is made that is to lie in ``out``.
@@ -147,7 +152,7 @@ class RunFolder:
         beside it, and `finish` puts the run in the record's place. A process that was killed just then is helped to the end.
         """
         folder = cls(out)
-        aside = cls(folder.path.with_name(f".{folder.path.name}.unfinished"))
+        aside = folder.aside
         if not folder.path.exists() and aside._recorded_as_finished:
             aside.path.rename(folder.path)
         if not folder._recorded_as_finished or folder.finished:

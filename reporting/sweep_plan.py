@@ -7,9 +7,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from records.files import read_json
 from records.published import PUBLISHED
-from records.run_folder import RunFolder, RunFolderError
+from records.reading import FileFormatError, read_object
+from records.run_folder import RunFolder, RunFolderError, find_runs
 from scoring.rows import SUMMARIES
 
 # The committed record: its rates stand in until a model has run here.
@@ -39,21 +39,27 @@ class Cell:
 
 def cell_of(cfg: DictConfig) -> Cell:
     """The cell of a composed config."""
-    folder = RunFolder.for_training(cfg.out)
+    folder = RunFolder(cfg.out)
     trained = cfg.training.samples * cfg.training.epochs if cfg.training.enabled else 0
     scored = sum(
         suite.samples * sum(map(len, suite.splits.values())) for suite in cfg.suites.values() if suite.get("splits")
     )
-    return Cell(str(folder.path), cfg.model.name, cfg.variant, *_state(folder), trained, scored)
+    try:
+        state = _state(folder)
+    except FileFormatError as error:  # as the cell itself would
+        state = "failed", str(error)
+    return Cell(str(folder.path), cfg.model.name, cfg.variant, *state, trained, scored)
 
 
 def _state(folder: RunFolder) -> tuple[str, str]:
     if folder.finished:
         return "finished", ""
     if folder.record.is_file():
-        record = read_json(folder.record)
-        failed = record["status"] == "failed"
-        return ("failed", record["reason"]) if failed else ("recorded", "its adapter is not here")
+        record = read_object(folder.record, "status")
+        if record["status"] == "failed":
+            return "failed", str(record.get("reason"))
+        anew = _state(folder.aside)
+        return ("recorded", "its adapter is not here") if anew[0] == "new" else anew
     if not folder.config.is_file():
         return "new", ""
     try:
@@ -146,25 +152,33 @@ def recorded_speed(results: str | Path, model: str) -> Speed:
     scored = scoring_seconds = 0.0
     machines: dict[str, None] = {}
     runs = 0
-    for path in sorted(Path(results, "runs").rglob("run.json")):
-        record = read_json(path)
-        if record["status"] != "finished" or record["model"] != model:
+    for folder in map(RunFolder, find_runs(Path(results, "runs"))):
+        record = _record(folder)
+        if record.get("status") != "finished" or record["model"] != model:
             continue
         runs += 1
         machine = record["machine"]
         machines[", ".join(machine["accelerators"]) or f"{machine['cores']} cores of {machine['processor']}"] = None
         if record.get("training"):
-            epochs = OmegaConf.load(RunFolder(path.parent).config).training.epochs
+            epochs = OmegaConf.load(folder.config).training.epochs
             questions[record["variant"]] += record["training"]["samples"] * epochs
             seconds[record["variant"]] += record["training"]["seconds"]
-        for suite in RunFolder(path.parent).scored():
-            metrics = read_json(suite.metrics)
+        for suite in folder.scored():
+            metrics = read_object(suite.metrics)
             scored += sum(row["n"] for row in metrics["rows"] if row["split"] not in SUMMARIES)
             scoring_seconds += metrics["seconds"]
     where = RECORD.name if results == RECORD else str(results)
     trained = {variant: _rate(questions[variant], seconds[variant]) for variant in questions}
     trained_any = _rate(questions.total(), seconds.total())
     return Speed(trained, trained_any, _rate(scored, scoring_seconds), runs, tuple(machines), where)
+
+
+def _record(folder: RunFolder) -> dict:
+    """Empty where there is none, or one that cannot be read: an estimate can do without it."""
+    try:
+        return read_object(folder.record) if folder.record.is_file() else {}
+    except FileFormatError:
+        return {}
 
 
 def _rate(questions: float, seconds: float) -> float:

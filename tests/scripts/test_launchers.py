@@ -1,10 +1,15 @@
 """The launchers' settings and the account they keep of a sweep; the engines themselves: tests/cluster."""
 
 import importlib.util
+import time
 
 import pytest
+from hydra.conf import HydraConf
+from omegaconf import OmegaConf
 
+from hydra_plugins import cells as hydra_cells
 from hydra_plugins import slurm_launcher
+from hydra_plugins.joblib_launcher import JoblibLauncher
 from records.sweep_status import cells, failures, note, waiting
 
 
@@ -31,6 +36,58 @@ def test_a_misspelt_setting_is_refused(run_script, tmp_path):
 def test_no_cell_at_a_time_is_refused(setting, run_script, tmp_path):
     output = run_script("sweep.py", "hydra/launcher=joblib", f"hydra.launcher.{setting}", cwd=tmp_path, expect=1)
     assert output == f"error: hydra.launcher.{setting}: at least one cell must run at a time\n"
+
+
+def test_no_gpu_has_two_cells_in_a_later_batch(monkeypatch):
+    """hydra.sweeper.max_batch_size: the launcher runs several times."""
+    busy, shared = [], []
+
+    class Process:
+        def __init__(self, max_workers, env):
+            self.gpu = env["CUDA_VISIBLE_DEVICES"]
+
+        def __enter__(self):
+            shared.extend(gpu for gpu in busy if gpu == self.gpu)
+            busy.append(self.gpu)
+            return self
+
+        def __exit__(self, *error):
+            time.sleep(0.05)
+            busy.remove(self.gpu)
+
+        def submit(self, cell):
+            return self
+
+        def result(self):
+            pass
+
+    monkeypatch.setattr("joblib.externals.loky.ProcessPoolExecutor", Process)
+    launcher = JoblibLauncher(n_jobs=1, gpus=[0, 1])
+    for _ in range(3):
+        launcher.run([None] * 4)
+    assert shared == [] == busy
+
+
+GIT_CONFLICT = "<<<<<<< HEAD\n{}\n"
+
+
+def test_a_cell_whose_record_cannot_be_read_fails_alone(tmp_path, monkeypatch):
+    import sweep
+
+    noted = []
+    monkeypatch.setattr(sweep, "note_cell", lambda *said: noted.append(said))
+    (tmp_path / "seed0").mkdir()
+    (tmp_path / "seed0/run.json").write_text(GIT_CONFLICT)
+    sweep.main.__wrapped__(OmegaConf.create({"out": str(tmp_path / "seed0")}))
+    assert [status for status, *_ in noted] == ["started", "failed"] and "run.json:1: not JSON" in noted[1][2]
+    assert (tmp_path / "seed0/run.json").read_text() == GIT_CONFLICT
+
+
+def test_a_launcher_leaves_an_unreadable_record_to_its_cell(tmp_path):
+    (tmp_path / "config.yaml").write_text("seed: 0\n")
+    (tmp_path / "run.json").write_text(GIT_CONFLICT)
+    config = OmegaConf.create({"hydra": OmegaConf.structured(HydraConf), "out": str(tmp_path), "seed": 0})
+    assert hydra_cells._state(config) == (str(tmp_path), False)
 
 
 def test_cells_that_never_ended_are_failures(tmp_path):

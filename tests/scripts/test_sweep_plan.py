@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
+
+from reporting.sweep_plan import cell_of, recorded_speed
 
 SMOKE = ["scale=smoke", "seed=0,1", "suites.published.samples=4"]
 
@@ -76,6 +79,47 @@ def test_the_status_says_how_each_cell_stands(run_script, results, cells):
 def test_without_a_record_no_time_is_made_up(run_script, tmp_path):
     output = run_script("sweep.py", "scale=smoke", "plan=true", cwd=tmp_path)
     assert "no time is known for tiny: no finished run of it in .smoke or results" in output and "hours" not in output
+
+
+def config(out):
+    untrained = {"training": {"enabled": False}, "model": {"name": "tiny"}, "variant": "pretrained", "suites": {}}
+    return OmegaConf.create(untrained | {"out": str(out)})
+
+
+def recorded(folder, **record):
+    folder.mkdir(parents=True)
+    about = {"status": "finished", "model": "tiny", "machine": {"cores": 2, "processor": "Abacus", "accelerators": []}}
+    (folder / "run.json").write_text(json.dumps(about | record))
+    return folder
+
+
+def test_a_record_without_its_adapter_stands_where_it_lies(tmp_path):
+    """A fresh clone with results=results; then the run is made anew beside it."""
+    out = recorded(tmp_path / "runs/seed0")
+    cell = cell_of(config(out))
+    assert (cell.out, cell.state, cell.note) == (str(out), "recorded", "its adapter is not here")
+    aside = out.with_name(".seed0.unfinished")
+    aside.mkdir()
+    (aside / "config.yaml").write_text("{}\n")
+    cell = cell_of(config(out))
+    assert (cell.out, cell.state, cell.note) == (str(out), "unfinished", "no checkpoint yet")
+
+
+def test_looking_moves_nothing_and_an_unreadable_record_is_said(tmp_path):
+    """A process was killed between the two moves of `RunFolder.finish`; and a merge that git could not make."""
+    aside = recorded(tmp_path / "runs/.seed0.unfinished")
+    assert cell_of(config(tmp_path / "runs/seed0")).state == "new" and aside.is_dir()
+    broken = recorded(tmp_path / "runs/seed1")
+    (broken / "run.json").write_text("<<<<<<< HEAD\n{}\n")
+    cell = cell_of(config(broken))
+    assert cell.state == "failed" and "run.json:1: not JSON" in cell.note
+    assert recorded_speed(tmp_path, "tiny").runs == 0
+
+
+def test_records_that_were_replaced_give_no_rates(tmp_path):
+    recorded(tmp_path / "runs/seed0")
+    recorded(tmp_path / "runs/.seed0.replaced-1")
+    assert recorded_speed(tmp_path, "tiny").runs == 1
 
 
 def test_a_plan_that_cannot_be_run_is_refused(run_script, tmp_path):
