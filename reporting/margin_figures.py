@@ -9,7 +9,7 @@ from causal_tasks.spec import TASKS
 from reporting.run import Run
 from reporting.style import TASK_NAMES, colour, heading, legend_below, panels, readable
 from scoring.blocks import blocks, in_headline
-from scoring.intervals import design_effect, wilson
+from scoring.intervals import Interval, proportion_interval
 
 STRATUM = "stratum/"
 YARDSTICK = "yardstick/"
@@ -42,7 +42,7 @@ def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
 
 
 def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, task: str) -> Figure | None:
-    """Accuracy against each stratum of one task, mean over seeds, with the 95 % interval of one seed's items.
+    """Accuracy against each stratum of one task, mean over seeds, with the 95 % interval of one seed, over blocks.
 
     Shown are the variants trained on the task and the untrained model. The learned yardstick stands
     beside them, on the same questions, where it was measured.
@@ -65,10 +65,10 @@ def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, 
         for rank, (variant, tables) in enumerate(shown.items()):
             points = [_accuracy(tables, stratum, value) for value in values]
             x = [i + (rank - (len(shown) - 1) / 2) * 0.08 for i, point in enumerate(points) if point]
-            mean, low, high = np.array([point for point in points if point]).reshape(-1, 3).T
+            mean = [accuracy for accuracy, _ in filter(None, points)]
+            error = np.array([bar or (0, 0) for _, bar in filter(None, points)]).reshape(-1, 2).T
             style = {"color": colour(variant, list(margins)), "label": readable(variant)}
             numeric = values and not isinstance(values[0], str)
-            error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
             axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
         first = next(iter(shown.values()))[0]
         known = _shortcut(first, stratum, values)
@@ -171,15 +171,16 @@ def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Fig
     return figure
 
 
-def _accuracy(tables: list[pd.DataFrame], stratum: str, value) -> tuple[float, float, float] | None:
-    inside = [(table[stratum] == value).to_numpy() for table in tables]
-    if inside[0].sum() < FEWEST:
+def _accuracy(tables: list[pd.DataFrame], stratum: str, value) -> tuple[float, Interval | None] | None:
+    """Mean over the seeds, and how far the interval of the first reaches below and above its own accuracy, as table 2 has it;
+    None where there are too few items."""
+    correct = [table.loc[table[stratum] == value, "correct"] for table in tables]
+    if len(correct[0]) < FEWEST:
         return None
-    correct = [table["correct"].to_numpy()[rows] for table, rows in zip(tables, inside, strict=True)]
-    mean = float(np.mean([outcomes.mean() for outcomes in correct]))
-    effect = design_effect(correct[0], tables[0]["block"].to_numpy()[inside[0]])
-    low, high = wilson(mean * len(correct[0]), len(correct[0]), effect)
-    return mean, low, high
+    first = correct[0].mean()
+    interval = proportion_interval(correct[0].to_numpy(), tables[0].loc[correct[0].index, "block"].to_numpy())
+    bar = interval and (max(first - interval[0], 0.0), max(interval[1] - first, 0.0))
+    return float(np.mean([outcomes.mean() for outcomes in correct])), bar
 
 
 def _drawn_values(shown: dict[str, list[pd.DataFrame]], stratum: str) -> list:

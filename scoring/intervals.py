@@ -64,6 +64,7 @@ def proportion_interval(outcomes: np.ndarray, blocks: np.ndarray) -> list[float]
     Args:
         outcomes: [n] of 0/1 or bool. blocks: [n] integer codes.
     """
+    # Renumbered, because a subset of the items (all Yes labels, say) need not touch every block.
     names, codes = np.unique(blocks, return_inverse=True)
     count = len(names)
     if count == 0 or (count == 1 and len(outcomes) > 1):
@@ -74,23 +75,16 @@ def proportion_interval(outcomes: np.ndarray, blocks: np.ndarray) -> list[float]
     return list(wilson(int(np.sum(outcomes)), len(outcomes), effect))
 
 
-def design_effect(outcomes: np.ndarray, clusters: np.ndarray) -> float:
+def _design_effect(outcomes: np.ndarray, codes: np.ndarray, count: int) -> float:
     """How much less a clustered sample tells about a mean than independent items would (Kish 1965).
 
     Args:
-        outcomes: [n] of 0/1 or bool.
-        clusters: [n] integer codes 0..C-1, the block of each item.
+        outcomes: [n] of 0/1. codes: [n] integers 0..count-1, the block of each item.
     Returns:
         Linearised cluster variance of the mean over the binomial variance, never below 1: a design that happens
         to be better balanced than chance is not rewarded with an interval narrower than Wilson's. 1 when it
         cannot be estimated (a single cluster, all outcomes equal, or one item a cluster).
     """
-    # Renumbered, because a subset of the items (all Yes labels, say) need not touch every block.
-    names, codes = np.unique(clusters, return_inverse=True)
-    return _design_effect(np.asarray(outcomes, dtype=float), codes, len(names))
-
-
-def _design_effect(outcomes: np.ndarray, codes: np.ndarray, count: int) -> float:
     mean = outcomes.mean() if len(outcomes) else 0.0
     if count < 2 or count == len(outcomes) or mean in (0.0, 1.0):
         return 1.0

@@ -11,10 +11,12 @@ from causal_tasks.questions import Question, say_premise, say_question
 from reporting import ablation_figure, margin_figures, suite_figures, training_figures
 from reporting.errors import draw_errors
 from reporting.graph_drawing import positions
+from reporting.margin_figures import _accuracy
 from reporting.published import load_published
 from reporting.report import write_figures
 from reporting.results import load
 from reporting.run_files import ResultsError
+from scoring.intervals import proportion_interval
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,17 @@ def test_every_group_gets_its_figures(tmp_path, make_run):
     assert {"loss_terms", "collapse_over_training", "difficulty_transitivity"} <= names["tiny-smoke-100-corrected-k1"]
     assert "constancy_and_knowledge" in names["tiny-smoke-100-corrected-k1"]
     assert "difficulty_dseparation" not in names["tiny-smoke-100-corrected-k1"]
+
+
+def test_bars_of_difficulty_are_the_interval_of_the_tables():
+    """Over blocks: eight questions of one block tell what one does; of a single block nothing is drawn."""
+    right = np.repeat(np.random.default_rng(0).random(60) < 0.7, 8)
+    table = pd.DataFrame({"stratum/x": "a", "correct": right, "block": np.arange(480) // 8})
+    mean, (below, above) = _accuracy([table, table.assign(correct=True)], "stratum/x", "a")
+    low, high = proportion_interval(right, table["block"].to_numpy())
+    assert mean == pytest.approx((right.mean() + 1) / 2)
+    assert (below, above) == pytest.approx((right.mean() - low, high - right.mean()))
+    assert _accuracy([table.assign(block=0)], "stratum/x", "a") == (right.mean(), None)
 
 
 def test_bars_are_the_mean_accuracy_over_seeds(results):

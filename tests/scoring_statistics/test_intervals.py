@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, t
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from scoring.intervals import clustered_bootstrap, design_effect, holm, mcnemar_exact, resample_weights, wilson
+from scoring.intervals import clustered_bootstrap, holm, mcnemar_exact, proportion_interval, resample_weights, wilson
 from scoring.metrics import bootstrap_intervals, measure
 
 
@@ -41,15 +41,19 @@ def test_wilson_at_the_ends():
         wilson(1, 5, design_effect=0.5)
 
 
-def test_design_effect_of_copies_is_the_cluster_size():
+def test_copies_within_a_block_tell_nothing_new():
     rng = np.random.default_rng(0)
-    outcomes = rng.random(3000) < 0.3
-    assert design_effect(outcomes, np.arange(3000)) == 1
-    copied = np.repeat(outcomes, 8)
-    assert design_effect(copied, np.repeat(np.arange(3000), 8)) == pytest.approx(8, rel=0.01)
+    outcomes, blocks = rng.random(3000) < 0.3, np.repeat(np.arange(3000), 8)
+    once = wilson(outcomes.sum(), 3000)
+    assert proportion_interval(outcomes, np.arange(3000)) == pytest.approx(once)
+    assert proportion_interval(np.repeat(outcomes, 8), blocks) == pytest.approx(once, abs=1e-4)
     independent = rng.random(24_000) < 0.3
-    assert design_effect(independent, np.repeat(np.arange(3000), 8)) == pytest.approx(1, abs=0.15)
-    assert design_effect(np.tile([True, False], 50), np.repeat(np.arange(50), 2)) == 1  # better than chance: capped
+    assert proportion_interval(independent, blocks) == pytest.approx(wilson(independent.sum(), 24_000), abs=5e-4)
+    # Better balanced than chance: no narrower than independent items, with Student's t for 50 blocks.
+    widened = (t.isf(0.025, 49) / norm.isf(0.025)) ** 2
+    balanced = proportion_interval(np.tile([True, False], 50), np.repeat(np.arange(50), 2))
+    assert balanced == pytest.approx(wilson(50, 100, widened))
+    assert proportion_interval(outcomes, np.zeros(3000)) is None
 
 
 def test_resample_weights_are_multinomial_counts():
@@ -121,7 +125,7 @@ def test_accuracy_interval_covers_when_questions_of_a_graph_are_correlated():
     intervals, naive = [], []
     for _ in range(600):
         correct = rng.random(480) < np.repeat(rng.beta(3, 1, size=80), 6)
-        intervals.append(wilson(correct.sum(), 480, design_effect(correct, graphs)))
+        intervals.append(proportion_interval(correct, graphs))
         naive.append(wilson(correct.sum(), 480))
     assert 0.93 <= covered(intervals, 0.75) <= 0.97
     assert covered(naive, 0.75) < 0.90
