@@ -23,8 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from records.claim import claim
 from records.errors import UserError
-from records.files import read_json
 from records.model_card import write_model_card
+from records.reading import read_json
 from records.run_folder import RunFolder, identity
 from records.scored_suite import ScoredSuite
 from records.tracking import Tracker

@@ -19,8 +19,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from causal_tasks.items import Item
 from records.errors import UserError
-from records.files import read_json
 from records.provenance import commit, fingerprint, margins_fingerprint
+from records.reading import read_json
 from records.run_folder import RunFolder, find_runs, identity
 from records.scored_suite import ScoredSuite
 from scoring.evaluation import build_suite

@@ -17,7 +17,8 @@ from benchmarks import goals
 from benchmarks.measuring import CONF, comparison_table
 from benchmarks.scoring_speed import VERDICTS
 from causal_tasks.command_line import read_settings
-from records.files import read_json, replace_between, write_text
+from records.files import replace_between, write_text
+from records.reading import read_json
 
 NAME = "all"
 DEFAULTS = {"model": "gemma3_270m,smollm2_135m", "lm_eval": "", "trl": "", "out": "results/benchmarks"}

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causal_tasks.command_line import read_settings
-from records.files import read_json, replace_between, write_text
+from records.files import replace_between, write_text
+from records.reading import read_json
 
 NAME = "goals"
 README = Path(__file__).with_name("README.md")

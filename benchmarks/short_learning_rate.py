@@ -18,8 +18,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 
 from causal_tasks.command_line import read_settings, whole, write_report
-from records.files import read_json
 from records.provenance import provenance
+from records.reading import read_json
 from train import run
 
 CONF = Path(__file__).parents[1] / "conf"

@@ -6,7 +6,7 @@ from pathlib import Path
 from peft import LoraConfig
 
 from models.errors import ModelError
-from records.files import read_json
+from records.reading import read_json
 
 FILE = "adapter_config.json"
 # What our adapters set; checked below, and all that is handed to peft.

@@ -10,7 +10,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from records.errors import UserError
-from records.files import read_json, write_json
+from records.files import write_json
+from records.reading import read_json
 
 
 class Claimed(UserError, RuntimeError):

@@ -1,12 +1,11 @@
-"""Atomic writes of small files; what is read is checked in records/reading.py."""
+"""Atomic writes of small files; they are read with records/reading.py."""
 
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from records.reading import read_json as read_json
 
 if TYPE_CHECKING:
     import pandas as pd  # imported by whoever has a table
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write whole or not at all: a reader never sees half a file."""
-    _replace(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: str | Path, value) -> None:
@@ -23,7 +22,7 @@ def write_json(path: str | Path, value) -> None:
 
 
 def write_parquet(path: str | Path, table: "pd.DataFrame") -> None:
-    _replace(Path(path), lambda temporary: table.to_parquet(temporary, index=False, compression="zstd"))
+    write_whole(path, lambda temporary: table.to_parquet(temporary, index=False, compression="zstd"))
 
 
 def replace_between(text: str, begin: str, end: str, body: str) -> str:
@@ -34,7 +33,9 @@ def replace_between(text: str, begin: str, end: str, body: str) -> str:
     return f"{before}{begin}\n{body}\n{end}{rest.split(end, 1)[1]}"
 
 
-def _replace(path: Path, write) -> None:
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file, which then takes the place of ``path`` at once."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

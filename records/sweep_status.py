@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
-from records.files import read_json, write_json
+from records.files import write_json
+from records.reading import read_json
 
 # Why a cell with this status, when all have ended, failed; one that says so itself gives the reason.
 UNENDED = {

@@ -5,6 +5,7 @@ import pandas as pd
 from records.component import Component
 from reporting.ablation_table import described
 from reporting.groups import GROUP, SETTING
+from reporting.paired_table import both_labels
 from reporting.results import Results
 from reporting.run import Run
 from reporting.table import Table
@@ -37,7 +38,7 @@ def ablation_contrasts(results: Results) -> Table:
     rows, contrasts = [], []
     for key, runs in pairs.items():
         answers = [results.paired_margins(run, control) for run, control in runs]
-        if any(table is None or not table["headline"].any() for table in answers):
+        if any(table is None or not both_labels(table) for table in answers):
             continue
         about = dict(zip([*SETTING, "against"], key, strict=True))
         about |= {"task": runs[0][0].settings.task, **described(runs[0][0])}

@@ -28,6 +28,7 @@ def ablation_table(results: Results) -> Table:
     about = [run.key | {ADJUSTED: _logit_adjusted(run), PASSED: _once_constant(run)} for run in results.runs]
     judged = judged_runs(results).merge(pd.DataFrame(about, columns=[*RUN, ADJUSTED, PASSED]), on=RUN, how="left")
     rows = []
+    judged = judged[judged["collapsed"].notna()]
     keys = [*SETTING, "task", "loss", "schedule"]
     for key, runs in judged.groupby(keys, sort=False, dropna=False):
         rate = collapse_rate(runs["collapsed"].tolist())

@@ -16,11 +16,11 @@ WAYS = ("adapter", "merged_16bit", "merged_4bit")
 
 def adapter_growth_table(results: Results) -> Table:
     """One row a run and step at which its adapter was measured, unfinished runs included."""
-    untuned = {run.settings.model: run for run in results.runs if run.settings.task is None}
+    untuned = [run for run in results.runs if run.settings.task is None]
     rows = []
     for run in results.runs + results.underway:
         if run.settings.task is not None:
-            rows += _growth(run, results.scored, untuned.get(run.settings.model))
+            rows += _growth(run, results.scored, [one for one in untuned if one.settings.model == run.settings.model])
     columns = ["variant", "step", *SIZES, *WAYS, "flips", "flips_n"]
     frame = pd.DataFrame(rows).reindex(columns=[*columns, *(name for name in RUN if name != "variant")])
     note = (
@@ -47,7 +47,7 @@ def logged_growth(run: Run) -> pd.DataFrame:
     return run.log.dropna(subset=LOGGED)[["step", *LOGGED]].rename(columns=dict(zip(LOGGED, SIZES, strict=True)))
 
 
-def _growth(run: Run, scored: pd.DataFrame, untuned: Run | None) -> list[dict]:
+def _growth(run: Run, scored: pd.DataFrame, untuned: list[Run]) -> list[dict]:
     """Rows by step: what the log says of the adapter, and what its scored merges do."""
     own = scored[(scored[RUN] == pd.Series(run.key)).all(axis=1)]
     own = own[(own["suite"] == "published") & (own[WAY[1:]] == pd.Series(SCORED_AS)[WAY[1:]]).all(axis=1)]
@@ -69,11 +69,26 @@ def _growth(run: Run, scored: pd.DataFrame, untuned: Run | None) -> list[dict]:
     return [run.key | row for _, row in sorted(by_step.items()) if row.get("relative_size") is not None]
 
 
-def flips(run: Run, untuned: Run | None, evaluation: str) -> dict:
-    """flips, a share in 0..1, and flips_n: verdicts that differ from the untuned model's on the questions both answered."""
-    if untuned is None:
-        return {}
-    return differing_verdicts((run, evaluation), (untuned, "published"))
+def flips(run: Run, untuned: list[Run], evaluation: str) -> dict:
+    """flips, a share in 0..1, and flips_n: verdicts that differ from the untuned model's on the questions both answered.
+
+    Args:
+        untuned: that model at any scale; held against is that of the run's own, or else one that answered the same questions.
+    """
+    for one in sorted(untuned, key=lambda one: one.settings.scale != run.settings.scale):
+        asked_alike = one.settings.scale == run.settings.scale or _same_questions((run, evaluation), (one, "published"))
+        if asked_alike and (found := differing_verdicts((run, evaluation), (one, "published"))):
+            return found
+    return {}
+
+
+def _same_questions(one: tuple[Run, str], other: tuple[Run, str]) -> bool:
+    """Whether two evaluations have the same ids with the same labels."""
+    tables = [run.margins(evaluation, ("id", "label").__contains__) for run, evaluation in (one, other)]
+    if any(table is None for table in tables):
+        return False
+    ours, theirs = (table.set_index("id")["label"].sort_index() for table in tables)
+    return ours.equals(theirs)
 
 
 def differing_verdicts(one: tuple[Run, str], other: tuple[Run, str]) -> dict:

@@ -105,6 +105,11 @@ def _by_pair(results: Results, run: Run, control: Run) -> dict | None:
     ours, theirs = answered
     if not len(ours) or not ours.index.sort_values().equals(theirs.index.sort_values()):
         return None
+    if run.asked_otherwise(control, "adversarial"):
+        results.problems.append(
+            f"{run.folder}: not compared with {control.folder}: their minimal pairs have the same names and are other questions"
+        )
+        return None
     theirs = theirs.reindex(ours.index)
     test = mcnemar_exact(ours, theirs)
     gained = ours.astype(float).to_numpy() - theirs.astype(float).to_numpy()

@@ -13,7 +13,8 @@ NOTE = (
     "The constant answer as a phase of training: a run has *left* it at the first probe from which on no answer makes up "
     f"{100 * COLLAPSED_SHARE:g} % of the verdicts any more; *left after*: questions trained on until then, median over the seeds "
     "that left it, with the least and the most in brackets (probes lie *every* so many questions apart). *never left*: seeds "
-    "that no probe shows outside, the last one included. *collapsed*: of the seeds, by the corrected suites after training. "
+    "that no probe shows outside, the last one included. *collapsed*: of the seeds, by the corrected suites after training; – "
+    "where a seed was not judged there. "
     "*balanced*: balanced accuracy on the headline of the own task, mean over seeds. *seconds*: of training, a thousand "
     "questions, median; on machines that also did other things, so that only large differences mean something."
 )
@@ -47,7 +48,9 @@ def constant_answer_table(results: Results) -> Table:
         row = dict(zip([*SETTING, "task"], key, strict=True))
         row |= {"runs": len(seeds), "never_left": int(left.isna().sum())}
         row |= {"left_after": left.median(), "left_after_low": left.min(), "left_after_high": left.max()}
-        row |= {"every": seeds["every"].iloc[0], "collapsed": seeds["collapsed"].dropna().sum()}
+        row |= {"every": seeds["every"].iloc[0]}
+        # Some seeds of several say nothing of the others.
+        row["collapsed"] = seeds["collapsed"].sum() if seeds["collapsed"].notna().all() else None
         row |= {"balanced": seeds["balanced_accuracy"].astype(float).mean(), "seconds": seeds["seconds"].median()}
         found.append(row)
     columns = ["variant", "setting", "task", "runs", "collapsed", "never_left", "left_after", "left_after_low"]

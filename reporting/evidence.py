@@ -3,12 +3,10 @@
 import pandas as pd
 
 from causal_tasks.spec import TASKS
-from reporting.groups import VARIANTS
+from reporting.groups import CONTROL, PLAIN, SEMANTIC, VARIANTS
 from reporting.verdicts import Evidence
 from scoring.intervals import Interval
 from scoring.seeds import FEWEST_SEEDS, over_seeds
-
-PLAIN, SEMANTIC, CONTROL = "transitivity_ce", "transitivity_semantic", "transitivity_answer_ce"
 
 
 def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.DataFrame) -> Evidence:
@@ -29,20 +27,18 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
     published = forensics[forensics["suites"] == "paper's own"]
     distance = published.drop_duplicates(["variant", "source"]).set_index(["variant", "source"])["distance"]
     constants = published[published["source"].isin(("always No", "always Yes"))]["mean"].astype(float)
-    flips = growth[(growth["variant"] == SEMANTIC)]["flips"].dropna()
-    gained = {
-        task: _gain(pairs[pairs["task"] == task], "pair_accuracy", f"{task}_semantic", f"{task}_ce") for task in TASKS
-    }
+    flips = growth[(growth["variant"] == SEMANTIC["transitivity"])]["flips"].dropna()
+    gained = {task: _gain(pairs[pairs["task"] == task], "pair_accuracy", SEMANTIC[task], PLAIN[task]) for task in TASKS}
     return Evidence(
         constant={name: rows["collapsed"].dropna().astype(bool).tolist() for name, rows in judged.groupby("variant")},
-        text_rule_distance=_number(distance.get((PLAIN, "always Yes"))),
-        untuned_distance=_number(distance.get((SEMANTIC, "published, untuned model"))),
-        own_distance=_number(distance.get((SEMANTIC, "release, adapter, cell 134"))),
+        text_rule_distance=_number(distance.get((PLAIN["transitivity"], "always Yes"))),
+        untuned_distance=_number(distance.get((SEMANTIC["transitivity"], "published, untuned model"))),
+        own_distance=_number(distance.get((SEMANTIC["transitivity"], "release, adapter, cell 134"))),
         merged_flips=float(flips.iloc[-1]) if len(flips) else None,
         constant_mean=float(constants.max()) if len(constants) else None,
-        gain=_gain(judged, "balanced_accuracy", SEMANTIC, PLAIN),
+        gain=_gain(judged, "balanced_accuracy", SEMANTIC["transitivity"], PLAIN["transitivity"]),
         pairs_gained={task: interval for task, interval in gained.items() if interval is not None},
-        over_control=_gain(judged, "balanced_accuracy", SEMANTIC, CONTROL),
+        over_control=_gain(judged, "balanced_accuracy", SEMANTIC["transitivity"], CONTROL["transitivity"]),
         answers=int(answered["n"].sum()),
         variants=answered["variant"].nunique(),
     )

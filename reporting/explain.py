@@ -4,12 +4,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from records.files import read_json
+from records.reading import read_object
 from records.run_folder import RunFolder
-from reporting.groups import SETTING
+from reporting.groups import SETTING, UNTUNED
 from reporting.results import load
 from reporting.run import Run
 from reporting.run_files import ResultsError, read_table
+
+# Tables that show unfinished runs, as far as they came.
+OF_UNFINISHED = ("adapter_growth", "closure", "faults", "forensics", "lambda_law", "runs")
+# What a table calls a suite, where the record calls it otherwise.
+SUITES = {"released": "published"}
 
 
 def explain(results_dir: str | Path, number: str) -> str:
@@ -38,7 +43,13 @@ def explain(results_dir: str | Path, number: str) -> str:
         ", ".join(f"{k} {v}" for k, v in said.items()),
         "",
     ]
-    runs = [run for run in load(results_dir).runs if _stands_behind(run, said)]
+    if "setting" in table:
+        said.setdefault("setting", "")
+    if str(found.get("source")).startswith("untuned model"):  # held against the variant that the row is about
+        said["variant"] = UNTUNED
+    results = load(results_dir)
+    shown = results.runs + (results.underway if name in OF_UNFINISHED else [])
+    runs = [run for run in shown if _stands_behind(run, said)]
     if not runs:
         lines.append(
             "No run here stands behind it: a published number (results/published/), a constant answer, a yardstick, or runs that "
@@ -63,15 +74,15 @@ def _row(table: pd.DataFrame, row: str, number: str) -> int:
 def _stands_behind(run: Run, said: dict[str, str]) -> bool:
     """Whether the row is of this run, of a mean over it and other seeds, or of a comparison with it."""
     key = {name: str(value) for name, value in run.key.items()}
-    names = {said.get("variant"), said.get("against")}
-    if not names & {key["variant"], run.name}:
+    variant = said.get("variant")
+    if "setting" in said:
+        own = (variant, said["setting"]) == (key["variant"], key["setting"])
+    else:  # what compares two runs calls them by their names
+        own = variant in (key["variant"], run.name)
+    if not own and said.get("against") != run.name:
         return False
-    # An untrained model belongs to the group that it is compared in.
-    same = [
-        name
-        for name in said.keys() & key.keys() - {"variant", "seed", "setting"}
-        if run.settings.samples or name == "model"
-    ]
+    # An untrained model belongs to every group of its scale.
+    same = said.keys() & ({"model", "scale", "samples", "trained_on"} if run.settings.samples else {"model", "scale"})
     seed = said.get("seed", "")
     one_seed = seed.removesuffix(".0").isdecimal()
     return all(said[name].removesuffix(".0") == key[name] for name in same) and (
@@ -85,7 +96,7 @@ def _about(run: Run, suites: str) -> list[str]:
     lines = [
         f"{run.name}, seed {run.key['seed']}: {run.folder}",
         f"  config     {run.folder / 'config.yaml'}",
-        f"  commit     {info.get('commit')}{changed}; finished {info.get('finished')}",
+        f"  commit     {info.get('commit')}{changed}; {info['status']} {info.get('finished', '')}".rstrip(),
         f"  command    {info.get('command')}",
     ]
     if training:
@@ -93,8 +104,8 @@ def _about(run: Run, suites: str) -> list[str]:
             f"  trained    {training.get('samples')} questions, fingerprint {training.get('data_fingerprint')}"
         )
     for suite in RunFolder(run.folder).scored():
-        report = read_json(suite.metrics)
-        if suites in ("", "nan", report.get("suite")) or suites not in ("published", "corrected"):
+        report = read_object(suite.metrics)
+        if suites in ("", "nan") or SUITES.get(suites, suites) == report.get("suite", suite.name):
             prints = "; ".join(f"{place} {value}" for place, value in (report.get("data_fingerprint") or {}).items())
             margins = report.get("margins_fingerprint", "not recorded")
             lines.append(f"  scored     {suite.name}: questions {prints}; margins {margins}")

@@ -2,14 +2,13 @@
 
 import pandas as pd
 
-from reporting.groups import GROUP, RUN, VARIANTS, grouped, of_group
+from reporting.groups import GROUP, RUN, UNTUNED, VARIANTS, grouped, of_group
 from reporting.published import SUITES, Published
 from reporting.results import Results
 from reporting.suite_tables import PAPER, constant_answer
 from reporting.table import Table
 from scoring.ways import WEIGHTS
 
-UNTUNED = "pretrained"
 CONSTANT = {"always No": False, "always Yes": True}
 CELLS = list(SUITES)
 COLUMNS = [

@@ -4,10 +4,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from causal_tasks.spec import TASKS
+
 if TYPE_CHECKING:
     from reporting.run import Run
 
-VARIANTS = ("pretrained", "transitivity_ce", "dseparation_ce", "transitivity_semantic", "dseparation_semantic")
+UNTUNED = "pretrained"
+# Task → the paper's variants, cross-entropy and the semantic loss, and the control that it lacks: cross-entropy on the answer alone.
+PLAIN, SEMANTIC, CONTROL = ({task: f"{task}_{loss}" for task in TASKS} for loss in ("ce", "semantic", "answer_ce"))
+VARIANTS = (UNTUNED, *PLAIN.values(), *SEMANTIC.values())
 # Runs are only ever averaged or drawn together within one of these; `of_group` adds the untrained model.
 GROUP = ["model", "scale", "samples", "trained_on"]
 # A run and its repetitions with other seeds; `setting` is what tells a variant's from each other, often nothing.

@@ -14,26 +14,25 @@ from scoring.metrics import paired_differences
 
 
 def paired_table(results: Results) -> Table:
-    """Exact McNemar of every semantic variant against its cross-entropy counterparts, Holm-corrected in its group.
+    """Exact McNemar of every semantic variant against its cross-entropy counterparts, Holm-corrected over the table.
 
     Counterparts: cross-entropy on the whole text, as in the paper, and on the answer alone.
     """
     rows = []
     for group, runs in results.groups():
-        tests = []
         for run, control in itertools.product(runs, runs):
             answers = results.paired_margins(run, control) if is_control(control, run) else None
-            if answers is not None and answers["headline"].any():
+            if answers is not None and both_labels(answers):
                 about = group | {"variant": run.name, "against": control.name, "seed": str(run.settings.seed)}
-                tests.append(about | {"task": run.settings.task} | _paired(answers))
-        corrected = holm([test["p"] for test in tests])
-        rows += [test | {"p_holm": p} for test, p in zip(tests, corrected, strict=True)]
+                rows.append(about | {"task": run.settings.task} | _paired(answers))
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
     columns = ["variant", "against", "task", "accuracy", "accuracy_against"]
     columns += [f"balanced_accuracy_difference{end}" for end in ("", "_low", "_high")]
     columns += ["only_variant", "only_against", "p", "p_holm", *GROUP, "seed", "n"]
     note = (
         "Same questions: the headline of the task. One row is one seed: an anecdote, whatever its p. *only variant* counts "
-        "the questions that it alone answers correctly. Exact McNemar; Holm over the tests of one group. The test takes "
+        "the questions that it alone answers correctly. Exact McNemar; Holm over this table. The test takes "
         "questions as independent; those of one block make p somewhat too small. The interval of the difference (95 %, "
         "paired bootstrap over blocks) does not."
     )
@@ -41,6 +40,11 @@ def paired_table(results: Results) -> Table:
     decimal = (*DECIMAL, "accuracy_against", "balanced_accuracy_difference")
     title = "Semantic loss against cross-entropy, paired"
     return Table("paired_tests", title, note, frame, decimal=decimal, p_values=("p", "p_holm"))
+
+
+def both_labels(answers: pd.DataFrame) -> bool:
+    """Whether the headline of `Results.paired_margins` has Yes and No, without which nothing is balanced or ordered."""
+    return answers.loc[answers["headline"], "label"].nunique() == 2
 
 
 def is_control(control: Run, run: Run) -> bool:

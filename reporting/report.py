@@ -8,7 +8,8 @@ import pandas as pd
 from filelock import FileLock
 
 from causal_tasks.spec import TASKS
-from records.files import read_json, write_text
+from records.files import write_text
+from records.reading import read_json
 from reporting.ablation_contrasts import ablation_contrasts
 from reporting.ablation_table import ablation_table, judged_runs
 from reporting.adapter_growth import adapter_growth_table
@@ -26,8 +27,7 @@ from reporting.metrics_tables import metrics_by_split_table, metrics_table, tran
 from reporting.paired_table import paired_table
 from reporting.published import load_published
 from reporting.report_page import report_page
-from reporting.results import Results, load
-from reporting.run_files import ResultsError
+from reporting.results import Results, load, results_folder
 from reporting.runs_table import runs_table
 from reporting.suite_tables import accuracy_table, prediction_table
 from reporting.summary_table import readme_table, summary_table
@@ -44,8 +44,8 @@ ROWS_ON_SCREEN = 20
 class ReportSummary:
     """What `write_all` did; as text, the main table and where the files lie.
 
-    `unfinished` holds (run folder, status), `problems` one line each. Problems are in no table,
-    and unfinished runs only in forensics and lambda_law, as far as they came.
+    `unfinished` holds (run folder, status), `problems` one line each. Problems are in no table, and unfinished runs only
+    in those that say so, as far as they came. `frames` are the tables by name, as numbers (shares in 0..1), e.g. for a tracker.
     """
 
     finished: int
@@ -57,6 +57,7 @@ class ReportSummary:
     tex: bool = False
     figures: list[Path] = field(default_factory=list)
     seconds: float = 0.0
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __str__(self) -> str:
         rows = self.main.display([name for name in ON_SCREEN if name in self.main.frame])
@@ -91,8 +92,7 @@ def write_all(
     Raises:
         ResultsError: `results_dir` is not a folder. A malformed run does not raise; it is listed in the summary.
     """
-    if not Path(results_dir).is_dir():
-        raise ResultsError(f"results={results_dir}: no such folder; expected one that holds runs/")
+    results_folder(results_dir)  # before `out`, which may be the same, is made
     out = Path(out_dir if out_dir is not None else results_dir)
     out.mkdir(parents=True, exist_ok=True)
     with FileLock(out / ".tables.lock"):  # two sweeps may end at the same time
@@ -105,6 +105,7 @@ def _write_all(results: Results, out: Path, tex: bool) -> ReportSummary:
     summary = ReportSummary(
         len(results.runs), results.unfinished, results.problems, next(iter(made.values())), out, tex=tex
     )
+    summary.frames = {name: table.frame for name, table in made.items()}
     for table in made.values():
         path = out / "tables" / table.name
         write_text(path.with_suffix(".csv"), table.csv())
@@ -112,7 +113,7 @@ def _write_all(results: Results, out: Path, tex: bool) -> ReportSummary:
         if tex:
             write_text(path.with_suffix(".tex"), table.latex())
         summary.tables.append(path.with_suffix(".md"))
-    summary.figures = write_figures(results, {name: table.frame for name, table in made.items()}, out / "figures")
+    summary.figures = write_figures(results, summary.frames, out / "figures")
     results.problems[:] = dict.fromkeys(results.problems)
     write_text(out / "REPORT.md", report_page(results, made, summary.figures, out))
     page = forensics_page(made["forensics"].frame, made["adapter_growth"], made["lambda_law"], summary.figures, out)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from reporting.groups import GROUP
 from reporting.published import PAPER_MODEL, paper_model_first
 from reporting.results import Results
 from reporting.table import Table, as_markdown
@@ -37,7 +38,7 @@ def report_page(results: Results, tables: dict[str, Table], figures: list[Path],
         "# Report",
         "",
         f"Written by `python tables.py` from {len(results.runs)} finished and {len(results.unfinished)} unfinished runs; "
-        f"{len(results.problems)} folders cannot be read. Nothing here is typed by hand.",
+        f"{len(results.problems)} problems. Nothing here is typed by hand.",
         "",
         *[f"- not finished: {run} ({status})" for run, status in results.unfinished],
         *[f"- problem: {problem}" for problem in results.problems],
@@ -89,7 +90,8 @@ def _claims(claims: pd.DataFrame) -> list[str]:
 def _faults(table: Table) -> list[str]:
     """On the paper's model: each pair at the newest step that was scored."""
     frame = table.frame[table.frame["model"] == PAPER_MODEL]
-    last = frame.groupby(["audit", "without", "scale", "samples", "seed"], sort=False)["step"].transform("max")
+    pair = ["audit", "without", "variant", *GROUP, "seed"]
+    last = frame.groupby(pair, sort=False)["step"].transform("max")
     frame = frame[frame["step"].isna() | (frame["step"] == last)]
     lines = ["## Each fault switched alone", "", f"On {PAPER_MODEL}. {table.note}", ""]
     if frame.empty:

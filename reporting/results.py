@@ -74,22 +74,33 @@ class Results:
                 return None
             tables.append(margins.set_index("id"))
         ours, theirs = tables
-        if ours.index.equals(theirs.index) and ours.index.is_unique:
-            return ours[["block", "headline", "label"]].assign(ours=ours["margin"], theirs=theirs["margin"])
-        shared = len(set(ours.index) & set(theirs.index))
-        if not shared == len(ours) == len(theirs):
+        pair = f"{run.folder}: not compared with {against.folder}"
+        if not (ours.index.equals(theirs.index) and ours.index.is_unique):
+            shared = len(set(ours.index) & set(theirs.index))
+            if not shared == len(ours) == len(theirs):
+                self.problems.append(
+                    f"{pair}: {len(ours)} and {len(theirs)} items of the corrected suite, of which {shared} are the same; "
+                    "score both on the same suite"
+                )
+                return None
+            theirs = theirs.reindex(ours.index)
+        if run.asked_otherwise(against, "corrected") or (ours["label"] != theirs["label"]).any():
             self.problems.append(
-                f"{run.folder}: not compared with {against.folder}: {len(ours)} and {len(theirs)} items of the corrected "
-                f"suite, of which {shared} are the same; score both on the same suite"
+                f"{pair}: the items of their corrected suites have the same names and are other questions"
             )
             return None
-        return ours[["block", "headline", "label"]].assign(
-            ours=ours["margin"], theirs=theirs["margin"].reindex(ours.index)
-        )
+        return ours[["block", "headline", "label"]].assign(ours=ours["margin"], theirs=theirs["margin"])
 
     def groups(self) -> list[tuple[dict, list[Run]]]:
         """Runs that may be compared, in the order of VARIANTS; see `grouped`."""
         return grouped(self.runs)
+
+
+def results_folder(folder: str | Path) -> Path:
+    """`folder`, which must be there; ResultsError if it is not."""
+    if not Path(folder).is_dir():
+        raise ResultsError(f"results={folder}: no such folder; expected one that holds runs/")
+    return Path(folder)
 
 
 def load(folder: str | Path) -> Results:
@@ -98,10 +109,8 @@ def load(folder: str | Path) -> Results:
     Raises:
         ResultsError: `folder` is not a folder.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ResultsError(f"results={folder}: no such folder; expected one that holds runs/")
-    results = Results(folder)
+    results = Results(results_folder(folder))
+    folder = results.folder
     read = [found for path in find_runs(folder / "runs") if (found := _read_run(results, path))]
     read = list(zip(_with_settings_told_apart([run for run, _ in read]), [scored for _, scored in read], strict=True))
     read = _one_run_a_key(results, _with_scoring_told_apart(read))
@@ -200,8 +209,9 @@ def _read_run(results: Results, path: Path) -> tuple[Run, list[Evaluation]] | No
             if not evaluated and not folder.training_log.is_file():
                 return None
         settings = read_settings(folder.config)
-        run = Run(path, settings, info, read_log(folder.training_log, complete=finished))
         evaluations = [read_evaluation(one.metrics) for one in evaluated]
+        asked = {one.name: one.fingerprints for one in evaluations}
+        run = Run(path, settings, info, read_log(folder.training_log, complete=finished), asked=asked)
         for suite, evaluation in zip(evaluated, evaluations, strict=True):
             # The others' margins are never read, and need not hold logits.
             if evaluation.plain and suite.margins.is_file():

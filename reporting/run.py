@@ -1,7 +1,7 @@
 """One run as the tables and figures see it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +25,8 @@ class Run:
     `setting` says in words what tells it from the other runs of its group and variant, its repetitions left out; empty
     if there are no others.
 
+    `asked` has the fingerprints of the questions, by part, of every evaluation.
+
     `log` has one row a logged step (step, progress, lambda, loss, loss/..., probe/...); None for an untrained model.
     """
 
@@ -33,6 +35,7 @@ class Run:
     info: dict
     log: pd.DataFrame | None = None
     setting: str = ""
+    asked: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def group(self) -> dict:
@@ -80,6 +83,12 @@ class Run:
     def seconds(self) -> float:
         """Wall time of training and scoring together; the run's cost."""
         return float(sum(value for value in (self.info.get("seconds") or {}).values() if value is not None))
+
+    def asked_otherwise(self, other: "Run", suite: str) -> bool:
+        """Whether the two are known to have been asked other questions of a suite, on the task of this run."""
+        ours, theirs = self.asked.get(suite, {}), other.asked.get(suite, {})
+        own = (part for part in ours.keys() & theirs.keys() if part.startswith(f"{self.settings.task}/"))
+        return any(ours[part] != theirs[part] for part in own)
 
     @property
     def probes(self) -> pd.DataFrame:

@@ -7,8 +7,7 @@ import pandas as pd
 import pyarrow
 from pyarrow import parquet
 
-from records import reading
-from records.reading import FileFormatError, json_lines, kind, read_text
+from records.reading import FileFormatError, json_lines, kind, read_object, read_text, read_yaml
 from records.run_settings import RunSettings
 from reporting.expected import METRICS, check_columns, check_kinds, check_logged, check_record, check_row
 from scoring.ways import Way
@@ -57,8 +56,7 @@ class Evaluation:
 
 def read_record(path: Path) -> dict:
     """A run.json. Raises FileFormatError if it is not JSON, lacks a key of NEEDED or holds what no run writes."""
-    info = read_json(path)
-    _require(path, info, NEEDED)
+    info = read_object(path, *NEEDED)
     check_record(path, info)
     return info
 
@@ -71,7 +69,7 @@ def read_settings(path: Path) -> RunSettings:
     """
     if not path.is_file():
         raise ResultsError(f"{path}: missing; a run folder needs it")
-    config = reading.read_yaml(path)  # it was saved resolved: nothing in it needs more than plain YAML
+    config = read_yaml(path)  # it was saved resolved: nothing in it needs more than plain YAML
     try:
         settings = RunSettings.of(config)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -85,7 +83,7 @@ def read_settings(path: Path) -> RunSettings:
 def read_evaluation(path: Path) -> Evaluation:
     """An evaluation's metrics.json. Raises FileFormatError if it is not JSON, a row lacks a key of MEASURED, or a value
     is of another kind."""
-    metrics = read_json(path)
+    metrics = read_object(path)
     check_kinds(path, metrics, METRICS)
     rows, merged = metrics.get("rows") or [], metrics.get("adapter") or {}
     check_kinds(path, merged, dict.fromkeys(("relative_size", "surviving_share"), ("a number", "null")), "adapter.")
@@ -135,16 +133,6 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise ResultsError(f"{path}: not a CSV ({' '.join(str(error).split())})") from None
     _require(path, table.columns, columns, columns="the columns ")
     return table
-
-
-def read_json(path: Path) -> dict:
-    """One JSON object. Raises FileFormatError if the file is missing or holds anything else."""
-    if not path.exists():
-        raise ResultsError(f"{path}: missing; a run folder needs it")
-    content = reading.read_json(path)
-    if not isinstance(content, dict):
-        raise ResultsError(f"{path}: holds {kind(content)}; expected one JSON object")
-    return content
 
 
 def _require(path: Path, present, names: tuple[str, ...], what: str = "", columns: str = "") -> None:

@@ -1,6 +1,5 @@
 """How every figure looks: one colour a variant, readable sizes, no window."""
 
-import os
 from pathlib import Path
 
 import matplotlib
@@ -9,6 +8,8 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot
 from matplotlib.figure import Figure
+
+from records.files import write_whole
 
 # Okabe & Ito's colours, told apart also by colour-blind readers; one task warm/cool pair each.
 COLOURS = {
@@ -83,16 +84,12 @@ def legend_below(figure: Figure, axes, width: float = 2.7) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write the PNG whole or not at all; equal figures give equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
     # Lay out first and then draw once: savefig would draw everything three times.
     for _ in range(2):  # one pass leaves long labels cut
         figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")
     figure.set_dpi(DOTS_PER_INCH)
     try:
-        figure.canvas.print_png(temporary, metadata={"Software": None})
-        os.replace(temporary, path)
+        write_whole(path, lambda temporary: figure.canvas.print_png(temporary, metadata={"Software": None}))
     finally:
-        temporary.unlink(missing_ok=True)
         pyplot.close(figure)

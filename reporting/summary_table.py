@@ -5,11 +5,11 @@ import pandas as pd
 from causal_tasks.spec import TASKS
 from records.files import replace_between
 from reporting.collapse_tables import TREES
-from reporting.groups import GROUP, RUN, SETTING, VARIANTS, of_group
-from reporting.published import paper_model_first
+from reporting.groups import CONTROL, GROUP, RUN, SETTING, VARIANTS, of_group
+from reporting.published import PAPER_MODEL, paper_model_first
 from reporting.table import Table, as_markdown
 
-SHOWN = (*VARIANTS, "transitivity_answer_ce")
+SHOWN = (*VARIANTS, CONTROL["transitivity"])
 BEGIN, END = "<!-- summary table: written by tables.py -->", "<!-- end of summary table -->"
 NOTE = (
     "`paper` and `released`: mean accuracy over the five suites as the paper builds them, where always answering No "
@@ -114,19 +114,25 @@ def _once(baselines: list[dict], groups: int) -> list[dict]:
 def readme_table(summary: Table) -> Table:
     """At most eight rows: always No, the shortcut, the paper's variants and their control, each from its longest run.
 
-    Of the paper's model where it was run; trained on released data rather than corrected; of the lowest seed.
+    Of the paper's model where it was run, on the questions that most of its runs answered; trained on released data rather
+    than corrected; of the lowest seed.
     """
     frame = summary.frame
     if "model" not in frame or frame["model"].isna().all():  # nothing measured yet
         return summary
+    papers = frame[frame["model"] == PAPER_MODEL]
+    usual = papers.groupby("task")["n"].agg(
+        lambda sizes: sizes.mode().max()
+    )  # of the headline, which tells the suites apart
     rows = []
     for variant, task in (("always No", None), ("local features", TASKS[0]), *((name, None) for name in SHOWN)):
         own = frame[(frame["variant"] == variant) & ((task is None) | (frame["task"] == task))]
         own = own.assign(corrected=own["trained_on"].str.startswith("corrected"))
-        rows.append(paper_model_first(own, corrected=True, samples=False, seed=True).head(1))
+        own["other_questions"] = own["n"] != own["task"].map(usual)
+        rows.append(paper_model_first(own, other_questions=True, corrected=True, samples=False, seed=True).head(1))
     chosen = pd.concat(rows, ignore_index=True)
     chosen["run"] = [
-        None if variant not in SHOWN else f"{model}, {samples:,.0f}" if samples else model
+        None if variant == "always No" else f"{model}, {samples:,.0f}" if samples else model
         for variant, model, samples in chosen[["variant", "model", "samples"]].itertuples(index=False)
     ]
     shown = ["variant", "run", "paper", "released", "balanced_accuracy", "yes_rate"]

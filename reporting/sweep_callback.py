@@ -39,13 +39,13 @@ def end_sweep(config: DictConfig) -> list[str]:
     log.info("%d cells: %s", len(ended), counts)
     failed = failures(folder)
     try:
-        from reporting import collapse_rates, tables, write_all  # late: --help need not wait for it
+        from reporting import collapse_rates, write_all  # late: --help need not wait for it
 
-        print(write_all(config.results))
+        written = write_all(config.results)
+        print(written)
         with Tracker(config.tracking, config.results, str(folder), "tables", {"grid": config.grid}) as tracker:
-            made = tables(config.results)
-            tracker.tables(made)
-            tracker.summary(collapse_rates(made))
+            tracker.tables(written.frames)
+            tracker.summary(collapse_rates(written.frames))
     except Exception as error:  # Hydra would swallow it; the cells' list must be seen, too
         log.exception("tables: failed")
         failed.append(f"tables: {type(error).__name__}: {error}")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from causal_tasks.spec import TASKS
+from reporting.groups import CONTROL, PLAIN, SEMANTIC
 from scoring.intervals import Interval
 from scoring.seeds import FEWEST_SEEDS
 
@@ -79,12 +80,11 @@ class Evidence:
 
 def verdicts(found: Evidence) -> dict[str, str]:
     """Claim → verdict, by RULES."""
-    plain = ("transitivity_ce", "dseparation_ce")
-    collapse = _decided(found.enough(*plain), found.always(*plain))
+    collapse = _decided(found.enough(*PLAIN.values()), found.always(*PLAIN.values()))
     if collapse == UNSETTLED and found.text_rule_distance is not None and found.text_rule_distance <= SAME_ROW:
         collapse = "explained by A11"
-    prevented = {task: _prevented(found, f"{task}_semantic", f"{task}_ce") for task in TASKS}
-    if not found.enough("transitivity_semantic", "transitivity_ce") and _rounded_away(found):
+    prevented = {task: _prevented(found, SEMANTIC[task], PLAIN[task]) for task in TASKS}
+    if not found.enough(SEMANTIC["transitivity"], PLAIN["transitivity"]) and _rounded_away(found):
         prevented["transitivity"] = "explained by A10"
     difference = _decided(found.gain is not None, found.gain is not None and found.gain[0] > 0)
     if (
@@ -128,7 +128,7 @@ def _rounded_away(found: Evidence) -> bool:
 
 
 def _essential(found: Evidence) -> str:
-    control = "transitivity_answer_ce"
+    control = CONTROL["transitivity"]
     if not found.enough(control):
         return UNSETTLED
     if found.always(control):

@@ -14,8 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 from causal_tasks.suites import build
-from records.files import read_json, write_json, write_parquet
+from records.files import write_json, write_parquet
 from records.provenance import commit, fingerprint, margins_fingerprint
+from records.reading import read_json
 from records.scored_suite import ScoredSuite
 from scoring.blocks import blocks
 from scoring.rows import SCORER_VERSION, metrics_rows, thresholds_for

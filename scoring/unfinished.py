@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from models.answerer import Answerer
-from records.files import read_json, write_json
+from records.files import write_json
+from records.reading import read_json
 from scoring.ways import Way
 
 log = logging.getLogger(__name__)

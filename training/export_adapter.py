@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 
 from causal_tasks.command_line import read_settings, whole
 from models.loading import ADAPTER_WEIGHTS
-from records.files import read_json, write_json, write_text
+from records.files import write_json, write_text
+from records.reading import read_json
 from records.run_folder import RunFolder, RunFolderError
 
 ADAPTER_CONFIG = "adapter_config.json"

@@ -24,7 +24,8 @@ from transformers.trainer_pt_utils import safe_globals
 from causal_tasks.command_line import read_settings, whole
 from models.loading import ADAPTER_WEIGHTS
 from records.checkpoints import TRAINER_STATE, publish, step_of
-from records.files import read_json, write_json
+from records.files import write_json
+from records.reading import read_json
 from records.run_folder import RunFolder, RunFolderError
 from training.export_adapter import ADAPTER_CONFIG, write_adapter
 from training.trainer import LOSS_WEIGHTS, SCHEDULE_STATE

@@ -20,7 +20,8 @@ from models.answerer import Answerer
 from models.packing import PackedBatch
 from records import checkpoints
 from records.errors import UserError
-from records.files import read_json, write_text
+from records.files import write_text
+from records.reading import read_json
 from schedulers import LearningState, Schedule
 from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
 from training.sampling import LengthGroupedSampler

@@ -11,10 +11,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from records.claim import Claimed, claim
-from records.files import read_json, write_json, write_parquet, write_text
+from records.files import write_json, write_parquet, write_text
 from records.model_card import write_model_card
 from records.provenance import provenance
-from records.reading import FileFormatError, read_object
+from records.reading import FileFormatError, read_json, read_object
 from records.run_folder import PROJECT, RunFolder, RunFolderError
 from records.tracking import Tracker
 

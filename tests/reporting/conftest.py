@@ -74,7 +74,8 @@ def write_evaluation(folder: Path, suite: str, margins: pd.DataFrame, threshold:
     thresholds = dict.fromkeys(CORRECTED, threshold)
     by_protocol = [metrics_rows(part, thresholds, resamples=100) for _, part in margins.groupby("protocol", sort=False)]
     rows = [row for rows in by_protocol for row in rows]
-    report = {"suite": suite, "scorer": SCORER_VERSION, "rows": rows, "data_fingerprint": {suite: f"{len(margins)}"}}
+    prints = {"/".join(part): f"{len(items)}" for part, items in margins.groupby(["task", "split"], sort=False)}
+    report = {"suite": suite, "scorer": SCORER_VERSION, "rows": rows, "data_fingerprint": prints}
     (folder / "metrics.json").write_text(json.dumps(report), encoding="utf-8")
     margins.to_parquet(folder / "margins.parquet")
 

@@ -1,5 +1,8 @@
 """The ablation's two tables: what each loss reached, and what it changed."""
 
+import json
+import shutil
+
 import pytest
 
 from reporting import tables
@@ -37,6 +40,22 @@ def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path,
     judged = judged[(judged["suite"] == "corrected") & (judged["split"] == "headline")]
     judged = judged[(judged["task"] == "transitivity") & (judged["variant"] == "transitivity_published")]
     assert row["balanced_accuracy"] == pytest.approx(judged["balanced_accuracy"].mean())
+
+
+def test_a_run_that_was_never_judged_counts_as_neither_collapsed_nor_not(tmp_path, make_run):
+    """Its corrected suite has one label, or was not scored."""
+    for seed in (0, 1):
+        folder = make_run(tmp_path, "transitivity_ce", seed, n=40, grid="ablation")
+    path = folder / "evaluation/corrected/metrics.json"
+    report = json.loads(path.read_text())
+    for row in report["rows"]:
+        row["label_yes_rate"] = 1.0
+    path.write_text(json.dumps(report))
+    made = tables(tmp_path)
+    assert made["ablation"][["runs", "collapsed"]].values.tolist() == [[1, 1]]
+    assert made["constant_answer"]["runs"].tolist() == [2] and made["constant_answer"]["collapsed"].isna().all()
+    shutil.rmtree(path.parent)
+    assert tables(tmp_path)["constant_answer"]["collapsed"].isna().all()
 
 
 PLAIN = {"_target_": "losses.CrossEntropy", "target": "answer", "class_weights": None}

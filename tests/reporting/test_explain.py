@@ -3,10 +3,12 @@
 import pandas as pd
 import pytest
 
-from reporting import write_all
+from reporting import tables, write_all
 from reporting.explain import explain
+from reporting.results import load
 from reporting.run_files import ResultsError
 from tables import main
+from tests.reporting.conftest import write_run, write_unfinished_run
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def results(five_variants, tmp_path_factory):
 
 
 def row_of(results, table, variant, **cells):
-    frame = pd.read_csv(results / f"tables/{table}.csv").astype(str)
+    frame = pd.read_csv(results / f"tables/{table}.csv", keep_default_na=False).astype(str)
     wanted = (frame["variant"] == variant) & (frame[list(cells)] == pd.Series(cells)).all(axis=1)
     return frame.index[wanted][0] + 1
 
@@ -61,3 +63,55 @@ def test_what_there_is_not_is_one_line(results, number, message, capsys):
         explain(results, number)
     assert main([f"results={results}", f"explain={number}"]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Two settings of one variant, the untrained model at two scales, and an unfinished run; with the tables' CSV files."""
+    folder = tmp_path_factory.mktemp("mixed")
+    for keys in ({}, {"data": {"yes_share": 0.5}}):
+        write_run(folder, "transitivity_ce", n=40, **keys)
+    for scale in ("smoke", "demo"):
+        write_run(folder, "pretrained", n=40, scale=scale)
+    unfinished = write_unfinished_run(folder, "transitivity_semantic")
+    (unfinished / "training_log.jsonl").write_text('{"step": 1, "progress": 0.1}\n')
+    (folder / "tables").mkdir()
+    for name, frame in tables(folder).items():
+        frame.to_csv(folder / f"tables/{name}.csv", index=False)
+    return folder
+
+
+def folders(text):
+    """Of the runs that an explanation names."""
+    return [line.split(": ")[1] for line in text.splitlines() if ", seed 0: " in line]
+
+
+@pytest.mark.parametrize(
+    ("table", "cells"),
+    [
+        ("table4_collapse", {"variant": "transitivity_ce", "setting": "50 % Yes"}),
+        ("table4_collapse", {"variant": "transitivity_ce", "setting": ""}),
+        ("table4_collapse", {"variant": "pretrained", "scale": "demo", "task": "dseparation"}),
+        ("runs", {"variant": "transitivity_semantic"}),
+    ],
+)
+def test_only_the_run_of_that_setting_and_scale_is_named_an_unfinished_one_too(mixed, table, cells):
+    row = row_of(mixed, table, **cells)
+    (found,) = folders(explain(mixed, f"{table}:{row}:seed"))
+    for run in load(mixed).runs + load(mixed).underway:
+        same = run.settings.variant == cells["variant"] and run.settings.scale == cells.get("scale", "smoke")
+        assert (str(run.folder) == found) is (same and run.setting == cells.get("setting", ""))
+
+
+def test_the_untuned_model_stands_behind_its_rows_of_forensics_and_behind_no_constant_answer(mixed):
+    row = row_of(mixed, "forensics", "transitivity_ce", source="untuned model", scale="smoke")
+    (found,) = folders(explain(mixed, f"forensics:{row}:mean"))
+    assert "/pretrained/" in found
+    row = row_of(mixed, "table1_accuracy", "always No", suites="released", scale="demo")
+    assert folders(explain(mixed, f"table1_accuracy:{row}:mean")) == []
+
+
+def test_a_released_number_names_the_scores_on_the_released_suites_alone(mixed):
+    row = row_of(mixed, "table1_accuracy", "transitivity_ce", source="measured", suites="released")
+    text = explain(mixed, f"table1_accuracy:{row}:mean")
+    assert "scored     published:" in text and "scored     corrected:" not in text

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from reporting import tables, write_all
+from reporting.adapter_growth import differing_verdicts, flips
 from reporting.published import SUITES, load_published
 from reporting.results import load
 from reporting.run_files import ResultsError
@@ -214,6 +215,21 @@ def test_growth_joins_the_log_with_what_was_scored(made):
     end = growth.iloc[1]
     assert end["merged_4bit"] == pytest.approx(0.276) and end["adapter"] == pytest.approx(0.6)
     assert end["flips"] == pytest.approx((ours != theirs).mean()) and end["flips_n"] == len(ours)
+
+
+def test_flips_are_held_against_the_untuned_model_of_the_same_scale_or_the_same_questions(tmp_path, make_run):
+    make_run(tmp_path, "transitivity_semantic", n=20, scale="demo")
+    make_run(tmp_path, "pretrained", n=20, scale="demo")
+    make_run(tmp_path, "pretrained", 1, n=20)
+    make_run(tmp_path, "pretrained", n=10, scale="cpu")
+    runs = {(run.settings.variant, run.settings.scale): run for run in load(tmp_path).runs}
+    semantic = runs.pop(("transitivity_semantic", "demo"))
+    own, alike, other = (runs["pretrained", scale] for scale in ("demo", "smoke", "cpu"))
+    of = {one.settings.scale: differing_verdicts((semantic, "published"), (one, "published")) for one in runs.values()}
+    assert of["demo"] != of["smoke"]
+    assert flips(semantic, [alike, own], "published") == flips(semantic, [own, alike], "published") == of["demo"]
+    assert flips(semantic, [other, alike], "published") == of["smoke"]
+    assert of["cpu"] and flips(semantic, [other], "published") == {}
 
 
 def test_a_run_interrupted_while_it_was_scored_is_at_its_last_step(made, make_unfinished_run):

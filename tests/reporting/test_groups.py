@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pandas as pd
+import pytest
 
 from reporting import tables
 from reporting.groups import of_group
@@ -21,6 +22,44 @@ def test_paired_test_refuses_different_items(tmp_path, make_run):
     assert build_tables(results)["paired_tests"].frame.empty
     assert len(results.problems) == 1
     assert "not compared with" in results.problems[0] and "0 are the same" in results.problems[0]
+
+
+@pytest.mark.parametrize("told_by", ["fingerprint", "labels"])
+def test_paired_tests_refuse_other_questions_of_the_same_names(tmp_path, make_run, told_by):
+    make_run(tmp_path, "transitivity_ce", n=40)
+    folder = make_run(tmp_path, "transitivity_semantic", n=40)
+    for suite in ("corrected", "adversarial"):
+        if told_by == "fingerprint":
+            path = folder / f"evaluation/{suite}/metrics.json"
+            report = json.loads(path.read_text())
+            report["data_fingerprint"] = dict.fromkeys(report["data_fingerprint"], "other")
+            path.write_text(json.dumps(report))
+    path = folder / "evaluation/corrected/margins.parquet"
+    if told_by == "labels":
+        margins = pd.read_parquet(path)
+        margins.assign(label=~margins["label"]).to_parquet(path)
+    results = load(tmp_path)
+    made = build_tables(results)
+    assert made["paired_tests"].frame.empty
+    assert made["adversarial_contrasts"].frame.empty is (told_by == "fingerprint")
+    assert all("not compared with" in problem and "other questions" in problem for problem in results.problems)
+    assert len(results.problems) == (2 if told_by == "fingerprint" else 1)
+
+
+def test_a_headline_of_one_label_is_compared_with_none(tmp_path, make_run):
+    loss = {"_target_": "losses.CrossEntropy", "target": "answer", "class_weights": None}
+    training = {"data_fingerprint": "the same", "steps": 64, "samples": 100}
+    folders = [make_run(tmp_path, f"transitivity_{name}", n=40) for name in ("ce", "semantic")]
+    about = {"task": "transitivity", "training": training, "grid": "ablation", "n": 40}
+    folders += [make_run(tmp_path, "transitivity_answer_ce", loss=loss, **about)]
+    folders += [make_run(tmp_path, "transitivity_semantic", samples=200, **about)]
+    folders += [make_run(tmp_path, "transitivity_answer_ce", samples=200, loss=loss, **about)]
+    for folder in folders:
+        path = folder / "evaluation/corrected/margins.parquet"
+        margins = pd.read_parquet(path)
+        margins.assign(label=margins["split"] == "in_distribution").to_parquet(path)
+    made = tables(tmp_path)
+    assert made["paired_tests"].empty and made["ablation_contrasts"].empty
 
 
 def test_scales_models_protocols_and_k_never_mix(tmp_path, make_run):

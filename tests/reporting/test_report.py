@@ -9,9 +9,12 @@ import pytest
 from filelock import FileLock, Timeout
 
 from reporting import collapse_rates, report, tables, write_all
+from reporting.published import PAPER_MODEL
+from reporting.report_page import _faults
 from reporting.results import load
 from reporting.run_files import ResultsError
-from reporting.summary_table import BEGIN, END, into_readme, summary_table
+from reporting.summary_table import BEGIN, END, into_readme, readme_table, summary_table
+from reporting.table import Table
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,58 @@ def test_every_table_is_written_and_reads_back(written):
         means = path.read_text().count("| mean of ")
         assert len(path.read_text().splitlines()) == 6 + len(frame) + means
     assert [path.name for path in written.folder.rglob(".*")] == [".tables.lock"]  # no temporary file is left
+
+
+def test_the_summary_keeps_the_tables(written):
+    """So that a sweep need not make them twice for its tracker."""
+    assert set(written.frames) == {path.stem for path in written.tables}
+    assert len(written.frames["table4_collapse"]) == len(pd.read_csv(written.folder / "tables/table4_collapse.csv"))
+
+
+def test_every_pair_of_a_fault_is_shown_at_its_own_newest_step():
+    about = {"audit": "A10", "without": "x", "model": PAPER_MODEL, "scale": "paper", "samples": 8, "seed": "0"}
+    steps = [
+        ("semantic", "released-k1", 1),
+        ("semantic", "released-k1", 2),
+        ("ce", "released-k1", 1),
+        ("ce", "corrected-k1", None),
+    ]
+    frame = pd.DataFrame(
+        [about | {"variant": variant, "trained_on": data, "step": step} for variant, data, step in steps]
+    ).assign(flips=0.1, n=5)
+    frame[[f"{measure}_{side}" for measure in ("released", "balanced") for side in ("with", "without")]] = 0.5
+    text = "\n".join(_faults(Table("faults", "T", "", frame)))
+    assert [line.count("semantic") for line in text.splitlines() if "A10" in line] == [1, 0, 0]
+
+
+def readme_rows(*rows):
+    about = {"scale": "paper", "setting": "", "task": "transitivity", "seed": "0", "yes_rate": 0.5, "paper": 0.7}
+    about |= {"balanced_accuracy_low": 0.4, "balanced_accuracy_high": 0.6, "released": 0.6}
+    frame = pd.DataFrame([about | row for row in rows])
+    return readme_table(Table("summary", "S", "", frame)).frame.set_index("variant")
+
+
+def test_the_readmes_rows_are_of_the_same_questions():
+    paper = {"model": PAPER_MODEL, "trained_on": "released-k1", "samples": 8192, "n": 1482}
+    untrained = {"variant": "pretrained", "model": PAPER_MODEL, "trained_on": "nothing", "samples": 0}
+    frame = readme_rows(
+        untrained | {"n": 354, "balanced_accuracy": 0.1},  # of an earlier generator
+        untrained | {"n": 1482, "balanced_accuracy": 0.2, "scale": "paper_start"},
+        paper | {"variant": "transitivity_ce", "balanced_accuracy": 0.3},
+        paper | {"variant": "transitivity_ce", "balanced_accuracy": 0.4, "n": 354, "samples": 50_000},
+        paper | {"variant": "transitivity_semantic", "balanced_accuracy": 0.5, "n": 354},
+        *(paper | {"variant": "transitivity_answer_ce", "balanced_accuracy": 0.7, "seed": seed} for seed in ("0", "1")),
+        paper | {"variant": "local features", "balanced_accuracy": 0.6, "n": None},
+        paper | {"variant": "always No", "balanced_accuracy": 0.5, "n": None, "task": None},
+    )
+    assert frame["balanced_accuracy"].to_dict() == {
+        "always No": 0.5, "local features": 0.6, "pretrained": 0.2, "transitivity_ce": 0.3, "transitivity_semantic": 0.5,
+        "transitivity_answer_ce": 0.7,
+    }  # fmt: skip
+    assert frame["run"].to_dict() == {"always No": None, "pretrained": PAPER_MODEL} | dict.fromkeys(
+        ("local features", "transitivity_ce", "transitivity_semantic", "transitivity_answer_ce"),
+        f"{PAPER_MODEL}, 8,192",
+    )
 
 
 def test_same_runs_same_bytes_and_latex_on_request(five_variants, written, tmp_path):

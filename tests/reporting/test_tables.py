@@ -1,5 +1,7 @@
 """Tables from synthetic run folders: the numbers and the baselines."""
 
+import shutil
+
 import pandas as pd
 import pytest
 
@@ -127,7 +129,17 @@ def test_transfer_table_names_both_tasks(made):
     assert cell(frame, "balanced_accuracy", **keys, asked_task="transitivity") < 0.65
 
 
-def test_paired_tests_are_holm_corrected_in_their_group(made):
+def test_paired_tests_are_holm_corrected_over_the_table(tmp_path, make_run):
+    """Two groups, of one and of two tests."""
+    for variant in ("transitivity_ce", "transitivity_semantic", "dseparation_ce", "dseparation_semantic"):
+        make_run(tmp_path, variant)
+        if variant.startswith("transitivity"):
+            make_run(tmp_path, variant, protocol="released")
+    frame = tables(tmp_path)["paired_tests"]
+    assert (frame["p_holm"] / frame["p"]).max() == pytest.approx(3)
+
+
+def test_paired_tests_count_the_discordant_questions(made):
     frame = made["paired_tests"]
     assert sorted(frame["variant"]) == ["dseparation_semantic", "transitivity_semantic", "transitivity_semantic"]
     assert (frame["p_holm"] >= frame["p"]).all() and (frame["p_holm"] < 0.001).all()
@@ -161,6 +173,14 @@ def test_claims_put_the_measurement_beside_the_published_figure(made):
         "C6": "not settled", "C7": "not settled", "C8": "not settled",
     }  # fmt: skip
     assert frame["runs"].unique().tolist() == [6] and frame["unfinished"].unique().tolist() == [0]
+
+
+def test_only_runs_whose_answers_are_counted_are_counted(tmp_path, make_run):
+    for variant in ("transitivity_ce", "transitivity_semantic"):
+        folder = make_run(tmp_path, variant, n=40)
+    shutil.rmtree(folder / "evaluation/published")
+    claims = tables(tmp_path)["claims"].set_index("id")
+    assert claims.loc["C7", "measured"] == "200 answers by 1 run of 1 variant"
 
 
 def test_three_seeds_decide_what_fewer_do_not(tmp_path, make_run):
