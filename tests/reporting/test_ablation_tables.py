@@ -49,7 +49,7 @@ def test_a_run_that_was_never_judged_counts_as_neither_collapsed_nor_not(tmp_pat
     path = folder / "evaluation/corrected/metrics.json"
     report = json.loads(path.read_text())
     for row in report["rows"]:
-        row["label_yes_rate"] = 1.0
+        row |= {"label_yes_rate": 1.0, "auroc": None, "auroc_interval": None}
     path.write_text(json.dumps(report))
     made = tables(tmp_path)
     assert made["ablation"][["runs", "collapsed"]].values.tolist() == [[1, 1]]
