@@ -53,7 +53,7 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         claims = published.claims.assign(measured=ids.map(said), verdict=ids.map(verdict))
         trained = [run for run in runs if run.settings.task is not None]
         cost = {"runs": len(trained), "unfinished": sum(not run.finished for run in trained)}
-        rows.append(claims.assign(**cost, seconds=sum(run.seconds for run in runs), **group))
+        rows.append(claims.assign(**cost, seconds=sum(run.seconds for run in trained if run.finished), **group))
     columns = ["id", "claim", "published", "measured", "verdict", "runs", "unfinished", *GROUP, "seconds"]
     frame = pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
     note = (
@@ -62,7 +62,7 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         "distance of two or more), where a constant answer scores 50 %. Several seeds are averaged; p is Holm-corrected. How "
         "loss, share of Yes and number of training questions change this: the tables ablation and ablation_contrasts. *verdict*: by the rules that REPORT.md prints "
         "beside it (reporting/verdicts.py); runs below the paper's size or on another model decide nothing about its own. "
-        "*runs*: trained ones of the group, *unfinished* ones among them; seconds of finished runs."
+        "*runs*: trained ones of the group, *unfinished* ones among them; seconds of the finished among them."
     )
     return Table("claims", "The paper's claims beside the measurements", note, frame)
 

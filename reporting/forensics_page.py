@@ -59,7 +59,16 @@ def forensics_page(forensics: pd.DataFrame, growth: Table, law: Table, figures: 
         lines += [as_markdown(Table("", "", "", scored, growth.percent, fine=growth.fine).display(shown)), ""]
     lines += ["## The law of λ", "", law.note, ""]
     lines += _pictures(figures, "lambda_law", folder)
-    shown = ["variant", "seed", "logged_to_step", "points", "answer_probability_deviation", "cross_entropy_deviation"]
+    shown = [
+        "variant",
+        "model",
+        "samples",
+        "seed",
+        "logged_to_step",
+        "points",
+        "answer_probability_deviation",
+        "cross_entropy_deviation",
+    ]
     lines += [as_markdown(law.display(shown)), ""]
     untuned = kept[(kept["variant"] == UNTUNED)].set_index("source")["mean"]
     if {"published", "untuned model"} <= set(untuned.index):

@@ -80,7 +80,8 @@ def lambda_law_table(results: Results, published: Published) -> Table:
         "Mean absolute deviation of the last quarter of a run's logged points from the law of audit A1, p(answer) = λ/(λ + "
         "1/T) and cross-entropy = 1/T · ln((λ + 1/T)/(1/T)) nats, with T tokens in the answer turn. The first row: the "
         "points of the release that are on record (results/published/lambda_law.csv), one of them with p(answer). – : not logged, or the run adds "
-        "a class-weighted answer term, whose law differs by label (both are drawn in the figure). Unfinished runs are shown as far as they are logged."
+        "a class-weighted answer term, whose law differs by label (both are drawn in the figure). Unfinished runs are shown as far as they are logged. "
+        "The law is that of an optimum: a training of a few thousand questions ends before it is reached."
     )
     return Table("lambda_law", "The law of lambda: how far the logs lie from it", note, frame, fine=tuple(deviations))
 

@@ -80,8 +80,12 @@ def _claims(claims: pd.DataFrame) -> list[str]:
         lines += [f"### {identity}: {first['claim']}", "", f"- published: {_text(first['published'])}"]
         for row in rows.to_dict("records"):
             runs = f"{row['runs']} runs" if row["runs"] > 1 else "1 run"
-            runs += f", {row['unfinished']} of them unfinished" if row["unfinished"] else ""
-            about = f"{row['model']}, {row['samples']:,} questions, {runs}, finished ones {row['seconds'] / 3600:.1f} h"
+            if row["unfinished"]:
+                runs += (
+                    ", unfinished" if row["unfinished"] == row["runs"] else f", {row['unfinished']} of them unfinished"
+                )
+            hours = f", {row['seconds'] / 3600:.1f} h" if row["seconds"] else ""
+            about = f"{row['model']}, {row['samples']:,} questions, {runs}{hours}"
             lines.append(f"- {about}: {row['measured']}. **{row['verdict']}**")
         lines += [f"- rule: {RULES[identity]}", ""]
     return lines
