@@ -127,12 +127,18 @@ def load_answerer(
         "precision": precision,
         "attention": attention,
         "quantization": model.quantization,
-        "terms": model.wheel.terms if model.wheel and not model.name_or_path else None,
+        "terms": terms_of(model),
         "adapter": left,
         "device": str(device),
         "parameters": parameters,
         "trainable_parameters": sum(p.numel() for p in answerer.parameters() if p.requires_grad),
     }
+
+
+def terms_of(model) -> str | None:
+    """The terms of use that a model comes under; None: none are known. Configs of earlier runs have them in their wheel."""
+    wheel = model.get("wheel")
+    return model.get("terms") or (wheel.get("terms") if wheel and not model.get("name_or_path") else None)
 
 
 def choose_device(name: str) -> torch.device:
@@ -163,7 +169,7 @@ def _resolve_source(model) -> tuple[str | None, str | None]:
     if model.name_or_path:
         return str(model.name_or_path), model.revision
     if model.wheel:
-        return str(dense_copy_of_wheel(model.name, model.wheel)), None
+        return str(dense_copy_of_wheel(model.name, model.wheel, terms_of(model))), None
     if model.random_architecture:
         return None, None
     raise ModelError("model.name_or_path: must be a local folder or a hub id")

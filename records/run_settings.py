@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from records.component import Component, differences, nested, take
 
 # Settings that say where, how fast and in whose name, not what: a run may be resumed with others.
-# (A short rate is in training.learning_rate where it is used; a wheel holds the model that is named.)
+# (A short rate is in training.learning_rate where it is used; a wheel holds the model that is named, which has its terms.)
 NOT_SCIENCE = (
     "ablation",
     "evaluation.token_budget",
@@ -24,6 +24,7 @@ NOT_SCIENCE = (
     "model.device",
     "model.gguf_package",
     "model.short_learning_rate",
+    "model.terms",
     "model.wheel",
     "out",
     "released_class_weights",

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from safetensors.torch import load_file, save_file
 
 from causal_tasks.command_line import read_settings, whole
-from models.loading import ADAPTER_WEIGHTS
+from models.loading import ADAPTER_WEIGHTS, terms_of
 from records.files import write_json, write_text
 from records.reading import read_json
 from records.run_folder import RunFolder, RunFolderError
@@ -60,7 +60,7 @@ def export_adapter(run: RunFolder, step: int | None, root: Path) -> Path:
 def card(settings: DictConfig, progress: dict) -> str:
     """The model card: what it is, what it was trained on, what it is not for."""
     training, lora = settings.training, settings.lora
-    wheel = settings.model.get("wheel")
+    terms = terms_of(settings.model)
     done = f"step {progress['step']:,} of {progress['steps']:,}" if progress else "finished"
     lines = [
         "---",
@@ -71,7 +71,7 @@ def card(settings: DictConfig, progress: dict) -> str:
         "",
         f"LoRA adapter for `{settings.model.name}` (quantization `{settings.model.quantization}`), fine-tuned to answer Yes/No "
         f"questions about causal graphs ({settings.task.name}), protocol `{settings.protocol}`.",
-        *(["", f"The base model comes under {wheel.terms}, and so does this adapter."] if wheel else []),
+        *(["", f"The base model comes under {terms}, and so does this adapter."] if terms else []),
         "",
         f"- rank {lora.rank}, alpha {lora.alpha}, dropout {lora.dropout}; weights in bf16",
         f"- {training.samples:,} questions, {training.epochs} epochs, batches of {training.batch_size}, learning rate "

@@ -53,13 +53,13 @@ class Wheel(Node):
     sha256: str
     unpacked_mib: Count
     install: str
-    terms: str | None
 
 
 class Model(Node):
     name: str
     name_or_path: str | None
     wheel: Wheel | None
+    terms: str | None
     revision: str | None
     random_architecture: bool
     device: Literal["auto", "cuda", "cpu"]

