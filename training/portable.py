@@ -2,10 +2,14 @@
 
     python -m training.portable run=results/runs/... [step=2000]     RUN/checkpoints/ → RUN/portable/
 
-Adapter and AdamW's moments are rounded to bf16, a quarter of what the checkpoint takes; the state of the random
-generator, of lambda and of the learning rate is kept exactly. No pickle: safetensors and JSON. `train.py resume=true` goes
-on from RUN/portable where RUN/checkpoints is empty, and `evaluate.py run=RUN checkpoint=STEP` scores its adapter. On the
-machine that trains, the checkpoints themselves are better: they are exact.
+Adapter and AdamW's moments are rounded to bf16, a quarter of what the checkpoint takes; the state of PyTorch's random
+generators (the CPU's and the GPU's that trained), of lambda and of the learning rate is kept exactly. No pickle:
+safetensors and JSON. `train.py resume=true` goes on from RUN/portable where RUN/checkpoints is empty, and `evaluate.py
+run=RUN checkpoint=STEP` scores its adapter. On the machine that trains, the checkpoints themselves are better: they are exact.
+
+Order and content of the batches depend on the seed alone. Dropout draws from the generator of the device that trains: gone on
+with on another kind of device, or by several processes, a training has another dropout from there on. A training of several
+processes has a generator each, and no portable form.
 """
 
 import pickle
@@ -31,12 +35,13 @@ from training.export_adapter import ADAPTER_CONFIG, write_adapter
 from training.trainer import LOSS_WEIGHTS, SCHEDULE_STATE
 
 MOMENTS, STATE = "moments.safetensors", "state.json"
-_GENERATOR = "torch_generator"
+# Random generators of the Trainer's rng_state.pth → their tensors. The second is there if a GPU trained.
+_GENERATORS = {"cpu": "torch_generator", "cuda": "cuda_generator"}
 
 
 def pack_checkpoint(checkpoint: Path, target: Path) -> Path:
     """Write the portable form of one of the Trainer's checkpoints to ``target``, in place of what was there."""
-    optimizer = torch.load(checkpoint / "optimizer.pt", weights_only=True)
+    optimizer = _load(checkpoint / "optimizer.pt")
     moments = {
         f"{number}/{name}": value.to(torch.bfloat16)
         for number, state in optimizer["state"].items()
@@ -44,7 +49,10 @@ def pack_checkpoint(checkpoint: Path, target: Path) -> Path:
         if name != "step"
     }
     with safe_globals():
-        moments[_GENERATOR] = torch.load(checkpoint / "rng_state.pth", weights_only=True)["cpu"]
+        generators = _load(checkpoint / "rng_state.pth")
+    for device in _GENERATORS.keys() & generators.keys():
+        state = generators[device]  # under torchrun, even of one process, a list over the devices, the own first
+        moments[_GENERATORS[device]] = state[0] if isinstance(state, list) else state
     aside = target.with_name(f".{target.name}-unfinished")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -52,11 +60,15 @@ def pack_checkpoint(checkpoint: Path, target: Path) -> Path:
     save_file(moments, aside / MOMENTS)
     for name in (SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
         shutil.copy(checkpoint / name, aside / name)
-    scheduler = torch.load(checkpoint / "scheduler.pt", weights_only=True)
-    write_json(aside / STATE, {"groups": optimizer["param_groups"], "scheduler": scheduler})
+    write_json(aside / STATE, {"groups": optimizer["param_groups"], "scheduler": _load(checkpoint / "scheduler.pt")})
     shutil.rmtree(target, ignore_errors=True)
     aside.rename(target)
     return target
+
+
+def _load(file: Path) -> dict:
+    """On the CPU, wherever it was saved: the machine that packs may have no GPU."""
+    return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def unpack_checkpoint(portable: Path, checkpoints: Path) -> Path:
@@ -72,8 +84,9 @@ def unpack_checkpoint(portable: Path, checkpoints: Path) -> Path:
         metadata={"format": "pt"},
     )
     moments, state = load_file(portable / MOMENTS), read_json(portable / STATE)
-    generators = {"python": random.getstate(), "numpy": np.random.get_state(), "cpu": moments.pop(_GENERATOR)}
-    torch.save(generators, aside / "rng_state.pth")
+    kept = {device: moments.pop(name) for device, name in _GENERATORS.items() if name in moments}
+    # Nothing draws from Python's and numpy's during a training; the Trainer wants to set them.
+    torch.save({"python": random.getstate(), "numpy": np.random.get_state()} | kept, aside / "rng_state.pth")
     by_parameter: dict[int, dict] = {}
     for name, value in moments.items():
         number, kind = name.split("/")
