@@ -15,8 +15,8 @@ class LearningState:
     majority_share: share of the more frequent verdict on the probe set, in [0.5, 1]; None on steps
         without a probe.
     prediction_entropy: entropy H(mean p) of the batch's answer distribution, averaged over the batch
-        first, in nats, [0, ln 2]; None where it was not measured.
-    losses: the parts of the last step's loss, as the loss returned them.
+        (all passes of the step) first, in nats, [0, ln 2]; None where it was not measured.
+    losses: the parts of the last step's loss, as the loss returned them, means over the passes of the step.
     """
 
     step: int

@@ -68,8 +68,8 @@ class CausalTrainer(Trainer):
         self.probe_every = probe_every
         self.weights = weights
         self._since_log: dict[str, list[float]] = defaultdict(list)
-        self._last_parts: dict[str, float] = {}
-        self._prediction_entropy: float | None = None
+        self._passes: list[torch.Tensor] = []  # of the step under way: p(Yes), p(labelled answer), parts of the loss
+        self._parts: tuple[str, ...] = ()  # names of those parts
         super().__init__(model=answerer, args=arguments, train_dataset=dataset, data_collator=collator)
         self.loss_is_scaled_for_ga = False
         self.current_lambda = schedule(0.0)
@@ -82,37 +82,47 @@ class CausalTrainer(Trainer):
         # All graphs of an optimisation step, so that several processes see the batches that one would see.
         step = self.args.gradient_accumulation_steps * self.args.world_size
         graphs = self.args.per_device_train_batch_size * step
-        return LengthGroupedSampler(self.train_dataset.lengths, graphs, self.args.seed, self.weights)
+        self.sampler = LengthGroupedSampler(self.train_dataset.lengths, graphs, self.args.seed, self.weights)
+        return self.sampler
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         batch = PackedBatch(**{name: inputs[name] for name in PACKED})
         reading = model(batch, text=self.loss.text)
         answers = answers_of(inputs, reading)
         parts = self.loss(answers, text_of(reading), self.current_lambda)
-        self._note(parts, answers)
-        if not all(map(math.isfinite, self._last_parts.values())):
+        values = self._note(parts, answers)
+        if not all(map(math.isfinite, values.values())):
             items = [self.train_dataset.examples[i].item.id for i in inputs["example"].tolist()]
-            found = ", ".join(f"{name}={value:g}" for name, value in self._last_parts.items())
+            found = ", ".join(f"{name}={value:g}" for name, value in values.items())
             raise self._not_finite(f"the loss is not finite ({found}) on the items {', '.join(items)}")
         return (parts["total"], reading) if return_outputs else parts["total"]
 
-    def _note(self, parts, answers) -> None:
+    def _note(self, parts, answers) -> dict[str, float]:
+        """Keep what a pass showed until its step is done. Returns the parts of its loss, over all processes."""
         with torch.no_grad():
             yes = torch.sigmoid(answers.margin)[answers.valid].mean()
             labelled = answers.log_label.exp()[answers.valid].mean()
-            # The mean over the processes: the schedule must give all of them the same lambda.
             here = torch.stack([yes, labelled, *(value.detach().to(yes) for value in parts.values())]).float()
-            yes, labelled, *values = self.accelerator.reduce(here, reduction="mean")
-            self._prediction_entropy = float(torch.special.entr(torch.stack([yes, 1 - yes])).sum())
-        self._last_parts = {name: float(value) for name, value in zip(parts, values, strict=True)}
-        for name, value in self._last_parts.items():
-            self._since_log[f"loss/{name}"].append(value)
-        self._since_log["prediction_entropy"].append(self._prediction_entropy)
-        # p(labelled answer) over the full vocabulary, where the answer begins
-        self._since_log["answer_probability"].append(float(labelled))
+            # The mean over the processes: the schedule must give all of them the same lambda.
+            self._passes.append(self.accelerator.reduce(here, reduction="mean"))
+        self._parts = tuple(parts)
+        return dict(zip(parts, self._passes[-1][2:].tolist(), strict=True))
+
+    def _seen_in_step(self) -> tuple[dict[str, float], float]:
+        """Parts of the loss and prediction entropy of the step just done, whose passes count alike, as in its gradient."""
+        yes, labelled, *values = torch.stack(self._passes).mean(0)
+        self._passes.clear()
+        losses = dict(zip(self._parts, map(float, values), strict=True))
+        entropy = float(torch.special.entr(torch.stack([yes, 1 - yes])).sum())
+        # answer_probability: p(labelled answer) over the full vocabulary, where the answer begins
+        shown = {f"loss/{name}": value for name, value in losses.items()}
+        for name, value in (shown | {"prediction_entropy": entropy, "answer_probability": float(labelled)}).items():
+            self._since_log[name].append(value)
+        return losses, entropy
 
     def advance_lambda(self, majority_share: float | None) -> None:
         """Show the schedule what the step just done looked like and take lambda for the next."""
+        losses, entropy = self._seen_in_step()
         steps = max(self.state.max_steps - 1, 1)
         progress = min(self.state.global_step / steps, 1.0)
         self.schedule.observe(
@@ -120,8 +130,8 @@ class CausalTrainer(Trainer):
                 step=self.state.global_step,
                 progress=progress,
                 majority_share=majority_share,
-                prediction_entropy=self._prediction_entropy,
-                losses=self._last_parts,
+                prediction_entropy=entropy,
+                losses=losses,
             )
         )
         self.current_lambda = self.schedule(progress)
@@ -241,6 +251,10 @@ class _Steps(TrainerCallback, ExportableState):
         state.stateful_callbacks.setdefault(type(self).__name__, self.state())
         if state.global_step == 0:
             self.trainer.run_probe()
+
+    def on_epoch_begin(self, args, state, control, **kwargs):
+        # In a resumed epoch of several processes the sampler lies too deep in wrappers for accelerate's own set_epoch.
+        self.trainer.sampler.set_epoch(int(state.epoch or 0))
 
     def on_pre_optimizer_step(self, args, state, control, **kwargs):
         # Weights that a loss learns lie outside the model, whose gradients alone are averaged over the processes.

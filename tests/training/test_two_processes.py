@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,19 @@ def test_two_processes_train_as_one_would(tmp_path):
     for one, two in zip(log, shared_log, strict=True):
         for key in {"loss", "lambda", "loss/semantic", "prediction_entropy", "probe/auroc", "grad_norm"} & set(one):
             assert two[key] == pytest.approx(one[key], rel=1e-5), (one["step"], key)
+
+
+def test_two_processes_go_on_in_the_middle_of_a_later_epoch_with_the_batches_that_are_left(tmp_path):
+    settings = ("loss=semantic", "training.epochs=2", "training.checkpoint_every=4", "lora.dropout=0.1")
+    whole, log = train(tmp_path, 2, *settings)
+    assert whole[0]["steps"] == 12 and (tmp_path / "checkpoints/checkpoint-8").is_dir()
+    shutil.rmtree(tmp_path / "checkpoints/checkpoint-12")
+    shutil.rmtree(tmp_path / "adapter")
+    resumed, resumed_log = train(tmp_path, 2, *settings)
+    assert resumed == whole
+    for one, two in zip(log, resumed_log, strict=True):
+        for key in {"step", "loss", "lambda", "prediction_entropy", "probe/auroc", "grad_norm"} & set(one):
+            assert two[key] == one[key], (one["step"], key)
 
 
 def test_weights_that_a_loss_learns_stay_equal(tmp_path):
