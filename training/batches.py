@@ -1,13 +1,14 @@
 """Items → batches: token trees for the model, and the questions' structure for the losses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch.utils.data import Dataset
 
+from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item
-from causal_tasks.oracles import released_answer
+from causal_tasks.questions import Question
 from losses import Answers, FormattedText
 from models.answerer import Reading
 from models.packing import PackedBatch, pack
@@ -36,7 +37,7 @@ class GraphDataset(Dataset):
 
     answered: branches end with the true answer and the turn's ending (losses that read the text).
     unlabelled: number of leading items whose labels are withheld from the losses.
-    correct_oracle: the semantic term asks for what the graph entails, not for the label (audit A2).
+    oracle: gives the answers that the semantic term asks for (audit A2); None: they are the labels.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class GraphDataset(Dataset):
         prompt_format: PromptFormat,
         answered: bool,
         unlabelled: int = 0,
-        correct_oracle: bool = False,
+        oracle: Callable[[CausalGraph, Question], bool] | None = None,
     ):
+        entailed = [oracle and tuple(oracle(item.graph, q.question) for q in item.questions) for item in items]
         self.examples = [
-            TrainingExample(encoded, item, i >= unlabelled, entailed_answers(item) if correct_oracle else None, i)
+            TrainingExample(encoded, item, i >= unlabelled, entailed[i], i)
             for i, (encoded, item) in enumerate(zip(prompt_format.encode(items, answered), items))
         ]
         self.lengths = [example.encoded.length for example in self.examples]
@@ -58,11 +60,6 @@ class GraphDataset(Dataset):
 
     def __getitem__(self, index: int) -> TrainingExample:
         return self.examples[index]
-
-
-def entailed_answers(item: Item) -> tuple[bool, ...]:
-    """What the graph entails by a correct oracle that is total: released premises may repeat names and have cycles."""
-    return tuple(released_answer(item.graph, q.question, unblocked_reversed_chain=False) for q in item.questions)
 
 
 class Collator:

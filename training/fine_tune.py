@@ -6,6 +6,8 @@ import math
 import pickle
 import shutil
 import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from omegaconf import DictConfig
@@ -14,7 +16,10 @@ from transformers import TrainingArguments
 
 from causal_tasks import suites
 from causal_tasks.faults import Faults
+from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item
+from causal_tasks.oracles import answer, released_answer
+from causal_tasks.questions import Question
 from causal_tasks.spec import Spec
 from losses.loss import Loss
 from models.answerer import Answerer
@@ -77,8 +82,7 @@ def fine_tune(
         answerer.prompt_format,
         loss.text is not None,
         unlabelled,
-        # Elsewhere the oracle of the labels is the correct one.
-        correct_oracle=cfg.protocol == "released" and not cfg.faults.oracle_of_the_labels,
+        oracle=oracle_of_the_semantic_term(cfg),
     )
     refuse_long_prompts([example.encoded for example in dataset.examples], answerer.context_length)
     log.info("training on %d questions about %d graphs, %.1f %% Yes", len(labels), len(items), 100 * yes_share)
@@ -183,9 +187,21 @@ def training_items(cfg: DictConfig) -> list[Item]:
     return list(suites.items(spec))
 
 
+def oracle_of_the_semantic_term(cfg: DictConfig) -> Callable[[CausalGraph, Question], bool] | None:
+    """Gives what the graph entails (audit A2); None where the labels are asked for, or are that already."""
+    if cfg.faults.oracle_of_the_labels:
+        return None
+    if cfg.data.path is not None:
+        return answer  # labels kept as they stand may be wrong, whatever the protocol
+    if cfg.protocol == "released":
+        # Correct, and total: released premises may repeat names and have cycles.
+        return partial(released_answer, unblocked_reversed_chain=False)
+    return None
+
+
 def _arguments(cfg: DictConfig, folder: RunFolder, device: torch.device) -> TrainingArguments:
     settings = cfg.training
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder.checkpoints),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=graphs_in_a_pass(cfg),
@@ -211,6 +227,10 @@ def _arguments(cfg: DictConfig, folder: RunFolder, device: torch.device) -> Trai
         report_to="none",
         disable_tqdm=True,  # training/console.py
     )
+    # One process trains on one device, and torchrun starts several: of several devices that it sees, the Trainer would make
+    # nn.DataParallel, which cannot split a packed batch.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 def _probe(cfg: DictConfig):

@@ -7,8 +7,8 @@ from causal_tasks.suites import yes_share
 from models.loading import load_answerer
 from scoring.evaluation import build_suite
 from scoring.ways import Way
-from training.batches import Collator, GraphDataset, entailed_answers
-from training.fine_tune import training_items
+from training.batches import Collator, GraphDataset
+from training.fine_tune import oracle_of_the_semantic_term, training_items
 from training.settings import build_loss, check_settings
 
 DATA = ("unblocked_reversed_chain", "lost_separators", "repeated_names", "ordered_queries")
@@ -56,13 +56,14 @@ def test_a2_oracle_of_the_labels(composed):
     faulty = items(composed, "dseparation", "faults.unblocked_reversed_chain=true")
     answerer, _ = load_answerer(composed("scale=smoke").model)
     found = []
-    for on in (True, False):
-        dataset = GraphDataset(faulty, answerer.prompt_format, False, correct_oracle=not on)
+    for on in ("true", "false"):
+        oracle = oracle_of_the_semantic_term(composed("protocol=released", f"faults.oracle_of_the_labels={on}"))
+        dataset = GraphDataset(faulty, answerer.prompt_format, False, oracle=oracle)
         batch = Collator(answerer.prompt_format, False)([dataset[i] for i in range(len(dataset))])
         found.append(int((batch["labels"] != batch["entailed"]).sum()))
     assert found[0] == 0 and 5 < found[1] < 40  # about 4 % of 400
     right = items(composed, "dseparation")
-    assert all(entailed_answers(item) == tuple(q.label for q in item.questions) for item in right)
+    assert all(oracle(item.graph, q.question) == q.label for item in right for q in item.questions)
 
 
 def test_a3_class_weighted_answer(composed):

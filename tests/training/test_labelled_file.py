@@ -7,7 +7,7 @@ import pytest
 from causal_tasks.files import write_jsonl
 from causal_tasks.suites import build
 from records.errors import UserError
-from training.fine_tune import training_items
+from training.fine_tune import oracle_of_the_semantic_term, training_items
 from training.labelled_file import WrongLabel, read_training_file
 from training.settings import SettingsError, check_settings
 
@@ -52,6 +52,37 @@ def test_a_file_takes_the_place_of_generated_questions(composed, tmp_path):
     cfg = composed("scale=smoke", "task=dseparation", f"data.path={path}")
     check_settings(cfg)
     assert sum(len(item.questions) for item in training_items(cfg)) == 40
+
+
+def asked_of(item, cfg):
+    """What the semantic term asks for where labels may be other."""
+    oracle = oracle_of_the_semantic_term(cfg)
+    return oracle and [oracle(item.graph, question.question) for question in item.questions]
+
+
+@pytest.mark.parametrize("protocol", ["corrected", "released"])
+def test_of_a_wrong_label_that_is_kept_the_semantic_term_asks_what_the_graph_entails(composed, tmp_path, protocol):
+    path = written(tmp_path / "own.jsonl", LINES)
+    overrides = ["scale=smoke", f"protocol={protocol}", f"data.path={path}", "data.wrong_labels=keep"]
+    cfg = composed(*overrides)
+    (item,) = training_items(cfg)
+    assert [question.label for question in item.questions] == [True, True, False]
+    assert asked_of(item, cfg) == [True, False, True]
+    assert asked_of(item, composed(*overrides, "faults.oracle_of_the_labels=true")) is None  # the labels
+
+
+@pytest.mark.parametrize("protocol", ["corrected", "released"])
+def test_the_semantic_term_knows_of_hidden_common_causes_in_a_file(composed, tmp_path, protocol):
+    premise = "A causes B. B and C share a hidden cause."
+    lines = [
+        {"premise": premise, "hypothesis": "Are B and C d-separated?", "label": "No"},
+        {"premise": premise, "hypothesis": "Are A and C d-separated?", "label": "Yes"},
+        {"premise": premise, "hypothesis": "Are A and C d-separated given {B}?", "label": "No"},
+    ]
+    path = written(tmp_path / "own.jsonl", lines)
+    cfg = composed("scale=smoke", "task=dseparation", f"protocol={protocol}", f"data.path={path}")
+    (item,) = training_items(cfg)
+    assert asked_of(item, cfg) == [False, True, False]
 
 
 @pytest.mark.parametrize(
