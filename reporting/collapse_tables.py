@@ -7,7 +7,7 @@ from reporting.metrics_tables import DECIMAL, METRICS, PROVENANCE, pooled_correc
 from reporting.results import Results
 from reporting.table import Table
 from scoring.collapse import collapse_rate, is_collapsed, is_uninformative
-from scoring.intervals import holm
+from scoring.intervals import FEW_BLOCKS, holm
 from scoring.seeds import rates_differ, seeds_needed
 from scoring.words import words
 
@@ -37,13 +37,14 @@ def collapse_table(results: Results) -> Table:
     note = (
         "One row is one seed: an anecdote. On the variant's own task (both tasks for the untrained model), where Yes and "
         "No are balanced. *collapsed*: one answer makes up at least 99 % of the verdicts of all corrected suites, of which "
-        "*majority share* and *yes rate* are. All other numbers are of the headline: structure that training never saw "
+        "*majority share* and *yes rate* are. *uninformative*: the 95 % interval of MCC over these suites contains 0, or MCC is "
+        "undefined. All other numbers are of the headline: structure that training never saw "
         "(length, branching, reversed, shuffled), at a distance of two or more; *seen balanced accuracy* is of the suites "
-        "whose structure occurs in training. *uninformative*: the 95 % interval of MCC contains 0, or MCC is undefined. "
+        "whose structure occurs in training. "
         "*verdict*: *orders answers well* is an AUROC of at least 0.75, *weakly* one above 0.5; *follows paths* needs an "
         "AUROC above the best path-blind yardstick on the same questions (*over yardstick*, paired; – not measured on these "
         "questions) and both answers of more than 25 % of the minimal pairs. *calibrated accuracy*: at a threshold tuned "
-        "on validation, where that has 500 blocks. Intervals: 95 %, over blocks."
+        f"on validation, where that has {FEW_BLOCKS} blocks. Intervals: 95 %, over blocks."
     )
     frame = judged.reindex(columns=[*columns, *PROVENANCE, *TREES])
     # The mean of "collapsed" is a rate and has a table of its own.
@@ -98,8 +99,8 @@ def _compare_rates(rows: list[dict]) -> None:
 def judged_rows(measured: pd.DataFrame) -> pd.DataFrame:
     """One row for each run and its own task (every task for the untrained model), with the judgement added.
 
-    Collapse, majority share and Yes-rate are of all corrected suites together; all other metrics, and n, of the headline
-    (None where an older scorer did not measure it); `seen_balanced_accuracy` of seen structure.
+    Collapsed, uninformative, majority share and Yes-rate are of all corrected suites together; all other metrics, and n, of
+    the headline (None where an older scorer did not measure it); `seen_balanced_accuracy` of seen structure.
     """
     rows = pooled_corrected(measured)
     rows = rows[rows["own_task"].isna() | (rows["task"] == rows["own_task"])]
@@ -116,7 +117,7 @@ def judged_rows(measured: pd.DataFrame) -> pd.DataFrame:
             | {name: headline.get(name) if headline else None for name in [*with_bounds(METRICS), *OF_HEADLINE]}
             | {f"seen_{name}": seen.get(key, {}).get(name) for name in with_bounds(["balanced_accuracy"])}
             | {"collapsed": is_collapsed(pooled) if both else None}
-            | {"uninformative": is_uninformative(headline) if headline else None}
+            | {"uninformative": is_uninformative(pooled) if both else None}
             | {"verdict": words(pooled, headline, pairs.get(key))}
         )
         low = found[-1]["over_yardstick_low"]

@@ -7,6 +7,7 @@ import pytest
 
 from reporting import tables
 from reporting.adversarial_table import family_scores
+from reporting.collapse_tables import judged_rows
 from reporting.evidence import _gain
 from reporting.published import load_published
 from reporting.report import build_tables
@@ -109,6 +110,22 @@ def test_collapse_table_tells_threshold_from_knowledge(made):
     rates = made["table4_collapse_rate"]
     assert cell(rates, "runs", variant="transitivity_ce") == cell(rates, "collapsed", variant="transitivity_ce") == 2
     assert cell(rates, "rate_low", variant="transitivity_ce") == pytest.approx(0.342, abs=0.001)
+
+
+def test_uninformative_is_judged_on_all_corrected_suites(five_variants):
+    """As collapse is: DESIGN 4. The headline alone may say otherwise."""
+    measured = load(five_variants).measured
+    own = (measured["suite"] == "corrected") & (measured["task"] == "transitivity")
+
+    def judged(pooled, headline):
+        rows = measured.copy()
+        for split, bounds in (("pooled", pooled), ("headline", headline)):
+            rows.loc[own & (rows["split"] == split), ["mcc_low", "mcc_high"]] = bounds
+        found = judged_rows(rows)
+        return set(found.loc[found["task"] == "transitivity", "uninformative"])
+
+    assert judged(pooled=(0.1, 0.3), headline=(-0.1, 0.1)) == {False}
+    assert judged(pooled=(-0.1, 0.1), headline=(0.1, 0.3)) == {True}
 
 
 def test_metrics_table_holds_the_paper_and_its_undefined_values(made):

@@ -11,7 +11,7 @@ from causal_tasks.questions import Question
 from causal_tasks.suites import build
 from records.provenance import fingerprint
 from scoring.again import score_again
-from scoring.evaluation import margins_table
+from scoring.evaluation import build_suite, margins_table
 from scoring.rows import SCORER_VERSION, metrics_rows, tuned_thresholds
 from scoring.yardsticks import COLUMN, given_colliders, held_against, untrained_count, yardstick_scores
 
@@ -88,14 +88,20 @@ def test_the_learned_yardstick_orders_training_like_questions():
     assert scores.shape == (200,) and scores[labels].mean() > scores[~labels].mean() + 1
 
 
-def test_thresholds_are_tuned_only_on_500_blocks():
+def test_thresholds_are_tuned_only_where_blocks_are_enough():
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(
-        {"task": "transitivity", "label": np.arange(1000) % 2 == 0, "margin": rng.normal(size=1000) + 3}
-    )
-    table["graph"] = [f"g{i // 2}" for i in range(1000)]
+    table = pd.DataFrame({"task": "transitivity", "label": np.arange(100) % 2 == 0, "margin": rng.normal(size=100) + 3})
+    table["graph"] = [f"g{i // 2}" for i in range(100)]
     assert set(tuned_thresholds(table)) == {"transitivity"}
     assert tuned_thresholds(table[:-2]) == {}
+
+
+@pytest.mark.parametrize("scale", ["cpu", "paper"])
+def test_the_large_scales_validate_on_enough_blocks_for_a_threshold(composed, scale):
+    suite = composed(f"scale={scale}").suites.validation
+    parts = build_suite(suite)
+    tables = [margins_table(items, 0.0, task, suite.protocol, split) for (task, split), items in parts.items()]
+    assert set(tuned_thresholds(pd.concat(tables))) == {"transitivity", "dseparation"}
 
 
 @pytest.mark.parametrize("same_questions", [True, False])
