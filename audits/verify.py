@@ -2,7 +2,7 @@
 
     python evaluate.py verify=results/
 
-Of every scored suite: the rows of metrics.json from the margins beside it, the fingerprint of these margins, and the
+Of every scored suite: the rows of metrics.json from the margins beside it and the questions, the fingerprint of these margins, and the
 fingerprint of the questions, drawn again from the settings. Of every run: that run.json says what config.yaml says, the
 fingerprint of the training questions, and the SHA-256 of the adapter where it is there. Only reads.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from causal_tasks.items import Item
@@ -23,15 +23,10 @@ from records.provenance import commit, fingerprint, margins_fingerprint
 from records.reading import read_json
 from records.run_folder import RunFolder, find_runs, identity
 from records.scored_suite import ScoredSuite
-from scoring.evaluation import build_suite
-from scoring.rows import SCORER_VERSION, metrics_rows, thresholds_for
+from scoring.closure import Part
+from scoring.recomputed import questions_again, rows_again
+from scoring.rows import SCORER_VERSION, same_numbers
 from training.fine_tune import training_items
-
-# Sums of floats may be taken in another order elsewhere.
-TOLERANCE = 1e-9
-# Where metrics.json does not say so.
-RESAMPLES = 1000
-CONF = Path(__file__).resolve().parents[1] / "conf" / "suite"
 
 
 @dataclass
@@ -84,29 +79,36 @@ def _verify_suite(found: Verified, folder: Path) -> None:
     where = str(scored.metrics)
     if "margins_fingerprint" in report:
         found.fingerprint(str(scored.margins), report["margins_fingerprint"], margins_fingerprint(table))
+    parts = questions_again(folder, report, table)
+    if parts is None:
+        found.unverified.append(f"{where}: data_fingerprint: the questions came from a file")
+    asked = _verify_questions(found, scored, report, table, parts or {})
     if report.get("scorer") != SCORER_VERSION:
         found.unverified.append(f"{where}: of an older scorer; `python -m scoring.again` computes it anew")
     else:
-        _verify_rows(found, scored, report, table)
-    run = folder.parents[1]
-    config = RunFolder(run).trained_with() if (run / "config.yaml").is_file() else None
-    suite = _suite_of(report, config, folder)
-    if suite is None or "path" in suite:
-        found.unverified.append(f"{where}: data_fingerprint: the questions came from a file")
-        return
-    parts = build_suite(suite)
-    elsewhere = _made_elsewhere(report.get("provenance") or {})
+        _verify_rows(found, scored, report, table, asked)
+
+
+def _verify_questions(
+    found: Verified, scored: ScoredSuite, report: dict, table: pd.DataFrame, parts: dict[Part, list[Item]]
+) -> dict[Part, list[Item]]:
+    """Hold the questions against those that were scored; return them, {} if one split has others."""
+    elsewhere, asked = _made_elsewhere(report.get("provenance") or {}), {}
     for (task, split), items in parts.items():
         place = f"{task}/{split}"
         part = table[(table["task"] == task) & (table["split"] == split)]
-        asked = [(question.id, question.label) for item in items for question in item.questions]
-        same = asked == list(zip(part["id"], part["label"].astype(bool), strict=True))
-        if elsewhere and not same and report["data_fingerprint"][place] != fingerprint(items):
-            found.unverified.append(f"{where}: {place}: other questions than this version draws; {elsewhere}")
+        questions = [(question.id, question.label) for item in items for question in item.questions]
+        same = questions == list(zip(part["id"], part["label"].astype(bool), strict=True))
+        if same:
+            asked[task, split] = items
+        elif elsewhere and report["data_fingerprint"][place] != fingerprint(items):
+            found.unverified.append(f"{scored.metrics}: {place}: other questions than this version draws; {elsewhere}")
             continue
-        found.fingerprint(f"{where}: data_fingerprint {place}", report["data_fingerprint"][place], fingerprint(items))
+        recorded = report["data_fingerprint"][place]
+        found.fingerprint(f"{scored.metrics}: data_fingerprint {place}", recorded, fingerprint(items))
         if not same:
             found.differences.append(f"{scored.margins}: {place}: other ids or labels than the questions have")
+    return asked if len(asked) == len(parts) else {}
 
 
 def _made_elsewhere(provenance: dict) -> str:
@@ -115,52 +117,28 @@ def _made_elsewhere(provenance: dict) -> str:
     return "" if made == here else f"it was made at commit {str(made)[:10]}, and that one can verify it"
 
 
-def _verify_rows(found: Verified, scored: ScoredSuite, report: dict, table: pd.DataFrame) -> None:
-    where, thresholds = scored.metrics, thresholds_for(scored)
-    if (
-        scored.validation and not scored.validation.margins.is_file()
-    ):  # scored into a folder elsewhere: taken as recorded
-        thresholds = {row["task"]: row["threshold"] for row in report["rows"] if row.get("threshold") is not None}
-    again = {
-        (row["task"], row["split"]): row for row in metrics_rows(table, thresholds, report.get("resamples", RESAMPLES))
-    }
+def _verify_rows(
+    found: Verified, scored: ScoredSuite, report: dict, table: pd.DataFrame, asked: dict[Part, list[Item]]
+) -> None:
+    where = scored.metrics
+    again = {(row["task"], row["split"]): row for row in rows_again(scored, report, table, asked)}
     recorded = {(row["task"], row["split"]): row for row in report["rows"]}
     if again.keys() != recorded.keys():
         found.differences.append(f"{where}: rows for {sorted(recorded)}; the margins give {sorted(again)}")
+    left = set()
     for place in again.keys() & recorded.keys():
+        left |= recorded[place].keys() - again[place].keys()
         for key, value in again[place].items():
             if key not in recorded[place]:
                 found.differences.append(f"{where}: {'/'.join(place)}: {key} is missing")
                 continue
             found.numbers += 1
-            if not _same(recorded[place][key], value):
+            if not same_numbers(recorded[place][key], value):
                 found.differences.append(
                     f"{where}: {'/'.join(place)}: {key} is {recorded[place][key]}; the margins give {value}"
                 )
-
-
-def _same(recorded, computed) -> bool:
-    if isinstance(recorded, list) and isinstance(computed, (list, tuple)):
-        return len(recorded) == len(computed) and all(map(_same, recorded, computed))
-    if isinstance(recorded, dict) and isinstance(computed, dict):
-        return recorded.keys() == computed.keys() and all(_same(recorded[k], computed[k]) for k in recorded)
-    if isinstance(recorded, float) or isinstance(computed, float):
-        numbers = isinstance(recorded, (int, float)) and isinstance(computed, (int, float))
-        return numbers and math.isclose(recorded, computed, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return recorded == computed
-
-
-def _suite_of(report: dict, config: DictConfig | None, folder: Path) -> DictConfig | None:
-    """The suite's config: the run's own, or for one that was scored later that of conf/suite/ with as many questions."""
-    sizes = {f"{row['task']}/{row['split']}": row["n"] for row in report["rows"]}
-    own = [suite for suite in (config.suites.values() if config else ()) if suite.name == report["suite"]]
-    named = CONF / f"{report['suite']}.yaml"
-    for suite in [*own, *([OmegaConf.load(named)] if named.is_file() else [])]:
-        splits = [f"{task}/{split}" for task, splits in (suite.get("splits") or {}).items() for split in splits]
-        if not splits or splits[0] not in sizes:
-            continue
-        return OmegaConf.merge(suite, {"samples": sizes[splits[0]]})
-    return None
+    if left:
+        found.unverified.append(f"{where}: {', '.join(sorted(left))}: not to be had from the margins and this record")
 
 
 def _verify_run(found: Verified, folder: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from itertools import combinations
 
 from causal_tasks.bitgraph import BitGraph, bits
+from causal_tasks.headline import SUMMARIES
 from causal_tasks.random_graphs import known_graph, random_connected_dag, random_dag
 from causal_tasks.randomness import Stream
 from causal_tasks.transitivity import segment
@@ -177,6 +178,8 @@ def own_graphs(split: str, settings: Mapping) -> Chains | Branching:
     Raises:
         ValueError: an unknown kind or argument, or a value of which no questions could be drawn; one line.
     """
+    if split in SUMMARIES:
+        raise ValueError(f"graphs.{split}: the name of a row over several splits; choose another")
     kind = settings.get("kind")
     if kind not in OWN:
         raise ValueError(f"graphs.{split}.kind={kind}: must be one of {', '.join(OWN)}")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+from causal_tasks.headline import SUMMARIES
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import TASKS, ParseError, parse_premise, parse_question
 from records.reading import FileFormatError, json_lines, kind, read_json, shortened
@@ -61,10 +62,12 @@ def read_parts(path: str | Path) -> dict[tuple[str, str], list[Item]]:
     """Items by (task, split): the task of the question, and the `split` of its line or, without one, the file's name.
 
     Raises:
-        FileFormatError: as `read_jsonl`.
+        FileFormatError: as `read_jsonl`; a split with the name of a row over several splits.
     """
     parts: dict[tuple[str, str], list[Item]] = {}
     for split, item in _read(Path(path), None):
+        if split in SUMMARIES:
+            raise FileFormatError(f"{path}: split {split!r}: the name of a row over several splits; choose another")
         parts.setdefault((item.task, split), []).append(item)
     return parts
 

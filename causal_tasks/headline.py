@@ -3,6 +3,8 @@
 UNSEEN_STRUCTURE = ("length", "branching", "reversed", "shuffled")  # graphs larger than any in training
 SEEN_STRUCTURE = ("in_distribution", "long_names")  # most of their questions occur in training under other names
 SHORTEST_HEADLINE = 2
+# Names of rows over several splits, which no split may have.
+SUMMARIES = HEADLINE, SEEN, POOLED = "headline", "seen", "pooled"
 
 
 def is_headline(split: str, distance: float | None) -> bool:

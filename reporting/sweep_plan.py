@@ -7,10 +7,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from causal_tasks.headline import SUMMARIES
 from records.published import PUBLISHED
 from records.reading import FileFormatError, read_object
 from records.run_folder import RunFolder, RunFolderError, find_runs
-from scoring.rows import SUMMARIES
 
 # The committed record: its rates stand in until a model has run here.
 RECORD = PUBLISHED.parent

@@ -3,7 +3,8 @@
 Needs no torch: margins come from margins.parquet, graphs from the items of the suite (conf/suite/closure.yaml).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import permutations
 
 import gadjid
 import networkx as nx
@@ -11,40 +12,61 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from causal_tasks.headline import POOLED
 from causal_tasks.items import Item
 from scoring.blocks import blocks
 from scoring.intervals import clustered_bootstrap
 
 Relation = NDArray[np.bool_]  # [i, j]: i causes j
+Part = tuple[str, str]  # task, split
+ANCESTORS = "ancestor_adjustment_distance"
 
 
 def asks_everything(items: Sequence[Item]) -> bool:
-    """Whether these are transitivity items that ask every ordered pair of nodes of their graph, once each."""
-    return bool(items) and all(
-        item.task == "transitivity"
-        and item.graph is not None
-        and all(labelled.question is not None for labelled in item.questions)
-        and len(item.questions) == len(item.graph.nodes) * (len(item.graph.nodes) - 1)
-        and len({(q.question.source, q.question.target) for q in item.questions}) == len(item.questions)
-        for item in items
-    )
+    """Whether these are transitivity items that ask every ordered pair of nodes of an acyclic graph, once each."""
+    return bool(items) and all(map(_asks_everything, items))
 
 
-def closure_measures(margins: pd.DataFrame, items: Sequence[Item], resamples: int = 1000, seed: int = 0) -> dict:
-    """Means over graphs of the columns of `closure_distances`, as a JSON-able dict; {} unless `asks_everything`.
+def _asks_everything(item: Item) -> bool:
+    if item.task != "transitivity" or item.graph is None or any(one.question is None for one in item.questions):
+        return False
+    asked = sorted((one.question.source, one.question.target) for one in item.questions)
+    return asked == sorted(permutations(item.graph.nodes, 2)) and nx.is_directed_acyclic_graph(item.graph.to_networkx())
 
-    `<measure>_interval` is a 95 % bootstrap interval over blocks of graphs (scoring/blocks.py; left out if `resamples` is 0). The mean of
-    ancestor_adjustment_distance is over the graphs whose predicted relation is acyclic; None if there are none.
+
+def add_closures(rows: list[dict], table: pd.DataFrame, parts: Mapping[Part, Sequence[Item]], resamples: int) -> None:
+    """Add `closure_measures` to those of the rows whose questions ask everything.
+
+    Args:
+        rows: `scoring.rows.metrics_rows` of the table.
+        table: the margins table of a suite.
+        parts: task and split -> its items.
     """
-    if not asks_everything(items):
-        return {}
-    values = closure_distances(margins, items).set_index("graph").drop(columns="nodes").astype(float)
+    distances = {
+        (task, split): closure_distances(table[(table["task"] == task) & (table["split"] == split)], items)
+        for (task, split), items in parts.items()
+        if asks_everything(items)
+    }
+    for row in rows:
+        of_row = [part for part in parts if part[0] == row["task"] and row["split"] in (part[1], POOLED)]
+        if of_row and all(part in distances for part in of_row):
+            row |= closure_measures(pd.concat([distances[part] for part in of_row]), resamples)
+
+
+def closure_measures(distances: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> dict:
+    """Means over graphs of `closure_distances`, as a JSON-able dict.
+
+    `<measure>_interval` is a 95 % bootstrap interval over blocks of graphs (scoring/blocks.py; left out if `resamples` is 0).
+    The means of ancestor_adjustment_distance, the run's and that of always No, are over the graphs whose predicted relation
+    is acyclic; None if there are none.
+    """
+    values = distances.drop(columns=["graph", "block", "nodes"]).astype(float)
+    values[f"{ANCESTORS}_always_no"] = values[f"{ANCESTORS}_always_no"].where(values[ANCESTORS].notna())
     row = {name: None if np.isnan(mean) else float(mean) for name, mean in values.mean().items()}
     if resamples:
-        measured = values.loc[:, ~values.columns.str.endswith("always_no")]
-        block_of = dict(zip(margins["graph"], blocks(margins), strict=True))
-        codes, names = pd.factorize(measured.index.map(block_of))
-        means = _weighted_means(measured)
+        codes, names = pd.factorize(distances["block"])
+        assert (codes >= 0).all(), "a graph without a block"
+        means = _weighted_means(values.loc[:, ~values.columns.str.endswith("always_no")])
         intervals = clustered_bootstrap(lambda weights: means(weights[:, codes]), len(names), resamples, seed)
         # All but the count of pairs are shares.
         most = dict.fromkeys(intervals, 1.0) | {"shd": float("inf")}
@@ -55,8 +77,8 @@ def closure_measures(margins: pd.DataFrame, items: Sequence[Item], resamples: in
     return row
 
 
-def closure_distances(margins: pd.DataFrame, items: Sequence[Item], threshold: float = 0.0) -> pd.DataFrame:
-    """One row a graph: graph, nodes, and the distances of the predicted from the true relation.
+def closure_distances(margins: pd.DataFrame, items: Sequence[Item]) -> pd.DataFrame:
+    """One row a graph: graph, block, nodes, and the distances of the predicted from the true relation.
 
     shd: pairs of nodes related differently in the two closures; shd_share: over all pairs, in [0, 1].
     exact: whether the relations are equal. cyclic: whether the predicted one has a cycle.
@@ -64,17 +86,18 @@ def closure_distances(margins: pd.DataFrame, items: Sequence[Item], threshold: f
     shd_share_always_no, ancestor_adjustment_distance_always_no: the same for a model that denies everything.
 
     Args:
-        margins: columns id and margin, one row a question (margins.parquet).
+        margins: the rows of one split of a margins table. The verdict is Yes iff margin >= 0.
         items: transitivity items that ask every ordered pair of their graph once.
-        threshold: the verdict is Yes iff margin >= threshold.
     Raises:
         ValueError: naming the item, if its pairs are not all asked once, or a margin is missing.
     """
     found = dict(zip(margins["id"], margins["margin"], strict=True))
-    return pd.DataFrame([_distances(item, found, threshold) for item in items])
+    # By question: items of a file may share a premise, and the "graph" of all their rows is the first of them.
+    block_of = dict(zip(margins["id"], blocks(margins), strict=True))
+    return pd.DataFrame([{"block": block_of.get(item.questions[0].id)} | _distances(item, found) for item in items])
 
 
-def _distances(item: Item, margins: dict[str, float], threshold: float) -> dict:
+def _distances(item: Item, margins: dict[str, float]) -> dict:
     missing = [question.id for question in item.questions if question.id not in margins]
     if missing:
         raise ValueError(f"{item.id}: no margin for {missing[0]}")
@@ -84,13 +107,13 @@ def _distances(item: Item, margins: dict[str, float], threshold: float) -> dict:
     for cause, effect in item.graph.edges:
         adjacency[index[cause], index[effect]] = True
     source, target = ([index[getattr(q.question, end)] for q in item.questions] for end in ("source", "target"))
-    verdicts = np.array([margins[question.id] >= threshold for question in item.questions])
+    verdicts = np.array([margins[question.id] >= 0 for question in item.questions])
     try:
         predicted = predicted_relation(np.array(source), np.array(target), verdicts, size)
     except ValueError as error:
         raise ValueError(f"{item.id}: {error}") from error
     nothing = _compare(np.zeros_like(adjacency), adjacency)
-    constant = {f"{name}_always_no": nothing[name] for name in ("shd_share", "ancestor_adjustment_distance")}
+    constant = {f"{name}_always_no": nothing[name] for name in ("shd_share", ANCESTORS)}
     return {"graph": item.id, "nodes": size, **_compare(predicted, adjacency), **constant}
 
 
@@ -103,7 +126,7 @@ def _compare(predicted: Relation, adjacency: Relation) -> dict[str, float | bool
         "shd_share": shd / pairs,
         "exact": shd == 0,
         "cyclic": distance is None,
-        "ancestor_adjustment_distance": np.nan if distance is None else distance,
+        ANCESTORS: np.nan if distance is None else distance,
     }
 
 

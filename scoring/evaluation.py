@@ -12,6 +12,7 @@ from causal_tasks import suites
 from causal_tasks.evaluation_graphs import own_graphs
 from causal_tasks.faults import Faults
 from causal_tasks.files import FileFormatError, read_parts
+from causal_tasks.headline import HEADLINE, POOLED
 from causal_tasks.items import Item
 from causal_tasks.labels import check_labels
 from causal_tasks.spec import Spec
@@ -22,23 +23,19 @@ from records.provenance import fingerprint, margins_fingerprint, provenance
 from records.reading import read_object
 from records.scored_suite import ScoredSuite
 from scoring.blocks import blocks
-from scoring.closure import closure_measures
+from scoring.closure import Part, add_closures
 from scoring.collapse import is_collapsed
-from scoring.rows import HEADLINE, POOLED, SCORER_VERSION, metrics_rows
+from scoring.rows import SCORER_VERSION, metrics_rows
 from scoring.scorer import score
 from scoring.text_rule import score_by_text
 from scoring.unfinished import Unfinished
 from scoring.ways import Way
-from scoring.yardsticks import COLUMN, yardstick_scores
+from scoring.yardsticks import COLUMN, YARDSTICK_QUESTIONS, yardstick_scores
 
 log = logging.getLogger(__name__)
 
-Part = tuple[str, str]  # task, split
-
 SCORERS = {"logits": score, "text": score_by_text}
 
-# The boosted trees among the yardsticks learn from so many, unless the config says otherwise.
-YARDSTICK_QUESTIONS = 20_000
 # More questions of a split than this are not needed to see whether it can be built.
 FEW = 64
 
@@ -71,15 +68,24 @@ def build_suite(suite) -> dict[Part, list[Item]]:
         files = sorted(f for f in path.iterdir() if f.suffix in (".jsonl", ".json")) if path.is_dir() else [path]
         if not files or not path.exists():
             raise SuiteError(f"suite.path={path}: no such file, or a folder without .jsonl and .json files")
-        parts: dict[Part, list[Item]] = {}
-        for file in files:
-            try:
-                for part, items in read_parts(file).items():
-                    parts.setdefault(part, []).extend(items)
-            except FileFormatError as error:
-                raise SuiteError(str(error)) from error
-        return parts
+        return _read_files(files)
     return {(task, split): _build_part(suite, task, split) for task, splits in suite.splits.items() for split in splits}
+
+
+def _read_files(files: Sequence[Path]) -> dict[Part, list[Item]]:
+    parts: dict[Part, list[Item]] = {}
+    told: dict[tuple, Path] = {}  # an id is that of one question in its split
+    for file in files:
+        try:
+            found = read_parts(file)
+        except FileFormatError as error:
+            raise SuiteError(str(error)) from error
+        for part, items in found.items():
+            for question in (question for item in items for question in item.questions):
+                if (earlier := told.setdefault((part, question.id), file)) != file:
+                    raise SuiteError(f"{file}: id {question.id!r} of split {part[1]!r} is also in {earlier}")
+            parts.setdefault(part, []).extend(items)
+    return parts
 
 
 def _build_part(suite, task: str, split: str) -> list[Item]:
@@ -173,11 +179,7 @@ def evaluate_suite(
         if table[column].dtype == object:
             table[column] = table[column].astype("string")
     rows = metrics_rows(table, thresholds, settings.resamples, settings.get("prior"))
-    for row in rows:
-        splits = [split for task, split in parts if task == row["task"] and row["split"] in (split, "pooled")]
-        asked = [item for split in splits for item in parts[row["task"], split]]
-        part = table[(table["task"] == row["task"]) & table["split"].isin(splits)]
-        row |= closure_measures(part, asked, settings.resamples)
+    add_closures(rows, table, parts, settings.resamples)
     report = {
         "suite": suite.name,
         **vars(way),
@@ -186,6 +188,7 @@ def evaluate_suite(
         "data_fingerprint": fingerprints,
         "margins_fingerprint": margins_fingerprint(table),
         "resamples": settings.resamples,
+        "prior": settings.get("prior"),
         "seconds": round(time.monotonic() - started, 1),
         **({"label_check": _label_check(parts)} if "path" in suite else {}),
         **(described or {}),

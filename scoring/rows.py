@@ -1,10 +1,11 @@
 """The rows of metrics.json, from a margins table alone: no model, no torch."""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
 
-from causal_tasks.headline import SEEN_STRUCTURE
+from causal_tasks.headline import HEADLINE, POOLED, SEEN, SEEN_STRUCTURE
 from records.scored_suite import ScoredSuite
 from scoring.blocks import PAIR, SCORER_VERSION, blocks, in_headline
 from scoring.intervals import FEW_BLOCKS
@@ -12,9 +13,9 @@ from scoring.metrics import best_threshold, measure
 from scoring.pairs import pair_scores
 from scoring.yardsticks import held_against
 
-__all__ = ["SCORER_VERSION", "metrics_rows", "thresholds_for", "tuned_thresholds"]
-# Rows over several splits.
-SUMMARIES = HEADLINE, SEEN, POOLED = "headline", "seen", "pooled"
+__all__ = ["SCORER_VERSION", "metrics_rows", "same_numbers", "thresholds_for", "tuned_thresholds"]
+# Sums of floats may be taken in another order elsewhere.
+TOLERANCE = 1e-9
 
 
 def metrics_rows(
@@ -67,3 +68,15 @@ def thresholds_for(suite: ScoredSuite) -> dict[str, float]:
     """`tuned_thresholds` of the same run's validation; {} if that is not there, or is the suite itself."""
     validation = suite.validation
     return tuned_thresholds(validation.read_margins()) if validation and validation.margins.is_file() else {}
+
+
+def same_numbers(recorded, computed) -> bool:
+    """Whether two values of a row are the same, but for the last digits of floats."""
+    if isinstance(recorded, list) and isinstance(computed, (list, tuple)):
+        return len(recorded) == len(computed) and all(map(same_numbers, recorded, computed))
+    if isinstance(recorded, dict) and isinstance(computed, dict):
+        return recorded.keys() == computed.keys() and all(same_numbers(recorded[k], computed[k]) for k in recorded)
+    if isinstance(recorded, float) or isinstance(computed, float):
+        numbers = isinstance(recorded, (int, float)) and isinstance(computed, (int, float))
+        return numbers and math.isclose(recorded, computed, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return recorded == computed

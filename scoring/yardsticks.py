@@ -20,6 +20,8 @@ from scoring.metrics import measure, paired_differences
 
 COLUMN = "yardstick/"
 LEARNED = "local_features"
+# What it learns from, unless the config says otherwise.
+YARDSTICK_QUESTIONS = 20_000
 
 
 def fitting_ends(graph: CausalGraph, question: Question) -> float:
@@ -51,15 +53,21 @@ def yardstick_scores(items: Sequence[Item], task: str, training_questions: int) 
         training_questions: corrected training questions that the boosted trees on counts around the two nodes
             (audits/local_features.py) learn from; 0 leaves them out.
     Returns:
-        {} where a text does not parse.
+        {} where a text does not parse, or asks about a node that its premise does not name.
     """
     asked = asked_in(items)
-    if any(graph is None or labelled.question is None for graph, labelled in asked):
+    if not all(_understood(graph, labelled.question) for graph, labelled in asked):
         return {}
     found = {one.__name__: [one(graph, labelled.question) for graph, labelled in asked] for one in UNTRAINED[task]}
     if training_questions:
         found[LEARNED] = _learned(task, training_questions).decision_function(table(asked))
     return {name: np.asarray(values, dtype=np.float32) for name, values in found.items()}
+
+
+def _understood(graph: CausalGraph | None, question: Question | None) -> bool:
+    if graph is None or question is None:
+        return False
+    return {question.source, question.target, *question.given} <= set(graph.nodes)
 
 
 def held_against(margins: pd.DataFrame, resamples: int, seed: int = 0) -> dict:

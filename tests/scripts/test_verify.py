@@ -9,6 +9,7 @@ import pytest
 from audits.verify import verify
 from records.files import write_json, write_parquet
 from records.scored_suite import ScoredSuite
+from scoring import again
 from scoring.rows import SCORER_VERSION, metrics_rows
 
 
@@ -20,6 +21,8 @@ def made(run_script, tmp_path_factory):
     quick = ["evaluation.resamples=30", "evaluation.yardstick_questions=200", "tracking=none"]
     run_script("train.py", "scale=smoke", "out=results/run", *few, *quick, cwd=folder)
     run_script("evaluate.py", "run=results/run", "suite=adversarial", "suite.samples=8", *quick, cwd=folder)
+    closure = ["suite=closure", "suite.samples=60", "evaluation.prior=0.3"]
+    run_script("evaluate.py", "run=results/run", *closure, *quick, cwd=folder)
     return folder / "results"
 
 
@@ -32,8 +35,8 @@ def record(made, tmp_path):
 def test_an_honest_record_is_found_so(made):
     found = verify(made)
     assert found.differences == [] and found.unverified == []
-    assert (found.runs, found.suites) == (1, 4) and found.numbers > 500 and found.fingerprints > 20
-    assert "4 scored suites of 1 runs" in str(found) and "0 differ" in str(found)
+    assert (found.runs, found.suites) == (1, 5) and found.numbers > 500 and found.fingerprints > 20
+    assert "5 scored suites of 1 runs" in str(found) and "0 differ" in str(found)
 
 
 def test_scores_in_another_folder_keep_the_thresholds_of_their_run(tmp_path):
@@ -94,6 +97,16 @@ TAMPERED = {
             run / "evaluation/corrected/metrics.json", "rows", 0, "accuracy_interval", value=[0.4, 0.6]
         ),
     ),
+    "a structural distance": (
+        "closure/metrics.json: transitivity/pooled: shd_share is 0.125; the margins give",
+        lambda run: change_json(run / "evaluation/closure/metrics.json", "rows", 2, "shd_share", value=0.125),
+    ),
+    "an accuracy with the prior taken out": (
+        "logit_adjusted_accuracy is 0.875; the margins give",
+        lambda run: change_json(
+            run / "evaluation/closure/metrics.json", "rows", 0, "logit_adjusted_accuracy", value=0.875
+        ),
+    ),
     "the last digits of a margin": (
         "corrected/margins.parquet: ",
         lambda run: change_table(run / "evaluation/corrected/margins.parquet", "margin", lambda m: m * 1.000001),
@@ -135,6 +148,50 @@ def test_whatever_is_tampered_with_is_found(run_script, record):
     lines = output.splitlines()
     for what, (named, _) in TAMPERED.items():
         assert any(named in line for line in lines), what
+
+
+def test_what_cannot_be_computed_again_is_listed(record):
+    """An older record does not say the prior, and a key may be one that nobody knows any more."""
+    path = record / "run/evaluation/closure/metrics.json"
+    report = json.loads(path.read_text())
+    del report["prior"]
+    report["rows"][0]["graphs"] = 9
+    write_json(path, report)
+    found = verify(record)
+    assert found.differences == []
+    (line,) = found.unverified
+    assert line.startswith(f"{path}: graphs, logit_adjusted_accuracy, logit_adjusted_balanced_accuracy: not to be had")
+
+
+def test_a_number_of_an_earlier_version_is_computed_anew(record, capsys):
+    """Of this scorer, but for a mended number; the margins and whatever is as it should be are not written."""
+    path = record / "run/evaluation/closure/metrics.json"
+    honest = json.loads(path.read_text())
+    for key in ("shd_share", "logit_adjusted_accuracy"):
+        change_json(path, "rows", 0, key, value=0.125)
+    files = [file for file in record.rglob("*") if file.is_file() and file != path]
+    before = [file.stat().st_mtime_ns for file in files]
+    assert again.main([str(record)]) == 0 and "0 evaluations scored again, 5 were up to date" in capsys.readouterr().out
+    assert again.main([str(record), "anew=true"]) == 0
+    assert "1 evaluations scored again, 4 were up to date" in capsys.readouterr().out
+    assert json.loads(path.read_text())["rows"] == honest["rows"]
+    assert verify(record).differences == [] and before == [file.stat().st_mtime_ns for file in files]
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("resample=10", "unknown argument 'resample=10'; allowed: resamples=, anew="),
+        ("resamples=x", "resamples= is a whole number, not 'x'"),
+        ("resamples=0", "resamples= must be at least 1"),
+        ("anew=yes", "anew= is true or false, not 'yes'"),
+        ("--anew", "unknown argument '--anew'"),
+    ],
+)
+def test_scoring_again_refuses_what_it_does_not_know(argument, message, tmp_path, capsys):
+    assert again.main([str(tmp_path), argument]) == 2
+    assert message in capsys.readouterr().err
+    assert again.main([str(tmp_path)]) == 1 and "no metrics.json beside" in capsys.readouterr().out
 
 
 def test_where_there_is_no_record_it_says_so(run_script, tmp_path):
