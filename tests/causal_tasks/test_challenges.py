@@ -1,13 +1,11 @@
-"""Adversarial minimal pairs, published graphs, hidden causes."""
+"""Adversarial minimal pairs (families: test_adversarial_families.py), published graphs, hidden causes."""
 
 from collections import Counter, defaultdict
 
 import networkx as nx
 import pytest
 
-from audits.local_features import features
-from causal_tasks import counts, suites
-from causal_tasks.adversarial_families import DIFFERENT_COUNTS, FAMILIES
+from causal_tasks import suites
 from causal_tasks.constructions.real_graphs import asked_about, networks
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.oracles import answer
@@ -35,86 +33,6 @@ def test_challenges_are_parseable_correct_balanced_and_reproducible(task, split)
     assert all(labels[True] == labels[False] for labels in strata.values())
     assert items[::7] == [suites.item(Spec(task, "corrected", split, 96, 0), index) for index in range(0, 96, 7)]
     assert {item.premise for item in items} != {item.premise for item in build(task, "corrected", split, 96, 1)}
-
-
-@pytest.fixture(scope="module", params=TASKS)
-def pairs(request):
-    """family -> [(Yes item, No item)] over 1,000 adversarial items."""
-    by_pair, by_family = defaultdict(dict), defaultdict(list)
-    for item in build(request.param, "corrected", "adversarial", 1000, 0):
-        by_pair[item.questions[0].strata["pair"]][item.questions[0].label] = item
-    for sides in by_pair.values():
-        assert set(sides) == {True, False}
-        by_family[sides[True].questions[0].strata["family"]].append((sides[True], sides[False]))
-    assert len(by_pair) == 500
-    return request.param, by_family
-
-
-def test_there_are_eight_families_or_more_of_equal_size(pairs):
-    task, by_family = pairs
-    assert list(by_family) == list(FAMILIES[task]) and len(by_family) >= 8
-    sizes = [len(found) for found in by_family.values()]
-    assert max(sizes) - min(sizes) <= 1
-
-
-def test_the_two_items_differ_in_one_edge_one_arrow_or_one_name(pairs):
-    _, by_family = pairs
-    for found in by_family.values():
-        for yes, no in found:
-            one, other = set(yes.graph.edges), set(no.graph.edges)
-            asked, other_asked = yes.questions[0].question, no.questions[0].question
-            if one != other:
-                assert max(len(one - other), len(other - one)) == 1
-                assert asked == other_asked
-                kept = [edge for edge in yes.graph.edges if edge in one & other]
-                assert kept == [edge for edge in no.graph.edges if edge in one & other]
-            else:
-                assert yes.graph == no.graph
-                reversed_query = (asked.source, asked.target) == (other_asked.target, other_asked.source)
-                given, other_given = set(asked.given), set(other_asked.given)
-                assert (reversed_query and given == other_given) or max(
-                    len(given - other_given), len(other_given - given)
-                ) == 1
-
-
-def test_families_hold_what_their_names_say(pairs):
-    task, by_family = pairs
-    for yes, no in by_family["edge_cut"]:
-        assert abs(len(yes.graph.edges) - len(no.graph.edges)) == 1
-    for yes, _ in by_family["names_look_alike"]:
-        assert any(
-            len(a) == len(b) and a != b and (sum(x != y for x, y in zip(a, b)) == 1 or sorted(a) == sorted(b))
-            for a in yes.graph.nodes
-            for b in yes.graph.nodes
-        )
-    for yes, _ in by_family["irrelevant_component"]:
-        assert nx.number_weakly_connected_components(yes.graph.to_networkx()) >= 2
-    for yes, no in by_family["direct_edge_against_detour"]:
-        direct, detour = sorted((yes.graph.to_networkx(), no.graph.to_networkx()), key=nx.Graph.size, reverse=True)
-        ((cause, effect),) = direct.edges - detour.edges
-        assert nx.shortest_path_length(detour.to_undirected(), cause, effect) >= 3
-    against = Counter()
-    for yes, no in by_family["effects_told_first"]:
-        for item in (yes, no) if task == "dseparation" else ():
-            causes = [cause for cause, _ in item.graph.edges]
-            graph = item.graph.to_networkx()
-            against[any(a != b and nx.has_path(graph, a, b) for i, a in enumerate(causes) for b in causes[i:])] += 1
-    assert not against[True]
-    if task == "dseparation":
-        for yes, no in by_family["collider_opened"]:
-            (opened,) = set(no.questions[0].question.given) - set(yes.questions[0].question.given)
-            assert yes.graph.to_networkx().in_degree(opened) >= 2
-        for yes, no in by_family["mediator_conditioned"] + by_family["common_cause_conditioned"]:
-            assert set(yes.questions[0].question.given) - set(no.questions[0].question.given)
-
-
-def test_the_local_counts_of_a_pair_are_the_same(pairs):
-    """But for what the family is about; where that is the order of mention, the Yes comes first as often as last."""
-    for family, found in pairs[1].items():
-        for yes, no in found:
-            told = [features(item.graph, item.questions[0].question)[: len(counts.NAMES)] for item in (yes, no)]
-            differing = {name for name, one, other in zip(counts.NAMES, *told) if one != other}
-            assert differing <= DIFFERENT_COUNTS.get(family, set())
 
 
 def test_pairs_need_an_even_number_and_one_question_each():

@@ -124,12 +124,14 @@ def test_a_split_of_ones_own_is_as_described_and_matched_like_any_other(own):
         ("splits.transitivity=[length]", "a split of one's own"),
         ("protocol=released", "a split of one's own is corrected"),
         ("splits.transitivity=[farther]", "unknown split 'farther'"),
+        ("splits.transitivity=[pooled]", "graphs.pooled: the name of a row over several splits"),
     ],
 )
 def test_a_split_that_cannot_be_drawn_is_refused_in_one_line(override, message):
     suite = OmegaConf.merge(OmegaConf.create(FAR), OmegaConf.from_dotlist([override]))
-    if "length" in override:
-        suite.graphs.length = suite.graphs.far
+    for name in suite.splits.transitivity:
+        if name in ("length", "pooled"):
+            suite.graphs[name] = suite.graphs.far
     with pytest.raises(SuiteError, match=re.escape(message)):
         build_suite(suite)
 
@@ -171,3 +173,25 @@ def test_two_constructions_of_one_split_are_refused(own):
     constructions._found.cache_clear()
     with pytest.raises(ValueError, match="stars and more_stars both construct sampled/corrected/transitivity/stars"):
         constructions.constructions()
+
+
+def test_a_split_with_the_name_of_a_summary_is_refused(own):
+    """It would take the place of the row over all splits, and lose its own."""
+    good = json.loads((own / "mine.jsonl").read_text().splitlines()[0])
+    for name, line in (("mine", good | {"split": "headline"}), ("pooled", good)):
+        (own / f"{name}.jsonl").write_text(json.dumps(line) + "\n")
+        with pytest.raises(FileFormatError, match="the name of a row over several splits; choose another"):
+            read_parts(own / f"{name}.jsonl")
+
+
+def test_two_files_must_not_name_two_questions_of_a_split_alike(own):
+    good = json.loads((own / "mine.jsonl").read_text().splitlines()[0])
+    folder = own / "external"
+    folder.mkdir()
+    for name, split in (("one", "mine"), ("two", "mine"), ("three", "other")):
+        (folder / f"{name}.jsonl").write_text(json.dumps(good | {"id": 7, "split": split}) + "\n")
+    suite = OmegaConf.create({"name": "external", "path": str(folder)})
+    with pytest.raises(SuiteError, match=r"two.jsonl: id '7' of split 'mine' is also in .*one.jsonl"):
+        build_suite(suite)
+    (folder / "two.jsonl").unlink()
+    assert build_suite(suite).keys() == {("transitivity", "mine"), ("transitivity", "other")}
