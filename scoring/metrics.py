@@ -203,6 +203,8 @@ def _weighted_metrics(
 class _Auroc:
     """AUROC under cluster weights, exact with ties: P(margin of a Yes > margin of a No) + half P(equal)."""
 
+    FEW = 100  # clusters up to which counting every pair of them once is faster than the items of every resample
+
     def __init__(self, labels: np.ndarray, margins: np.ndarray, clusters: np.ndarray):
         yes, no = margins[labels], margins[~labels]
         order = np.argsort(no, kind="stable")
@@ -213,11 +215,26 @@ class _Auroc:
         self.below = np.searchsorted(no[order], yes[yes_order], side="left")
         self.not_above = np.searchsorted(no[order], yes[yes_order], side="right")
         self.ties = bool(np.any(self.below != self.not_above))
+        count = int(clusters.max()) + 1
+        self.by_clusters = self._count_pairs(count) if count <= self.FEW else None
+
+    def _count_pairs(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pairs in which a Yes of one cluster beats a No of another [C, C], and how many Yes and No each has [C]."""
+        told = np.zeros((len(self.no_clusters) + 1, count))
+        told[np.arange(1, len(told)), self.no_clusters] = 1
+        told = told.cumsum(axis=0)  # No items of each cluster among the lowest k
+        pairs = np.zeros((count, count))
+        np.add.at(pairs, self.yes_clusters, (told[self.below] + told[self.not_above]) / 2)
+        return pairs, np.bincount(self.yes_clusters, minlength=count), told[-1]
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
         """weights [b, clusters] -> AUROC [b], NaN where a class has no weight."""
+        weights = weights.astype(np.float64, copy=False)
+        if self.by_clusters is not None:
+            pairs, yes, no = self.by_clusters
+            return _ratio(np.einsum("bi,bi->b", weights @ pairs, weights), (weights @ yes) * (weights @ no))
         result = np.full(len(weights), np.nan)
-        for index, row in enumerate(weights.astype(np.float64, copy=False)):
+        for index, row in enumerate(weights):
             yes, no = row[self.yes_clusters], row[self.no_clusters]
             cumulative = np.concatenate([[0.0], np.cumsum(no)])
             total = yes.sum() * cumulative[-1]

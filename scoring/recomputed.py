@@ -36,9 +36,9 @@ def _suite_of(name: str, config: DictConfig | None, sizes: Mapping[Part, int]) -
     named = CONF / f"{name}.yaml"
     for suite in [*own, *([OmegaConf.load(named)] if named.is_file() else [])]:
         splits = [(task, split) for task, splits in (suite.get("splits") or {}).items() for split in splits]
-        if not splits or splits[0] not in sizes:
-            continue
-        return OmegaConf.merge(suite, {"samples": sizes[splits[0]]})
+        if splits and splits[0] in sizes:
+            # The largest: where no graph is cut, a split may have fewer questions than were asked for.
+            return OmegaConf.merge(suite, {"samples": max(sizes.get(part, 0) for part in splits)})
     return None
 
 

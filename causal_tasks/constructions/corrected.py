@@ -6,9 +6,8 @@ from causal_tasks import dseparation, evaluation_blocks, evaluation_graphs, tran
 from causal_tasks.items import Item
 from causal_tasks.naming import Draft, distinct_names, in_words, named_graph, partition
 from causal_tasks.randomness import generator
-from causal_tasks.spec import SPLITS, TRAINING_SPLITS, Spec
+from causal_tasks.spec import BLOCK, SPLITS, TRAINING_SPLITS, Spec
 
-BLOCK = 4  # items that are drawn together and balance each other
 _TRAINING = {"transitivity": transitivity, "dseparation": dseparation}
 
 

@@ -19,7 +19,7 @@ from causal_tasks.evaluation_graphs import Group, Size
 from causal_tasks.items import Item
 from causal_tasks.naming import Draft, in_words, named_graph
 from causal_tasks.randomness import Stream, generator
-from causal_tasks.spec import Spec
+from causal_tasks.spec import BLOCK, Spec
 
 _SMALLEST = {"transitivity": 11, "dseparation": 8}  # nodes
 _APART = 10_200  # far enough that the orders of telling of different blocks do not meet, even about asia (720 in all)
@@ -116,7 +116,7 @@ class RealGraphs:
 
     def item(self, spec: Spec, index: int) -> Item:
         """Each four in turn are about the next network."""
-        block, place = divmod(index, 4)
+        block, place = divmod(index, BLOCK)
         turn, at = divmod(block, len(asked_about(spec.task)))
         network = asked_about(spec.task)[at]
         draft = _block(spec.task, network, spec.seed, turn, spec.questions_per_graph)[place]

@@ -58,6 +58,14 @@ def test_best_threshold_is_the_best_of_all(pairs):
     assert shortcuts.best_threshold_accuracy(values, labels) == pytest.approx(max(right.mean() for right in every))
 
 
+def test_trees_are_never_refitted_on_the_network_or_pair_that_they_are_asked_about():
+    networks = shortcuts._asked("transitivity", "real_graphs", 96, 0)
+    assert networks["block"].nunique() == 4 and networks.groupby("block")["nodes"].nunique().eq(1).all()
+    pairs = shortcuts._asked("dseparation", "adversarial", 12, 0)
+    assert pairs.groupby("block")["label"].agg(["size", "mean"]).eq([2, 0.5]).all(axis=None)
+    assert shortcuts._asked("dseparation", "length", 64, 0).groupby("block").size().eq(16).all()
+
+
 def test_the_audit_is_the_same_each_time_and_shows_what_was_before(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     assert shortcuts.main(["n=32", "training=100", f"out={first}", f"before={tmp_path}/none"]) == 0

@@ -70,7 +70,7 @@ def test_published_graphs_have_their_published_sizes_and_human_names():
 
 @pytest.mark.parametrize("name", SIZES)
 def test_published_graphs_equal_pgmpy_s_copy(name):
-    utils = pytest.importorskip("pgmpy.utils")
+    utils = pytest.importorskip("pgmpy.utils", reason="pgmpy is not installed: make test-peers")
     (network,) = (n for n in networks() if n.name == name)
     ours = {(network.originals[a], network.originals[b]) for a, b in network.edges}
     assert ours == set(utils.get_example_model(name).edges())

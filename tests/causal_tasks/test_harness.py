@@ -1,4 +1,4 @@
-"""The exported tasks in EleutherAI's lm-evaluation-harness itself; skipped where it is not installed."""
+"""The exported tasks in EleutherAI's lm-evaluation-harness itself; skipped but for `make test-peers`."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from scoring.scorer import score
 
 
 def test_harness_runs_the_export_as_it_is_and_agrees_on_every_verdict(tmp_path, monkeypatch):
-    lm_eval = pytest.importorskip("lm_eval")
+    lm_eval = pytest.importorskip("lm_eval", reason="lm_eval is not installed: make test-peers")
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 

@@ -79,6 +79,13 @@ def test_three_questions_per_graph_are_as_balanced_as_three_can_be():
             assert all(Counter(q.label for q in item.questions)[True] in (1, 2) for item in full)
 
 
+@pytest.mark.parametrize("split", ["length", "branching"])
+def test_where_an_odd_number_cannot_be_matched_one_less_is_asked(split):
+    """Exchanges come in pairs about one graph, so that three questions are had by chance only: two, then, not one."""
+    items = build("dseparation", "corrected", split, 90, 0, 3)[:-1]
+    assert sum(len(item.questions) >= 2 for item in items) >= 0.8 * len(items)
+
+
 @pytest.mark.parametrize(
     "split, nodes, name_lengths",
     [("in_distribution", (3, 6), (1, 3)), ("length", (7, 15), (1, 3)), ("long_names", (3, 6), (8, 10))],

@@ -10,7 +10,7 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.metrics import best_threshold, from_confusion, measure, paired_differences
+from scoring.metrics import _Auroc, best_threshold, from_confusion, measure, paired_differences
 
 REAL = st.floats(-20, 20, allow_nan=False, width=16)
 ANSWERS = st.lists(st.tuples(st.booleans(), REAL), min_size=1, max_size=60)
@@ -93,8 +93,6 @@ def test_verdict_is_yes_at_margin_zero():
 
 def test_weighted_auroc_with_ties_against_repeated_items():
     """A bootstrap weight of w must count as w copies of the item."""
-    from scoring.metrics import _Auroc
-
     rng = np.random.default_rng(0)
     labels, margins = rng.random(80) < 0.4, rng.integers(0, 6, 80).astype(float)
     clusters = np.repeat(np.arange(20), 4)
@@ -102,6 +100,20 @@ def test_weighted_auroc_with_ties_against_repeated_items():
     for row, value in zip(weights, _Auroc(labels, margins, clusters)(weights), strict=True):
         copies = np.repeat(np.arange(80), row[clusters].astype(int))
         assert value == pytest.approx(reference.roc_auc_score(labels[copies], margins[copies]))
+
+
+@pytest.mark.parametrize("decimals", [1, 9])
+def test_auroc_of_few_clusters_is_that_of_many_to_the_last_digit(monkeypatch, decimals):
+    rng = np.random.default_rng(3)
+    labels = rng.random(600) < 0.5
+    margins = (rng.normal(size=600) + labels).round(decimals)
+    weights = rng.integers(0, 4, size=(50, 30)).astype(np.float32)
+    weights[0] = 0  # undefined
+    clusters = np.arange(600) % 30
+    found = _Auroc(labels, margins, clusters)(weights)
+    monkeypatch.setattr(_Auroc, "FEW", 0)
+    expected = _Auroc(labels, margins, clusters)(weights)
+    assert np.isnan(found[0]) and np.array_equal(found, expected, equal_nan=True)
 
 
 @given(ANSWERS)

@@ -179,27 +179,6 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("premise", "hypotheses"),
-    [
-        ("A causes B. B causes C.", ["Does A cause C?", "Does A cause Z?"]),
-        ("A causes B. B causes C.", ["Are A and C d-separated given {Z}?", "Are A and C d-separated?"]),
-        ("A causes B.", ["Does A cause B?", "Does B cause Z?"]),  # as many questions as ordered pairs
-        ("A causes B. B causes A.", ["Does A cause B?", "Does B cause A?"]),
-        ("A causes A.", ["Does A cause A?", "Does A cause B?"]),
-    ],
-)
-def test_questions_that_no_graph_answers_are_scored_and_listed(run_script, tmp_path, premise, hypotheses):
-    lines = [{"premise": premise, "hypothesis": h, "label": a} for h, a in zip(hypotheses, ("Yes", "No"), strict=True)]
-    (tmp_path / "odd.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    few = ["evaluation.yardstick_questions=64", "evaluation.resamples=20"]
-    run_script("evaluate.py", "model=tiny", "suite=file", "suite.path=odd.jsonl", "out=scored", *few, cwd=tmp_path)
-    report = read(tmp_path / "scored" / "metrics.json")
-    assert report["rows"][0]["n"] == 2 and "shd_share" not in report["rows"][0]
-    (check,) = report["label_check"].values()
-    assert check["unanswerable"]
-
-
-@pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
         ("train", ["scale=smoke", "protocol=wrong"], "error: protocol=wrong: must be one of released, corrected"),

@@ -21,7 +21,7 @@ def made(run_script, tmp_path_factory):
     quick = ["evaluation.resamples=30", "evaluation.yardstick_questions=200", "tracking=none"]
     run_script("train.py", "scale=smoke", "out=results/run", *few, *quick, cwd=folder)
     run_script("evaluate.py", "run=results/run", "suite=adversarial", "suite.samples=8", *quick, cwd=folder)
-    closure = ["suite=closure", "suite.samples=60", "evaluation.prior=0.3"]
+    closure = ["suite=closure", "suite.samples=50", "evaluation.prior=0.3"]
     run_script("evaluate.py", "run=results/run", *closure, *quick, cwd=folder)
     return folder / "results"
 

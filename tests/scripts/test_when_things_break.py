@@ -25,7 +25,9 @@ SMALL = ["scale=smoke", "out=run", "evaluation.resamples=20", *FEW]
 def undisturbed(run_script, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     run_script("train.py", *SMALL, "tracking=none", cwd=folder)
-    return margins(folder / "run")
+    found = margins(folder / "run")
+    assert set(found) == {"validation", "published", "corrected"} and all(found.values())
+    return found
 
 
 def margins(run):
@@ -39,6 +41,7 @@ def test_kills_at_random_moments_change_no_margin(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     (row,) = json.loads((tmp_path / "kill_campaign.json").read_text())["rows"]
     assert row["kills"] == 2 and row["lost"] == 0
+    assert row["margin_files"] >= 3, "of nothing, no margin is lost"
 
 
 def test_the_page_shows_the_counts_of_the_last_campaign():
