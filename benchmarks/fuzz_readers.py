@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -213,7 +214,8 @@ def _small_results(folder: Path) -> dict[str, Path]:
     whole.margins("corrected").groupby(["split", "label"]).head(2).to_parquet(evaluation / "margins.parquet")
     unfinished = run.with_name("seed999")
     unfinished.mkdir()
-    shutil.copy(whole.folder / "config.yaml", unfinished)
+    config = (whole.folder / "config.yaml").read_text(encoding="utf-8")  # a copy of the seed would be left out
+    (unfinished / "config.yaml").write_text(re.sub(r"(?m)^seed: \d+$", "seed: 999", config), encoding="utf-8")
     shutil.copy(run / "training_log.jsonl", unfinished)
     before = load(folder)
     if before.problems or len(before.runs) != 1 or len(before.unfinished) != 1:

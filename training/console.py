@@ -27,6 +27,13 @@ class Console(TrainerCallback):
     def on_train_begin(self, args, state, control, **kwargs):
         self.started, self.first = time.monotonic(), state.global_step
         if state.is_world_process_zero:
+            if args.warmup_steps > state.max_steps:
+                log.warning(
+                    "training.warmup_steps=%g, but the training has %d steps: its learning rate does not reach %g",
+                    args.warmup_steps,
+                    state.max_steps,
+                    args.learning_rate,
+                )
             steps = {"total": state.max_steps, "initial": state.global_step, "unit": "step"}
             self.bar = tqdm(desc="training", leave=False, disable=None, file=sys.stderr, **steps)
 

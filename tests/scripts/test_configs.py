@@ -163,10 +163,6 @@ def test_a_swept_key_reaches_a_nested_choice(composed):
         (["faults.lost_separators=true"], "faults.lost_separators=true: protocol=corrected has none"),
         (["faults.lost_separators=maybe"], "faults.lost_separators='maybe': must be true or false"),
         (["training.enabled=false", "weights=merged_4bit"], "weights=merged_4bit: an untrained model has no adapter"),
-        (
-            ["training.warmup_steps=1000", "training.samples=800", "training.batch_size=8", "training.epochs=2"],
-            "training.warmup_steps=1000: the training has 200 steps",
-        ),
         (["seed=-1"], "seed=-1"),
         (["resume=maybe"], "resume='maybe': must be true or false"),
         (["training.enabled=no"], "training.enabled='no': must be true or false"),
