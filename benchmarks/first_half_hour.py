@@ -20,7 +20,7 @@ from records.provenance import provenance
 
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = {
-    "make run": "36 minutes",
+    "make run": "about 40 minutes",
     "make test": "several minutes; what it prints is pytest's",
     "python train.py": "8 minutes; below with fewer questions",
     "python train.py task=dseparation loss=cross_entropy": "8 minutes, too",
@@ -108,13 +108,15 @@ def changed_files(clone: Path) -> list[str]:
 
 def page(clone: Path) -> str:
     """The transcript as Markdown."""
-    machine = provenance()["machine"]
+    made = provenance()
+    machine, cores = made["machine"], len(os.sched_getaffinity(0))
     text = [
         "# The first half hour",
         "",
-        "Every command that follows was run by `python -m benchmarks.first_half_hour` in a fresh clone after `make install`, on "
-        f"{len(os.sched_getaffinity(0))} of {machine['cores']} cores of {machine['processor']}, beside other work; seconds are "
-        "wall time. Left out of the README's: "
+        "Every command that follows was run by `python -m benchmarks.first_half_hour` "
+        f"in a fresh clone of {made['commit'][:10]} after "
+        f"`make install`, on {made['finished'][:10]}, with {cores} of {machine['cores']} cores of {machine['processor']}, beside other work; "
+        "seconds are wall time. Left out of the README's: "
         + "; ".join(f"`{command}` ({reason})" for command, reason in LEFT_OUT.items())
         + ". The first command unpacks the model's weights into `.cache/` (here they were: CAUSAL_CACHE names another folder).",
     ]
