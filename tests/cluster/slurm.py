@@ -16,7 +16,6 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 
 # cred_expire: how long a requeued job rests is this plus a second; Slurm's default is two minutes.
-# KillWait: how long a cancelled job, which does not heed SIGTERM, computes on.
 # BatchStartTimeout: a job that has not started by then, ten seconds by default, is taken for lost and started again.
 CONFIG = """\
 ClusterName=test
@@ -38,7 +37,7 @@ AccountingStorageType=accounting_storage/none
 MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
-KillWait=1
+KillWait=5
 BatchStartTimeout=300
 MessageTimeout=60
 TCPTimeout=30

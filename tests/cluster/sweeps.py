@@ -73,9 +73,9 @@ class Sweep:
         }
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The tables without what is not a result: the seconds that it took."""
+        """The tables without what is not a result: the seconds that it took, and the commit."""
         tables = {path.name: pd.read_csv(path) for path in (self.folder / ".smoke/tables").glob("*.csv")}
-        return {name: table.drop(columns="seconds", errors="ignore") for name, table in tables.items()}
+        return {name: table.drop(columns=["seconds", "commit"], errors="ignore") for name, table in tables.items()}
 
 
 def until(happened: Callable[[], object], seconds: float = PATIENCE) -> None:
