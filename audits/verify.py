@@ -9,7 +9,7 @@ fingerprint of the training questions, and the SHA-256 of the adapter where it i
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +17,7 @@ import pyarrow
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from causal_tasks.faults import Faults
 from causal_tasks.items import Item
 from records.errors import UserError
 from records.provenance import commit, fingerprint, margins_fingerprint
@@ -154,8 +155,9 @@ def _verify_run(found: Verified, folder: Path) -> None:
             found.differences.append(f"{run.record}: {key} is {record.get(key)}; config.yaml says {value}")
     training = record.get("training")
     if training:
-        # a key that the first runs' configs did not have
-        items: list[Item] = training_items(OmegaConf.merge({"data": {"path": None}}, config))
+        # keys that the first runs' configs did not have
+        older = {"data": {"path": None}, "faults": asdict(Faults())}
+        items: list[Item] = training_items(OmegaConf.merge(older, config))
         counted = {"samples": sum(len(item.questions) for item in items), "graphs": len(items)}
         same = all(training[name] == count for name, count in counted.items()) and math.isclose(
             training["yes_share"], sum(q.label for item in items for q in item.questions) / counted["samples"]

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 from audits.verify import verify
 from records.files import write_json, write_parquet
@@ -37,6 +39,14 @@ def test_an_honest_record_is_found_so(made):
     assert found.differences == [] and found.unverified == []
     assert (found.runs, found.suites) == (1, 5) and found.numbers > 500 and found.fingerprints > 20
     assert "5 scored suites of 1 runs" in str(found) and "0 differ" in str(found)
+
+
+def test_a_committed_run_from_before_the_faults_were_settings_is_verified(tmp_path):
+    for name in ("config.yaml", "run.json"):
+        shutil.copy(Path("results/runs/smollm2_135m/transitivity_ce/8029a28a/seed0", name), tmp_path)
+    assert "faults" not in OmegaConf.load(tmp_path / "config.yaml")
+    found = verify(tmp_path)
+    assert found.differences == [] and found.runs == found.fingerprints == 1
 
 
 def test_scores_in_another_folder_keep_the_thresholds_of_their_run(tmp_path):
