@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reporting.evidence import evidence
+from reporting.evidence import answers_of, evidence
 from reporting.groups import GROUP, PLAIN, SEMANTIC, grouped, of_group
 from reporting.published import Published
 from reporting.results import Results
@@ -59,7 +59,7 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
     note = (
         "*released* is the mean accuracy over the five released suites, the number that the paper reports; "
         "*corrected* is the balanced accuracy on the headline of the variant's task (structure that training never saw, "
-        "distance of two or more), where a constant answer scores 50 %. Several seeds are averaged; p is Holm-corrected. How "
+        "distance of two or more), where a constant answer scores 50 %. Several seeds are averaged; intervals of one seed are over its questions. How "
         "loss, share of Yes and number of training questions change this: the tables ablation and ablation_contrasts. *verdict*: by the rules that REPORT.md prints "
         "beside it (reporting/verdicts.py); runs below the paper's size or on another model decide nothing about its own. "
         "*runs*: trained ones of the group, *unfinished* ones among them; seconds of the finished among them."
@@ -110,9 +110,8 @@ class _Group:
         return f"{variant} {_percent(scores[0])} of items and {_percent(scores[1])} of pairs"
 
     def answers(self) -> str | None:
-        rows = self._answered()
-        said = _counted(len(rows), "run"), _counted(rows["variant"].nunique(), "variant")
-        return "{:,.0f} answers by {} of {}".format(rows["n"].sum(), *said) if len(rows) else None
+        rows = answers_of(self.accuracy)
+        return f"{rows['n'].sum():,.0f} answers by {len(rows)} of the five variants" if len(rows) else None
 
     def paired(self, variant: str) -> str | None:
         rows = self.tests[self.tests["variant"] == variant]
@@ -123,18 +122,16 @@ class _Group:
             points = ", ".join(
                 f"{100 * r.balanced_accuracy_difference:+.1f} "
                 f"[{100 * r.balanced_accuracy_difference_low:.1f}, {100 * r.balanced_accuracy_difference_high:.1f}] "
-                f"(seed {r.seed}, p {_p(r.p_holm)})"
+                f"(seed {r.seed})"
                 for r in tests.itertuples()
             )
             found.append(f"{variant} against {against}, balanced accuracy in points: {points}")
         return "; ".join(found)
 
     def _released(self, variant: str) -> float | None:
-        return _summary(self._answered(), "mean", variant=variant)
-
-    def _answered(self) -> pd.DataFrame:
-        """One row a run that was scored on the released suites."""
-        return self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]
+        """The mean over the runs that were scored on the released suites."""
+        accuracy = self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]
+        return _summary(accuracy, "mean", variant=variant)
 
 
 def _measured(phrase: str, value: str | None) -> str | None:
@@ -164,17 +161,9 @@ def _only(values: pd.Series) -> float | None:
     return None if values.empty or pd.isna(values.iloc[0]) else float(values.iloc[0])
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" + "s" * (number != 1)
-
-
 def _percent(value: float | None) -> str | None:
     return None if value is None else f"{100 * value:.1f} %"
 
 
 def _points(a: float | None, b: float | None) -> str | None:
     return None if a is None or b is None else f"{100 * (a - b):+.1f} points"
-
-
-def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -9,13 +9,16 @@ from reporting.run import Run
 from reporting.table import Table
 from scoring.collapse import COLLAPSED_SHARE
 
+TREES = "yardstick_local_features_balanced_accuracy"
 NOTE = (
     "The constant answer as a phase of training: a run has *left* it at the first probe from which on no answer makes up "
     f"{100 * COLLAPSED_SHARE:g} % of the verdicts any more; *left after*: questions trained on until then, median over the seeds "
     "that left it, with the least and the most in brackets (probes lie *every* so many questions apart). *never left*: seeds "
     "that no probe shows outside, the last one included. *collapsed*: of the seeds, by the corrected suites after training; – "
     "where a seed was not judged there. "
-    "*balanced*: balanced accuracy on the headline of the own task, mean over seeds. *seconds*: of training, a thousand "
+    "*balanced*: balanced accuracy on the headline of the own task, mean over seeds; *trees*: that of trees on counts around the "
+    "two nodes, which follow no path, on the same *n* questions. Other questions, other trees: rows compare where *n* and *trees* do. "
+    "*seconds*: of training, a thousand "
     "questions, median; on machines that also did other things, so that only large differences mean something."
 )
 
@@ -37,7 +40,7 @@ def constant_answer_table(results: Results) -> Table:
                 "left_after": left_after(run),
                 "every": _questions(run, run.probes["progress"].iloc[0]),
             }
-            | {name: after.get(name) for name in ("collapsed", "balanced_accuracy")}
+            | {name: after.get(name) for name in ("collapsed", "balanced_accuracy", TREES, "n")}
             | {"seconds": _seconds(run)}
         )
     found = []
@@ -51,13 +54,26 @@ def constant_answer_table(results: Results) -> Table:
         row |= {"every": seeds["every"].iloc[0]}
         # Some seeds of several say nothing of the others.
         row["collapsed"] = seeds["collapsed"].sum() if seeds["collapsed"].notna().all() else None
-        row |= {"balanced": seeds["balanced_accuracy"].astype(float).mean(), "seconds": seeds["seconds"].median()}
+        means = seeds[["balanced_accuracy", TREES]].astype(float).mean()
+        row |= {"balanced": means["balanced_accuracy"], "trees": means[TREES], "n": seeds["n"].iloc[0]}
+        row |= {"seconds": seeds["seconds"].median()}
         found.append(row)
     columns = ["variant", "setting", "task", "runs", "collapsed", "never_left", "left_after", "left_after_low"]
-    columns += ["left_after_high", "every", "balanced", "seconds", "model", "scale", "samples", "trained_on"]
+    columns += [
+        "left_after_high",
+        "every",
+        "balanced",
+        "trees",
+        "n",
+        "seconds",
+        "model",
+        "scale",
+        "samples",
+        "trained_on",
+    ]
     frame = pd.DataFrame(found).reindex(columns=columns)
     title = "The constant answer: who leaves it, when, and what it costs"
-    return Table("constant_answer", title, NOTE, frame, percent=("balanced",))
+    return Table("constant_answer", title, NOTE, frame, percent=("balanced", "trees"))
 
 
 def left_after(run: Run) -> int | None:

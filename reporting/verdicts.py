@@ -15,27 +15,34 @@ SAME_MODEL = 0.01
 PUBLISHED_SAMPLES = 200_000
 LOOKS_ACCURATE = 0.70
 
+# Points of balanced accuracy that the paper reports as gained (C5), and of minimal pairs below which nothing "holds" (C6).
+PUBLISHED_GAIN = 0.427
+HOLDS = 0.10
+
 PREVENTED = (
     f"with {FEWEST_SEEDS} seeds of the task's semantic loss and of its plain cross-entropy: *{REPLICATES}* if every plain run "
     f"is constant and no semantic one is; *{FAILS}* if a semantic run is constant, or no plain one is (there was nothing to "
     f"prevent); else *{UNSETTLED}*"
 )
 RULES = {
-    "C1": f"with {FEWEST_SEEDS} seeds of each task: *{REPLICATES}* if every run is constant, else *{FAILS}*; with fewer, "
-    "*explained by A11* if the text rule gives the published transitivity row on the published labels, whatever the model "
-    f"(mean difference at most {100 * SAME_ROW:g} points)",
+    "C1": f"task by task, with {FEWEST_SEEDS} seeds: *{REPLICATES}* if every run is constant, else *{FAILS}*; with fewer, "
+    "transitivity is *explained by A11* if some run was finished, none of them constant, and the text rule gives the published "
+    f"row on the published labels, whatever the model (mean difference at most {100 * SAME_ROW:g} points)",
     "C2": f"*{REPLICATES}* if a constant answer scores at least {100 * LOOKS_ACCURATE:g} % on the mean of the published suites",
     "C3": f"{PREVENTED}; with fewer, *explained by A10* if "
     "the published row lies five times nearer to the published untuned model than to the release's own evaluation of the "
     f"adapter, and our adapter, merged into 4 bit, changes at most {100 * SAME_MODEL:g} % of the untuned model's verdicts",
     "C4": PREVENTED,
     "C5": f"with {FEWEST_SEEDS} paired seeds: *{REPLICATES}* if the t interval of the difference in balanced accuracy lies above "
-    f"0, else *{FAILS}*; with fewer, explained as C1 and C3 are, if both are",
+    f"0, *{FAILS}* if it does not and lies below the published gain, else *{UNSETTLED}*; with fewer, explained as "
+    "transitivity is under C1 and C3, if both are",
     "C6": f"with {FEWEST_SEEDS} paired seeds of each task: *{REPLICATES}* if the semantic runs answer more minimal pairs than "
-    f"the plain ones (t interval above 0) on both, else *{FAILS}*",
-    "C7": f"*{REPLICATES}* if all five variants answered the published suites, {PUBLISHED_SAMPLES:,} questions or more together",
+    f"the plain ones (t interval above 0) on both, *{FAILS}* if on one they do not and the interval lies below "
+    f"{100 * HOLDS:g} points, else *{UNSETTLED}*",
+    "C7": f"*{REPLICATES}* if all five variants answered the published suites, {PUBLISHED_SAMPLES:,} questions or more together, "
+    "one seed each",
     "C8": f"with {FEWEST_SEEDS} seeds of cross-entropy on the answer alone at the same settings: *{FAILS}* if none of them is "
-    f"constant and the semantic runs are not better (t interval not above 0); *{REPLICATES}* if all are constant",
+    f"constant; *{REPLICATES}* if all are and, of {FEWEST_SEEDS} semantic runs, none; else *{UNSETTLED}*",
 }
 
 
@@ -51,8 +58,7 @@ class Evidence:
     constant_mean: the higher mean accuracy of the two constant answers on the published suites.
     gain: 95 % t interval over seeds of balanced accuracy, transitivity_semantic minus transitivity_ce.
     pairs_gained: task → that of the share of minimal pairs answered, semantic minus plain.
-    over_control: that of balanced accuracy, transitivity_semantic minus transitivity_answer_ce.
-    answers, variants: questions answered on the published suites, and how many of the five variants answered them.
+    answers, variants: questions answered on the published suites, of one seed a variant, and how many of the five answered them.
     """
 
     constant: dict[str, list[bool]] = field(default_factory=dict)
@@ -63,7 +69,6 @@ class Evidence:
     constant_mean: float | None = None
     gain: Interval | None = None
     pairs_gained: dict[str, Interval] = field(default_factory=dict)
-    over_control: Interval | None = None
     answers: int = 0
     variants: int = 0
 
@@ -79,28 +84,26 @@ class Evidence:
 
 
 def verdicts(found: Evidence) -> dict[str, str]:
-    """Claim → verdict, by RULES."""
-    collapse = _decided(found.enough(*PLAIN.values()), found.always(*PLAIN.values()))
-    if collapse == UNSETTLED and found.text_rule_distance is not None and found.text_rule_distance <= SAME_ROW:
-        collapse = "explained by A11"
+    """Claim → verdict, by RULES; C1 names both tasks where they differ."""
+    collapse = {task: _decided(found.enough(plain), found.always(plain)) for task, plain in PLAIN.items()}
+    if collapse["transitivity"] == UNSETTLED and _text_rule(found):
+        collapse["transitivity"] = "explained by A11"
     prevented = {task: _prevented(found, SEMANTIC[task], PLAIN[task]) for task in TASKS}
     if not found.enough(SEMANTIC["transitivity"], PLAIN["transitivity"]) and _rounded_away(found):
         prevented["transitivity"] = "explained by A10"
-    difference = _decided(found.gain is not None, found.gain is not None and found.gain[0] > 0)
-    if (
-        difference == UNSETTLED
-        and collapse.startswith("explained")
-        and prevented["transitivity"].startswith("explained")
-    ):
-        difference = "explained by A10 and A11"
-    pairs = found.pairs_gained
+    gain = _gained([found.gain] if found.gain else [], 1, PUBLISHED_GAIN)
+    explained = all(verdict["transitivity"].startswith("explained") for verdict in (collapse, prevented))
+    if found.gain is None and explained:
+        gain = "explained by A10 and A11"
     return {
-        "C1": collapse,
+        "C1": collapse["transitivity"]
+        if len({*collapse.values()}) == 1
+        else "; ".join(map(": ".join, collapse.items())),
         "C2": _decided(found.constant_mean is not None, (found.constant_mean or 0) >= LOOKS_ACCURATE),
         "C3": prevented["transitivity"],
         "C4": prevented["dseparation"],
-        "C5": difference,
-        "C6": _decided(len(pairs) == 2, all(low > 0 for low, _ in pairs.values())),
+        "C5": gain,
+        "C6": _gained([*found.pairs_gained.values()], len(TASKS), HOLDS),
         "C7": REPLICATES if found.variants == 5 and found.answers >= PUBLISHED_SAMPLES else UNSETTLED,
         "C8": _essential(found),
     }
@@ -108,6 +111,22 @@ def verdicts(found: Evidence) -> dict[str, str]:
 
 def _decided(measured: bool, holds: bool) -> str:
     return UNSETTLED if not measured else REPLICATES if holds else FAILS
+
+
+def _gained(intervals: list[Interval], wanted: int, worth: float) -> str:
+    """Whether all of the ``wanted`` intervals lie above 0. One around 0 refutes only where it ends below ``worth``."""
+    if len(intervals) < wanted:
+        return UNSETTLED
+    if all(low > 0 for low, _ in intervals):
+        return REPLICATES
+    return FAILS if any(low <= 0 and high < worth for low, high in intervals) else UNSETTLED
+
+
+def _text_rule(found: Evidence) -> bool:
+    """Whether the published plain row on transitivity is the text rule's, and our runs give no constant answer (audit A11)."""
+    plain = PLAIN["transitivity"]
+    measured = found.text_rule_distance is not None and bool(found.constant.get(plain))
+    return measured and not found.ever(plain) and found.text_rule_distance <= SAME_ROW
 
 
 def _prevented(found: Evidence, semantic: str, plain: str) -> str:
@@ -128,10 +147,10 @@ def _rounded_away(found: Evidence) -> bool:
 
 
 def _essential(found: Evidence) -> str:
-    control = CONTROL["transitivity"]
+    control, semantic = CONTROL["transitivity"], SEMANTIC["transitivity"]
     if not found.enough(control):
         return UNSETTLED
-    if found.always(control):
-        return REPLICATES
-    not_better = found.over_control is not None and found.over_control[0] <= 0
-    return FAILS if not found.ever(control) and not_better else UNSETTLED
+    if not found.ever(control):
+        return FAILS
+    replicated = found.always(control) and found.enough(semantic) and not found.ever(semantic)
+    return REPLICATES if replicated else UNSETTLED

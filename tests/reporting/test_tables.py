@@ -184,9 +184,9 @@ def test_claims_put_the_measurement_beside_the_published_figure(made):
     assert list(frame.index) == [f"C{i}" for i in range(1, 9)]
     assert "transitivity_ce collapsed in 2 of 2 runs" in frame.loc["C1", "measured"]
     assert frame.loc["C3", "published"] == "70.4 % accuracy"
-    assert "points" in frame.loc["C5", "measured"] and "p <0.001" in frame.loc["C8", "measured"]
+    assert "points" in frame.loc["C5", "measured"] and "(seed 0)" in frame.loc["C8", "measured"]
     assert frame["verdict"].to_dict() == {
-        "C1": "explained by A11", "C2": "replicates", "C3": "not settled", "C4": "not settled", "C5": "not settled",
+        "C1": "not settled", "C2": "replicates", "C3": "not settled", "C4": "not settled", "C5": "not settled",
         "C6": "not settled", "C7": "not settled", "C8": "not settled",
     }  # fmt: skip
     assert frame["runs"].unique().tolist() == [6] and frame["unfinished"].unique().tolist() == [0]
@@ -197,7 +197,7 @@ def test_only_runs_whose_answers_are_counted_are_counted(tmp_path, make_run):
         folder = make_run(tmp_path, variant, n=40)
     shutil.rmtree(folder / "evaluation/published")
     claims = tables(tmp_path)["claims"].set_index("id")
-    assert claims.loc["C7", "measured"] == "200 answers by 1 run of 1 variant"
+    assert claims.loc["C7", "measured"] == "200 answers by 1 of the five variants"
 
 
 def test_three_seeds_decide_what_fewer_do_not(tmp_path, make_run):
@@ -206,7 +206,7 @@ def test_three_seeds_decide_what_fewer_do_not(tmp_path, make_run):
         for variant in ("transitivity_ce", "transitivity_semantic"):
             make_run(tmp_path, variant, seed, protocol="released")
     verdict = tables(tmp_path)["claims"].set_index("id")["verdict"]
-    assert verdict["C1"] == "explained by A11"  # d-separation was not run
+    assert verdict["C1"] == "transitivity: replicates; dseparation: not settled"  # d-separation was not run
     assert verdict["C3"] == verdict["C5"] == "replicates"
 
 
