@@ -43,6 +43,7 @@ def run(cfg: DictConfig) -> RunFolder:
     check_settings(cfg)
     # Late, as in score_suites: torch, transformers and peft take seconds, for which --help and a wrong key need not wait.
     from models.loading import load_answerer
+    from models.memory import peak_memory
     from scoring.evaluation import check_suite
     from training.fine_tune import fine_tune
 
@@ -78,6 +79,7 @@ def run(cfg: DictConfig) -> RunFolder:
                 score_seconds = score_suites(cfg, suites, answerer, folder, tracker)
                 facts["seconds"] = {"train": facts.get("training", {}).get("seconds", 0.0), "score": score_seconds}
         if first_process:
+            facts["peak_memory"] = peak_memory()
             folder.finish(facts)
             if cfg.training.enabled:
                 write_model_card(folder)

@@ -131,7 +131,7 @@ def load_answerer(
         "adapter": left,
         "device": str(device),
         "parameters": parameters,
-        "trainable_parameters": sum(p.numel() for p in answerer.parameters() if p.requires_grad),
+        "adapter_parameters": sum(p.numel() for name, p in answerer.named_parameters() if "lora_" in name),
     }
 
 

@@ -30,6 +30,8 @@ def test_a_run_leaves_a_full_record(trained):
     assert record["status"] == "finished" and record["variant"] == "transitivity_answer_semantic"
     assert record["training"]["steps"] == 6 and record["training"]["samples"] == 48
     assert {"commit", "versions", "machine", "command", "seconds", "loaded", "seed"} <= set(record)
+    # Python with torch takes more than 100 MB, a test of the tiny model less than 10 GB.
+    assert 10**8 < record["peak_memory"]["cpu"] < 10**10 and record["loaded"]["adapter_parameters"] > 0
     assert (trained / "adapter" / "adapter_model.safetensors").is_file()
     assert not (trained / "checkpoints").exists()
     assert list((trained / "wandb").glob("offline-run-*"))
