@@ -26,10 +26,11 @@ DEFAULTS = {"model": "gemma3_270m,smollm2_135m", "lm_eval": "", "trl": "", "out"
 SIZES = {
     "released_way": ("n=8", "batch=2"),
     "training_speed": (),
+    "side_by_side": (),
     "scoring_speed": ("n=160", "plain=10", "harness=64", "graphs=4"),
     "against_trl": (),
 }
-TABLES = ("training_speed", "scoring_speed", "against_trl")
+TABLES = ("training_speed", "side_by_side", "scoring_speed", "against_trl")
 PEERS = {"scoring_speed": "lm_eval", "against_trl": "trl"}
 REFUSED = 2  # settings or weights that are not there
 README = Path(__file__).with_name("README.md")
