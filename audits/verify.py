@@ -97,16 +97,16 @@ def _verify_questions(
     elsewhere, asked = _made_elsewhere(report.get("provenance") or {}), {}
     for (task, split), items in parts.items():
         place = f"{task}/{split}"
+        recorded, drawn = report["data_fingerprint"][place], fingerprint(items)
         part = table[(table["task"] == task) & (table["split"] == split)]
         questions = [(question.id, question.label) for item in items for question in item.questions]
         same = questions == list(zip(part["id"], part["label"].astype(bool), strict=True))
         if same:
             asked[task, split] = items
-        elif elsewhere and report["data_fingerprint"][place] != fingerprint(items):
+        elif elsewhere and recorded != drawn:
             found.unverified.append(f"{scored.metrics}: {place}: other questions than this version draws; {elsewhere}")
             continue
-        recorded = report["data_fingerprint"][place]
-        found.fingerprint(f"{scored.metrics}: data_fingerprint {place}", recorded, fingerprint(items))
+        found.fingerprint(f"{scored.metrics}: data_fingerprint {place}", recorded, drawn)
         if not same:
             found.differences.append(f"{scored.margins}: {place}: other ids or labels than the questions have")
     return asked if len(asked) == len(parts) else {}

@@ -7,7 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,6 +75,20 @@ def fingerprint(items: Iterable) -> str:
             line = "\t".join((question.id, item.premise, question.hypothesis, str(question.label)))
             digest.update(line.encode() + b"\n")
     return digest.hexdigest()[:16]
+
+
+def fingerprints(parts: Mapping[tuple[str, str], Iterable]) -> dict[str, str]:
+    """Of the items by task and split: "task/split" → `fingerprint`."""
+    return {"/".join(part): fingerprint(items) for part, items in parts.items()}
+
+
+def same_questions(
+    one: Mapping[str, str] | None, other: Mapping[str, str] | None, task: str | None = None
+) -> bool | None:
+    """Whether two records of `fingerprints` are of the same questions, of one task or of all; None if one says nothing."""
+    own = f"{task}/" if task else ""
+    ours, theirs = ({part: asked[part] for part in asked or () if part.startswith(own)} for asked in (one, other))
+    return ours == theirs if ours and theirs else None
 
 
 def margins_fingerprint(table) -> str:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from records.provenance import same_questions
 from reporting.groups import RUN
 from reporting.published import SUITES
 from reporting.results import WAY, Results
@@ -76,19 +77,11 @@ def flips(run: Run, untuned: list[Run], evaluation: str) -> dict:
         untuned: that model at any scale; held against is that of the run's own, or else one that answered the same questions.
     """
     for one in sorted(untuned, key=lambda one: one.settings.scale != run.settings.scale):
-        asked_alike = one.settings.scale == run.settings.scale or _same_questions((run, evaluation), (one, "published"))
+        same_scale = one.settings.scale == run.settings.scale
+        asked_alike = same_scale or same_questions(run.asked.get(evaluation), one.asked.get("published"))
         if asked_alike and (found := differing_verdicts((run, evaluation), (one, "published"))):
             return found
     return {}
-
-
-def _same_questions(one: tuple[Run, str], other: tuple[Run, str]) -> bool:
-    """Whether two evaluations have the same ids with the same labels."""
-    tables = [run.margins(evaluation, ("id", "label").__contains__) for run, evaluation in (one, other)]
-    if any(table is None for table in tables):
-        return False
-    ours, theirs = (table.set_index("id")["label"].sort_index() for table in tables)
-    return ours.equals(theirs)
 
 
 def differing_verdicts(one: tuple[Run, str], other: tuple[Run, str]) -> dict:

@@ -4,6 +4,7 @@ import itertools
 
 import pandas as pd
 
+from records.provenance import same_questions
 from reporting.groups import GROUP, SETTING
 from reporting.paired_table import is_control
 from reporting.results import Results
@@ -105,7 +106,8 @@ def _by_pair(results: Results, run: Run, control: Run) -> dict | None:
     ours, theirs = answered
     if not len(ours) or not ours.index.sort_values().equals(theirs.index.sort_values()):
         return None
-    if run.asked_otherwise(control, "adversarial"):
+    asked = (one.asked.get("adversarial") for one in (run, control))
+    if same_questions(*asked, run.settings.task) is False:
         results.problems.append(
             f"{run.folder}: not compared with {control.folder}: their minimal pairs have the same names and are other questions"
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from records.provenance import same_questions
 from records.reading import FileFormatError
 from records.run_folder import RunFolder, find_runs
 from records.run_settings import RunSettings
@@ -84,7 +85,8 @@ class Results:
                 )
                 return None
             theirs = theirs.reindex(ours.index)
-        if run.asked_otherwise(against, "corrected") or (ours["label"] != theirs["label"]).any():
+        alike = same_questions(run.asked.get("corrected"), against.asked.get("corrected"), run.settings.task)
+        if alike is False or (ours["label"] != theirs["label"]).any():
             self.problems.append(
                 f"{pair}: the items of their corrected suites have the same names and are other questions"
             )

@@ -84,12 +84,6 @@ class Run:
         """Wall time of training and scoring together; the run's cost."""
         return float(sum(value for value in (self.info.get("seconds") or {}).values() if value is not None))
 
-    def asked_otherwise(self, other: "Run", suite: str) -> bool:
-        """Whether the two are known to have been asked other questions of a suite, on the task of this run."""
-        ours, theirs = self.asked.get(suite, {}), other.asked.get(suite, {})
-        own = (part for part in ours.keys() & theirs.keys() if part.startswith(f"{self.settings.task}/"))
-        return any(ours[part] != theirs[part] for part in own)
-
     @property
     def probes(self) -> pd.DataFrame:
         """The log's rows on the probe set since the first step: progress, step, probe/...; empty for an untrained model."""

@@ -19,7 +19,7 @@ from causal_tasks.command_line import read_settings, whole
 from causal_tasks.items import Item
 from records.errors import UserError
 from records.files import write_json, write_parquet
-from records.provenance import commit, fingerprint, margins_fingerprint
+from records.provenance import commit, fingerprints, margins_fingerprint, same_questions
 from records.reading import read_json
 from records.scored_suite import ScoredSuite
 from scoring.blocks import blocks
@@ -49,7 +49,7 @@ def score_again(
     stored = list(table)
     if "block" not in table:
         table.insert(2, "block", blocks(table))
-    parts = _same_questions(folder, report, table)
+    parts = _questions(folder, report, table)
     table = _with_yardsticks(table, parts, yardstick_questions)
     before = {(row["task"], row["split"]): row for row in report["rows"]}
     rows = [
@@ -66,16 +66,14 @@ def score_again(
     return True
 
 
-def _same_questions(folder: Path, report: Mapping, table: pd.DataFrame) -> dict[Part, Sequence[Item]]:
+def _questions(folder: Path, report: Mapping, table: pd.DataFrame) -> dict[Part, Sequence[Item]]:
     """The questions of the table; {} if they cannot be drawn again, or one split would get others."""
-    recorded = report.get("data_fingerprint") or {}
     try:
         drawn = questions_again(folder, report, table) or {}
     except UserError:
         return {}
     scored = {part: drawn.get(part, ()) for part in table.groupby(["task", "split"], sort=False).groups}
-    same = all(items and fingerprint(items) == recorded.get("/".join(part)) for part, items in scored.items())
-    return scored if same else {}
+    return scored if same_questions(report.get("data_fingerprint"), fingerprints(scored)) else {}
 
 
 def _with_yardsticks(table: pd.DataFrame, parts: Mapping[Part, Sequence[Item]], questions: int) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from causal_tasks.spec import Spec
 from models.answerer import Answerer
 from records.errors import UserError
 from records.files import write_json, write_parquet
-from records.provenance import fingerprint, margins_fingerprint, provenance
+from records.provenance import fingerprints, margins_fingerprint, provenance, same_questions
 from records.reading import read_object
 from records.scored_suite import ScoredSuite
 from scoring.blocks import blocks
@@ -159,8 +159,8 @@ def evaluate_suite(
     started = time.monotonic()
     thresholds = thresholds or {}
     protocol = suite.get("protocol", "file")
-    fingerprints = _fingerprints(parts)
-    unfinished = Unfinished(folder, answerer, way, fingerprints)
+    asked = fingerprints(parts)
+    unfinished = Unfinished(folder, answerer, way, asked)
     tables = []
     for (task, split), items in parts.items():
         margins = unfinished.margins(task, split)
@@ -185,7 +185,7 @@ def evaluate_suite(
         **vars(way),
         "scorer": SCORER_VERSION,
         "rows": rows,
-        "data_fingerprint": fingerprints,
+        "data_fingerprint": asked,
         "margins_fingerprint": margins_fingerprint(table),
         "resamples": settings.resamples,
         "prior": settings.get("prior"),
@@ -199,10 +199,6 @@ def evaluate_suite(
     write_json(written.metrics, report)
     unfinished.clear()
     return report
-
-
-def _fingerprints(parts: dict[Part, list[Item]]) -> dict[str, str]:
-    return {f"{task}/{split}": fingerprint(items) for (task, split), items in parts.items()}
 
 
 def _label_check(parts: dict[Part, list[Item]]) -> dict[str, dict]:
@@ -234,7 +230,8 @@ def headline(report: dict, task: str) -> dict:
 def refuse_to_replace(folder: Path, parts: dict[Part, list[Item]]) -> None:
     """Raise SuiteError if ``folder`` holds the scores of other items than these."""
     path = ScoredSuite(folder).metrics
-    if path.is_file() and read_object(path, "data_fingerprint")["data_fingerprint"] != _fingerprints(parts):
+    recorded = read_object(path, "data_fingerprint") if path.is_file() else None
+    if recorded and not same_questions(recorded["data_fingerprint"], fingerprints(parts)):
         raise SuiteError(f"out={folder}: holds scores of other questions; choose another out=, or overwrite=true")
 
 
@@ -244,7 +241,8 @@ def already_scored(folder: Path, parts: dict[Part, list[Item]]) -> bool:
     if not suite.whole:
         return False
     recorded = read_object(suite.metrics, "data_fingerprint")
-    return recorded["data_fingerprint"] == _fingerprints(parts) and recorded.get("scorer") == SCORER_VERSION
+    current = recorded.get("scorer") == SCORER_VERSION
+    return current and bool(same_questions(recorded["data_fingerprint"], fingerprints(parts)))
 
 
 def summary_lines(report: dict) -> list[str]:

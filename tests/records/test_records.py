@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from records.claim import Claimed, claim
 from records.files import write_json, write_parquet, write_text
 from records.model_card import write_model_card
-from records.provenance import provenance
+from records.provenance import provenance, same_questions
 from records.reading import FileFormatError, read_json, read_object
 from records.run_folder import PROJECT, RunFolder, RunFolderError
 from records.tracking import Tracker
@@ -191,6 +191,16 @@ def test_finish_and_fail_leave_a_record(tmp_path):
     folder.checkpoints.mkdir()
     folder.finish({"variant": "v"})
     assert folder.finished and not folder.checkpoints.exists()
+
+
+def test_questions_are_the_same_where_every_part_has_one_fingerprint():
+    asked = {"transitivity/length": "1", "transitivity/shuffled": "2", "dseparation/branching": "3"}
+    other = asked | {"dseparation/branching": "4"}
+    assert same_questions(asked, dict(reversed(asked.items()))) is True
+    assert same_questions(asked, other) is same_questions(asked, other, "dseparation") is False
+    assert same_questions(asked, other, "transitivity") is True
+    assert same_questions(asked, {"transitivity/length": "1"}) is False
+    assert same_questions(asked, None) is same_questions(asked, {}) is same_questions(asked, other, "causes") is None
 
 
 def test_provenance_says_commit_versions_and_machine():
