@@ -17,11 +17,14 @@ WAYS = ("adapter", "merged_16bit", "merged_4bit")
 
 def adapter_growth_table(results: Results) -> Table:
     """One row a run and step at which its adapter was measured, unfinished runs included."""
-    untuned = [run for run in results.runs if run.settings.task is None]
+    untuned: dict[str, list[Run]] = {}
+    for run in results.runs:
+        if run.settings.task is None:
+            untuned.setdefault(run.settings.model, []).append(run)
     rows = []
     for run in results.runs + results.underway:
         if run.settings.task is not None:
-            rows += _growth(run, results.scored, [one for one in untuned if one.settings.model == run.settings.model])
+            rows += _growth(run, results.scored, untuned.get(run.settings.model, []))
     columns = ["variant", "step", *SIZES, *WAYS, "flips", "flips_n"]
     frame = pd.DataFrame(rows).reindex(columns=[*columns, *(name for name in RUN if name != "variant")])
     note = (
