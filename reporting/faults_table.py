@@ -84,13 +84,15 @@ SCORING = {
 def faults_table(results: Results) -> Table:
     """One row a fault and pair of measurements; unfinished runs as far as they are scored."""
     rows = [*_trainings(results), *_scorings(results)]
-    columns = ["audit", "without", "variant", *(f"{m}_{side}" for m in MEASURES for side in ("with", "without"))]
+    columns = ["audit", "without", "variant", "setting", "against"]
+    columns += [f"{m}_{side}" for m in MEASURES for side in ("with", "without")]
     columns += ["flips", "n", "step", *(name for name in RUN if name not in ("variant", "setting"))]
     frame = pd.DataFrame(rows).reindex(columns=columns)
     order = frame["audit"].str[1:].astype(int) if len(frame) else frame["audit"]
     frame = frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
     percent = ("flips", *(f"{m}_{side}" for m in MEASURES[:2] for side in ("with", "without")))
-    return Table("faults", "Each fault switched alone: what moves", NOTE, frame, percent=percent)
+    title = "Each fault switched alone: what moves"
+    return Table("faults", title, NOTE, frame, percent=percent, hidden=("against",))
 
 
 def _trainings(results: Results) -> list[dict]:
@@ -107,7 +109,7 @@ def _trainings(results: Results) -> list[dict]:
             other = wanted and by_settings.get(_comparable(wanted))
             if other is None:
                 continue
-            row = run.key | {"audit": switch.audit, "without": switch.without}
+            row = run.key | {"audit": switch.audit, "without": switch.without, "against": other.name}
             for side, one in (("with", run), ("without", other)):
                 key = tuple(one.key.values())
                 row[f"released_{side}"] = means.get(key)

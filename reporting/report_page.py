@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reporting.groups import GROUP
+from reporting.groups import RUN
 from reporting.published import PAPER_MODEL, paper_model_first
 from reporting.results import Results
 from reporting.table import Table, as_markdown
@@ -96,13 +96,12 @@ def _claims(claims: pd.DataFrame) -> list[str]:
 def _faults(table: Table) -> list[str]:
     """On the paper's model: each pair at the newest step that was scored."""
     frame = table.frame[table.frame["model"] == PAPER_MODEL]
-    pair = ["audit", "without", "variant", *GROUP, "seed"]
-    last = frame.groupby(pair, sort=False)["step"].transform("max")
+    last = frame.groupby(["audit", "without", *RUN], sort=False)["step"].transform("max")
     frame = frame[frame["step"].isna() | (frame["step"] == last)]
     lines = ["## Each fault switched alone", "", f"On {PAPER_MODEL}. {table.note}", ""]
     if frame.empty:
         return [*lines, "Not measured.", ""]
-    columns = ["audit", "without", "variant"]
+    columns = ["audit", "without", "variant", "setting"]
     columns += [f"{measure}_{side}" for measure in ("released", "balanced") for side in ("with", "without")]
     return [*lines, as_markdown(replace(table, frame=frame).display([*columns, "flips", "n", "samples"])), ""]
 

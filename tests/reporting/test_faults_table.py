@@ -6,6 +6,9 @@ import pandas as pd
 import pytest
 
 from reporting import tables, write_all
+from reporting.explain import explain
+from reporting.report import build_tables
+from reporting.results import load
 
 WEIGHTS = {"yes": 7.5, "no": 1.0}
 RELEASED = {"_target_": "losses.Semantic", "base": "released"}
@@ -21,13 +24,9 @@ def made(tmp_path, make_run):
     return tmp_path
 
 
-def score_again(made, name, margin_sign, **keys):
-    """The released run's evaluation once more, scored in another way, with all margins of one sign."""
-    run = next(
-        path
-        for path in made.glob("runs/tiny/transitivity_semantic/*/seed0")
-        if "released" in (path / "config.yaml").read_text().split("loss:")[1].split("model:")[0]
-    )
+def score_again(made, name, margin_sign, setting="", **keys):
+    """A run's evaluation once more (the released one's), scored in another way, with all margins of one sign."""
+    run = next(run.folder for run in load(made).runs if run.setting == setting)
     plain, other = run / "evaluation/published", run / "evaluation" / name
     other.mkdir()
     margins = pd.read_parquet(plain / "margins.parquet")
@@ -58,6 +57,28 @@ def test_ways_of_scoring_are_paired_and_flips_counted(made):
     assert frame.loc["A10", "flips"] == pytest.approx(1 - yes) and frame.loc["A11", "flips"] == pytest.approx(yes)
     # the fault is on in the plain suite
     assert frame.loc["A5", "flips"] == pytest.approx(1 - yes)
+
+
+def test_a_row_tells_its_run_from_others_of_the_variant_and_names_what_it_is_held_against(made):
+    score_again(made, "published-merged_4bit", 1, weights="merged_4bit")
+    score_again(made, "published-merged_4bit", 1, setting="base=released, term=label", weights="merged_4bit")
+    table = build_tables(load(made))["faults"]
+    merged = table.frame[table.frame["audit"] == "A10"]
+    assert sorted(merged["setting"]) == ["", "base=released, term=label"] and merged["against"].isna().all()
+    label = table.frame.index[table.frame["audit"] == "A2"][0]
+    assert table.frame.loc[label, ["setting", "against"]].tolist() == [
+        "",
+        "transitivity_semantic, base=released, term=label",
+    ]
+    assert "| setting " in table.markdown() and "against" not in table.markdown()
+    (made / "tables").mkdir()
+    (made / "tables/faults.csv").write_text(table.csv())
+    text = explain(made, f"faults:{label + 1}:flips")
+    named = [line.split(": ")[0] for line in text.splitlines() if line.startswith("transitivity_semantic")]
+    assert sorted(named) == [
+        "transitivity_semantic, base=released, term=label, seed 0",
+        "transitivity_semantic, seed 0",
+    ]
 
 
 def test_extra_runs_change_no_other_table(made, tmp_path_factory, make_run):

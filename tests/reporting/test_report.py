@@ -79,17 +79,24 @@ def test_the_summary_keeps_the_tables(written):
 def test_every_pair_of_a_fault_is_shown_at_its_own_newest_step():
     about = {"audit": "A10", "without": "x", "model": PAPER_MODEL, "scale": "paper", "samples": 8, "seed": "0"}
     steps = [
-        ("semantic", "released-k1", 1),
-        ("semantic", "released-k1", 2),
-        ("ce", "released-k1", 1),
-        ("ce", "corrected-k1", None),
+        ("semantic", "", "released-k1", 1),
+        ("semantic", "", "released-k1", 2),
+        ("semantic", "base=turn", "released-k1", 1),
+        ("ce", "", "released-k1", 1),
+        ("ce", "", "corrected-k1", None),
     ]
     frame = pd.DataFrame(
-        [about | {"variant": variant, "trained_on": data, "step": step} for variant, data, step in steps]
+        [about | dict(zip(("variant", "setting", "trained_on", "step"), values, strict=True)) for values in steps]
     ).assign(flips=0.1, n=5)
     frame[[f"{measure}_{side}" for measure in ("released", "balanced") for side in ("with", "without")]] = 0.5
     text = "\n".join(_faults(Table("faults", "T", "", frame)))
-    assert [line.count("semantic") for line in text.splitlines() if "A10" in line] == [1, 0, 0]
+    rows = [line for line in text.splitlines() if "A10" in line]
+    assert [("semantic" in row, "base=turn" in row) for row in rows] == [
+        (True, False),
+        (True, True),
+        (False, False),
+        (False, False),
+    ]
 
 
 def readme_rows(*rows):
