@@ -117,8 +117,10 @@ class ExactSemantic(Loss):
         self.parts = (*self.base.parts, "groups", *deduced, "semantic")
         self.circuit: Circuit | None = None
 
-    def questions_needed(self, task: str) -> int:
-        return 2 if self._ties_orders(task) else questions_in_family(task, self.group_size)
+    def questions_needed(self, task: str, generated: bool = False) -> int:
+        if not self._ties_orders(task):
+            return questions_in_family(task, self.group_size)
+        return 3 if generated else 2  # a Yes and a No are not one question in both orders
 
     def _ties_orders(self, task: str) -> bool:
         """Whether it reads one question asked in both orders, without a family."""

@@ -47,8 +47,11 @@ class Loss(nn.Module):
                 f"got at most {most}"
             )
 
-    def questions_needed(self, task: str) -> int:
-        """Smallest number of questions per graph with which it can do anything on ``task``."""
+    def questions_needed(self, task: str, generated: bool = False) -> int:
+        """Smallest number of questions per graph with which it can do anything on ``task``.
+
+        generated: on questions that are drawn, of which the first two on a graph are one Yes and one No.
+        """
         return 1
 
     def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:

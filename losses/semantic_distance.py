@@ -128,7 +128,7 @@ class SemanticDistance(Loss):
             return None
         return LOG_VARIANCE_LIMIT * torch.tanh(self.raw_log_variance * self.learning_rate_factor / LOG_VARIANCE_LIMIT)
 
-    def questions_needed(self, task: str) -> int:
+    def questions_needed(self, task: str, generated: bool = False) -> int:
         return 2
 
     def prepare(self, items: Sequence[Item], unlabelled: int = 0) -> None:

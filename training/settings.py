@@ -225,7 +225,7 @@ def _check_loss(cfg: DictConfig, questions: int, asked: str) -> None:
     loss = build_loss(cfg)
     if loss.task not in (None, cfg.task.name):
         raise SettingsError(f"task={cfg.task.name}: loss={loss.name} works on task={loss.task} only")
-    needed = loss.questions_needed(cfg.task.name)
+    needed = loss.questions_needed(cfg.task.name, generated=cfg.data.path is None)
     if questions < needed:
         generated = ", best with task.questions=families" if cfg.data.path is None else ""
         raise SettingsError(f"{asked}: loss={loss.name} needs at least {needed} questions on a graph{generated}")

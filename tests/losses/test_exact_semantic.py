@@ -74,6 +74,7 @@ def test_both_orders_of_a_question_are_enough_for_all_but_deduced():
     both_orders = [item("dseparation", [(0, 1, {2}), (1, 0, {2}), (0, 2, ()), (0, 3, ()), (1, 2, ()), (1, 3, ())])]
     for knowledge in ("axioms", "axioms_and_facts"):
         assert ExactSemantic(knowledge).questions_needed("dseparation") == 2
+        assert ExactSemantic(knowledge).questions_needed("dseparation", generated=True) == 3
         ExactSemantic(knowledge).prepare(both_orders)
     assert ExactSemantic("deduced").questions_needed("dseparation") == 6
     with pytest.raises(ValueError, match=r"all 6 questions of 3 nodes \(generated ones"):

@@ -66,6 +66,14 @@ def test_true_answers_have_no_semantic_distance():
     assert all(value > 0 for value in random.values())
 
 
+def test_two_generated_d_separation_questions_are_never_one_in_both_orders():
+    """Three can be, by chance; questions_needed says so."""
+    two, three = (build("dseparation", "corrected", "train", 300, 0, asked) for asked in (2, 3))
+    with pytest.raises(ValueError, match="none of the 150 training items does"):
+        ExactSemantic().prepare(two)
+    ExactSemantic().prepare(three)
+
+
 def test_one_question_a_graph_is_refused_by_losses_that_need_several():
     items = build("transitivity", "corrected", "train", 20, 0, 1)
     for loss, needed in ((ExactSemantic(), 6), (SemanticDistance(dict.fromkeys(PARTS, 1.0)), 2)):

@@ -118,6 +118,10 @@ FAMILIES = ["task.questions=families", "task.questions_per_graph=6"]
     ("overrides", "message"),
     [
         (["loss=exact_semantic", "task.questions_per_graph=4"], "=4: loss=exact_semantic needs at least 6 questions"),
+        (
+            ["task=dseparation", "loss=exact_semantic", "task.questions_per_graph=2"],
+            "task.questions_per_graph=2: loss=exact_semantic needs at least 3 questions on a graph, best with task.questions=families",
+        ),
         (["loss=exact_semantic"], "task.questions_per_graph=1: loss=exact_semantic needs at least 6 questions"),
         (["loss=exact_semantic", "loss.group_size=4", *FAMILIES], "loss=exact_semantic needs at least 12 questions"),
         (["loss=semantic_distance"], "loss=semantic_distance needs at least 2 questions"),

@@ -197,7 +197,7 @@ def test_bad_settings_are_refused_by_key(composed, overrides, message):
         ["loss.base=none", "schedule=lagrangian"],
         ["loss=cross_entropy", "loss.class_weights={yes: 2, no: 1}", "schedule=lagrangian"],
         ["schedule=lagrangian", "schedule.violation=total"],
-        ["task=dseparation", "loss=exact_semantic", "task.questions_per_graph=2"],
+        ["task=dseparation", "loss=exact_semantic", "task.questions_per_graph=3"],
     ],
     ids=lambda overrides: overrides[-1],
 )

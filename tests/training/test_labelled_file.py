@@ -121,6 +121,16 @@ def test_a_file_has_its_own_number_of_questions_a_graph(composed, tmp_path):
         assert message in str(refusal.value) and "task.questions=families" not in str(refusal.value)
 
 
+def test_a_file_may_ask_one_question_in_both_orders(composed, tmp_path):
+    """Which two generated questions on a graph never do: these are refused."""
+    asked = [
+        {"premise": CHAIN, "hypothesis": f"Are {pair} d-separated?", "label": "No"} for pair in ("A and C", "C and A")
+    ]
+    check_settings(
+        composed("task=dseparation", f"data.path={written(tmp_path / 'own.jsonl', asked)}", "loss=exact_semantic")
+    )
+
+
 def test_the_splits_are_listed(run_export):
     status, printed = run_export("list")
     assert status == 0
