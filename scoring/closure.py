@@ -58,7 +58,7 @@ def closure_measures(distances: pd.DataFrame, resamples: int = 1000, seed: int =
 
     `<measure>_interval` is a 95 % bootstrap interval over blocks of graphs (scoring/blocks.py; left out if `resamples` is 0).
     The means of ancestor_adjustment_distance, the run's and that of always No, are over the graphs whose predicted relation
-    is acyclic; None if there are none.
+    is acyclic and whose causes are all told; None if there are none.
     """
     values = distances.drop(columns=["graph", "block", "nodes"]).astype(float)
     values[f"{ANCESTORS}_always_no"] = values[f"{ANCESTORS}_always_no"].where(values[ANCESTORS].notna())
@@ -82,7 +82,8 @@ def closure_distances(margins: pd.DataFrame, items: Sequence[Item]) -> pd.DataFr
 
     shd: pairs of nodes related differently in the two closures; shd_share: over all pairs, in [0, 1].
     exact: whether the relations are equal. cyclic: whether the predicted one has a cycle.
-    ancestor_adjustment_distance: in [0, 1], Henckel et al. 2024 (arXiv:2402.08616); NaN where cyclic.
+    ancestor_adjustment_distance: in [0, 1], Henckel et al. 2024 (arXiv:2402.08616); NaN where cyclic, and where the
+        premise tells of hidden causes: it asks for adjustment sets in a graph without any.
     shd_share_always_no, ancestor_adjustment_distance_always_no: the same for a model that denies everything.
 
     Args:
@@ -114,7 +115,10 @@ def _distances(item: Item, margins: dict[str, float]) -> dict:
         raise ValueError(f"{item.id}: {error}") from error
     nothing = _compare(np.zeros_like(adjacency), adjacency)
     constant = {f"{name}_always_no": nothing[name] for name in ("shd_share", ANCESTORS)}
-    return {"graph": item.id, "nodes": size, **_compare(predicted, adjacency), **constant}
+    distances = {**_compare(predicted, adjacency), **constant}
+    if item.graph.hidden:
+        distances |= {ANCESTORS: np.nan, f"{ANCESTORS}_always_no": np.nan}
+    return {"graph": item.id, "nodes": size, **distances}
 
 
 def _compare(predicted: Relation, adjacency: Relation) -> dict[str, float | bool]:

@@ -100,6 +100,7 @@ def structure(examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:
     }
     for g, (example, graph) in enumerate(zip(examples, graphs)):
         index = {node: i for i, node in enumerate(graph.nodes)}
+        # A hidden cause, which files may tell, joins its pair by no edge; what losses take from edges holds all the same.
         for cause, effect in graph.edges:
             batch["adjacency"][g, index[cause], index[effect]] = True
         for k, labelled in enumerate(example.item.questions):

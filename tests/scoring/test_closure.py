@@ -112,6 +112,18 @@ def test_items_with_one_premise_or_one_id_keep_their_own_blocks_and_answers(tmp_
     assert [row["cyclic"] for row in rows] == [1, 0, 0.5]
 
 
+def test_hidden_causes_leave_the_relation_and_no_adjustment_set(tmp_path):
+    """Adjusting for nothing, as the chain alone says, does not identify the effect of A on B if they share a hidden cause."""
+    chain = "A causes B. B causes C."
+    (items,) = read_parts(file_of(tmp_path / "x.jsonl", chain, f"{chain} A and B share a hidden cause.")).values()
+    true = {("A", "B"), ("B", "C"), ("A", "C")}
+    answers = answered(items, lambda item, q: (q.question.source, q.question.target) in true)
+    told, hidden = closure_distances(answers, items).to_dict("records")
+    assert told["shd"] == hidden["shd"] == 0 and told["exact"] and hidden["exact"] and not hidden["cyclic"]
+    assert told["ancestor_adjustment_distance"] == 0 < told["ancestor_adjustment_distance_always_no"]
+    assert pd.isna([hidden[f"ancestor_adjustment_distance{end}"] for end in ("", "_always_no")]).all()
+
+
 def test_missing_answers_are_named():
     items = closure_items(60)
     margins = answered(items, lambda item, q: q.label)
