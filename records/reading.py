@@ -5,6 +5,7 @@ It knows nothing of the project and imports nothing heavy, so that every room re
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST = 50  # levels of a YAML file
 _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
 _KINDS |= dict.fromkeys((int, float), "a number")
+# A name that may become a folder, or a part of a file's name: it leads to no other place.
+PLAIN_NAME = re.compile(r"\w[\w.,+=@-]*")
 
 
 class FileFormatError(UserError, ValueError):

@@ -4,19 +4,17 @@ Every check raises FileFormatError, one line that names file, key and what stand
 """
 
 import math
-import re
 from pathlib import Path
 
 import pyarrow
 
 from causal_tasks.spec import TASKS
-from records.reading import FileFormatError, kind, shortened
+from records.reading import PLAIN_NAME, FileFormatError, kind, shortened
 
 _TEXT, _NUMBER, _MAYBE_NUMBER = ("a text",), ("a number",), ("a number", "null")
 _SETTINGS = ("an object", "a text", "null")
 # Names of a run that become a part of file names.
 NAMES = ("variant", "protocol", "model", "scale")
-_NAME = re.compile(r"\w[\w.,+=@-]*")
 RECORD = dict.fromkeys((*NAMES, "status"), _TEXT) | {
     "task": ("a text", "null"),
     "seed": _NUMBER,
@@ -65,7 +63,7 @@ def check_record(path: Path, info: dict) -> None:
     """The record of a run: its keys, its names and its task."""
     check_kinds(path, info, RECORD)
     for name in NAMES:
-        if name in info and not _NAME.fullmatch(info[name]):
+        if name in info and not PLAIN_NAME.fullmatch(info[name]):
             raise FileFormatError(f"{path}: {name} is {shortened(info[name])}; expected a plain name, as of a folder")
     if info.get("task") is not None and info["task"] not in TASKS:
         raise FileFormatError(f"{path}: task is {shortened(info['task'])}; expected one of {', '.join(TASKS)}")

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from causal_tasks.command_line import read_settings, whole
 from models.loading import ADAPTER_WEIGHTS, terms_of
 from records.files import write_json, write_text
-from records.reading import read_json
+from records.reading import PLAIN_NAME, read_json, shortened
 from records.run_folder import RunFolder, RunFolderError
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -40,13 +40,19 @@ def write_adapter(source: Path, target: Path) -> None:
 def export_adapter(run: RunFolder, step: int | None, root: Path) -> Path:
     """Write root/VARIANT: the run's settings, the adapter of its end or of a checkpoint, and the card.
 
-    Raises RunFolderError if there is no adapter, or no checkpoint of that step.
+    Raises RunFolderError if there is no adapter, no checkpoint of that step, a variant whose name would leave ``root``, or
+    something other than an exported adapter where it would go.
     """
     settings = run.trained_with()
+    variant = settings.get("variant")
+    if not (isinstance(variant, str) and PLAIN_NAME.fullmatch(variant)):
+        raise RunFolderError(f"{run.config}: variant is {shortened(variant)}; expected a plain name, as of a folder")
     source = run.adapter_of(step)
     if not (source / ADAPTER_WEIGHTS).is_file():
         raise RunFolderError(f"{source}: no {ADAPTER_WEIGHTS} there; train the run first, or give step=")
-    target = RunFolder(root / settings.variant)
+    target = RunFolder(root / variant)
+    if target.path.exists() and not (target.adapter / ADAPTER_WEIGHTS).is_file():
+        raise RunFolderError(f"{target.path}: no exported adapter, so it is not replaced; choose another out=")
     aside = target.path.with_name(f".{target.path.name}-unfinished")
     shutil.rmtree(aside, ignore_errors=True)
     write_adapter(source, RunFolder(aside).adapter)

@@ -1,9 +1,12 @@
 """A shared adapter is scored as the run that it comes from."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
 from records.run_folder import RunFolder
@@ -57,6 +60,28 @@ def test_a_card_names_the_terms_of_its_base_if_there_are_any(run, model, named):
     settings.model = {"name": "base", "name_or_path": None, "quantization": "none"} | model
     card = export_adapter.card(settings, {})
     assert ("comes under the Terms of Use, and so" in card) == ("comes under" in card) == named
+
+
+@pytest.mark.parametrize("variant", ["../victim", "..", "", "a/b", 3])
+def test_a_foreign_run_names_no_other_folder(run, tmp_path, variant, capsys):
+    hostile, victim = tmp_path / "hostile", tmp_path / "victim"
+    shutil.copytree(run, hostile)
+    settings = RunFolder(run).trained_with()
+    settings.variant = variant
+    OmegaConf.save(settings, hostile / "config.yaml")
+    victim.mkdir()
+    assert export_adapter.main([f"run={hostile}", f"out={tmp_path / 'exported'}"]) == 2
+    assert "config.yaml: variant is " in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hostile", "victim"]
+
+
+def test_only_an_exported_adapter_is_replaced(run, tmp_path, capsys):
+    for _ in range(2):
+        assert export_adapter.main([f"run={run}", f"out={tmp_path / 'adapters'}"]) == 0
+    precious = tmp_path / "transitivity_answer_semantic"
+    precious.mkdir()
+    assert export_adapter.main([f"run={run}", f"out={tmp_path}"]) == 2
+    assert "no exported adapter, so it is not replaced" in capsys.readouterr().err and precious.is_dir()
 
 
 def test_what_is_not_there_is_one_line(run, tmp_path, capsys):
