@@ -51,6 +51,7 @@ def run(cfg: DictConfig) -> RunFolder:
     suites = scored_suites(cfg)
     for suite in suites.values():
         check_suite(suite)
+    RunFolder(cfg.out)  # refuses a path that is none for a run, before a claim is laid beside it
     first_process = os.environ.get("RANK", "0") == "0"
     with claim(cfg.out) if first_process else nullcontext():
         folder = RunFolder.for_training(cfg.out)

@@ -33,7 +33,7 @@ class RunFolder:
     """``config.yaml``, ``run.json``, ``training_log.jsonl``, ``adapter/``, ``checkpoints/``, ``evaluation/SUITE/``."""
 
     def __init__(self, path: str | Path):
-        if not path or PROJECT.is_relative_to(Path(path).absolute()):
+        if not path or PROJECT.is_relative_to(Path(path).resolve()):
             raise RunFolderError(
                 f"{path or 'an empty path'}: not a folder for a run; give one of its own, as out=outputs/mine"
             )
@@ -114,8 +114,7 @@ class RunFolder:
         with git does not count: its adapter is not there, and who runs the grid wants it run."""
         if not (self._recorded_as_finished and self._made_here.is_file()):
             return False
-        belongs = self._made_here.read_text(encoding="utf-8")
-        return belongs in ("", self._adapter_sum())  # "": made before it said so
+        return self._made_here.read_text(encoding="utf-8") == self._adapter_sum()
 
     @property
     def _recorded_as_finished(self) -> bool:
@@ -161,12 +160,17 @@ class RunFolder:
         return aside
 
     def check(self, cfg: DictConfig) -> None:
-        """Raise RunFolderError if a run of other settings lies here, or an unfinished one and ``resume`` is false.
+        """Raise RunFolderError if a run of other or unknown settings lies here, or an unfinished one and ``resume`` is false.
 
         Touches nothing. A start that computed nothing stands in nobody's way.
         """
-        if not self.config.is_file() or not (self._computed or self._recorded_as_finished):
+        if not (self._computed or self._recorded_as_finished):
             return
+        if not self.config.is_file():
+            raise RunFolderError(
+                f"out={self.path}: holds a run without its config.yaml, so nobody knows of which settings; put that back, "
+                "choose another out= or move it away"
+            )
         changed = differing_keys(self.trained_with(), cfg)
         if changed:
             raise RunFolderError(
@@ -196,8 +200,9 @@ class RunFolder:
 
         That one is moved to `.NAME.replaced-K`: nothing is deleted that was recorded.
         """
-        write_json(self.record, {"status": "finished", **facts, **provenance()})
+        # The record last: with a record alone, a kill between the two would leave what looks as if it came with git.
         write_text(self._made_here, self._adapter_sum())
+        write_json(self.record, {"status": "finished", **facts, **provenance()})
         shutil.rmtree(self.checkpoints, ignore_errors=True)
         if self.final:
             past = (self.final.with_name(f".{self.final.name}.replaced-{k}") for k in itertools.count(1))

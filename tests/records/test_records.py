@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
+from records import run_folder
 from records.claim import Claimed, claim
 from records.files import write_json, write_parquet, write_text
 from records.model_card import write_model_card
@@ -80,8 +81,9 @@ def tree(folder):
 def test_a_record_that_came_with_git_stays_until_the_new_run_is_finished(tmp_path):
     """It has no adapter, and its scores must not pass for those of the new run, nor be lost."""
     out = tmp_path / "seed0"
-    folder = scored(RunFolder(out))
-    folder.open(config(resume=True))
+    folder = RunFolder(out)
+    folder.open(config())
+    scored(folder)
     folder.finish({"note": "old"})
     (out / ".made_here").unlink()
     before = tree(out)
@@ -109,6 +111,41 @@ def test_a_kill_between_the_two_renames_is_helped_to_its_end(tmp_path):
     assert read_json(tmp_path / "seed0/run.json")["note"] == "new"
 
 
+@pytest.mark.parametrize("file", ["adapter/adapter_model.safetensors", "run.json", "evaluation/corrected/metrics.json"])
+def test_what_lost_its_config_is_not_taken_for_a_run_of_these_settings(tmp_path, file):
+    write_json(tmp_path / "run" / file, {"status": "finished"})
+    with pytest.raises(RunFolderError, match="holds a run without its config.yaml"):
+        RunFolder(tmp_path / "run").open(config(resume=True))
+    assert not (tmp_path / "run/config.yaml").exists()
+
+
+def test_a_kill_while_a_run_is_finished_loses_nothing(tmp_path, monkeypatch):
+    """Wherever it comes, the run is finished, or goes on where it lies: it is not made anew beside it."""
+    folder = RunFolder(tmp_path / "run")
+    folder.open(config())
+    scored(folder)
+    for write in ("write_text", "write_json"):
+        with monkeypatch.context() as patch:
+            patch.setattr(run_folder, write, killed)
+            with pytest.raises(KeyboardInterrupt):
+                folder.finish({})
+        assert RunFolder.for_training(tmp_path / "run").path == folder.path
+        RunFolder(tmp_path / "run").check(config(resume=True))
+    folder.finish({})
+    assert folder.finished
+
+
+def killed(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_an_empty_note_vouches_for_no_adapter(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.finish({})
+    (tmp_path / "run/.made_here").write_text("")
+    assert not folder.finished
+
+
 def test_another_trainings_adapter_is_not_this_runs(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.open(config())
@@ -123,7 +160,7 @@ def test_another_trainings_adapter_is_not_this_runs(tmp_path):
         folder.trained()
 
 
-@pytest.mark.parametrize("path", ["", None, PROJECT, PROJECT.parent])
+@pytest.mark.parametrize("path", ["", None, PROJECT, PROJECT.parent, PROJECT / "conf/.."])
 def test_no_run_is_made_in_the_project_itself(path):
     with pytest.raises(RunFolderError, match="not a folder for a run"):
         RunFolder(path)

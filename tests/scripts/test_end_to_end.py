@@ -195,6 +195,8 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
             ["loss=exact_semantic", "loss.knowlege=axioms"],
             "error: loss.knowlege: no such key; did you mean loss.knowledge?",
         ),
+        ("train", ["scale=smoke", "out=/"], "error: /: not a folder for a run"),
+        ("train", ["scale=smoke", "out="], "error: an empty path: not a folder for a run"),
         ("train", ["loss=magic"], "error: loss=magic: must be one of cross_entropy, exact_semantic"),
         ("train", ["scale"], "error: Error parsing override 'scale' missing EQUAL"),
         ("evaluate", ["+suite.sample=3"], "error: suite.sample: no such key; did you mean suite.samples?"),
@@ -236,6 +238,7 @@ def test_bad_input_is_one_clear_line(run_script, name, arguments, message, tmp_p
     assert message in output
     assert "Traceback" not in output
     assert not list(tmp_path.rglob("adapter")), "refused before any work"
+    assert not list(tmp_path.parent.glob(".*.lock"))
 
 
 GRID = ["scale=smoke", "suites.published.samples=4", "suites.corrected.samples=8", "evaluation.resamples=50"]

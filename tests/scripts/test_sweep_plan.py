@@ -33,7 +33,7 @@ def results(tmp_path, cells):
     (done / "evaluation/published").mkdir(parents=True)
     (done / "run.json").write_text(json.dumps(record))
     (done / "config.yaml").write_text("training: {epochs: 2}\n")
-    (done / ".made_here").touch()
+    (done / ".made_here").write_text("untrained")
     rows = [
         {"split": "length", "n": 30},
         {"split": "reversed", "n": 10},
