@@ -13,6 +13,7 @@ from reporting.table import Table
 SIZES = ["relative_size", "surviving_share"]
 LOGGED = [f"adapter/{name}" for name in SIZES]
 WAYS = ("adapter", "merged_16bit", "merged_4bit")
+LEFT = ["margins_left", "margins_correlation"]
 
 
 def adapter_growth_table(results: Results) -> Table:
@@ -25,14 +26,16 @@ def adapter_growth_table(results: Results) -> Table:
     for run in results.runs + results.underway:
         if run.settings.task is not None:
             rows += _growth(run, results.scored, untuned.get(run.settings.model, []))
-    columns = ["variant", "step", *SIZES, *WAYS, "flips", "flips_n"]
+    columns = ["variant", "step", *SIZES, *WAYS, "flips", "flips_n", *LEFT]
     frame = pd.DataFrame(rows).reindex(columns=[*columns, *(name for name in RUN if name != "variant")])
     note = (
         "*relative size*: standard deviation of the adapter's change of a weight matrix over that of the matrix. *surviving "
         "share*: how much of the change, along its own direction, is left when it is merged into the base and rounded to 4 "
         "bit again. Both are means over modules. *adapter*, *merged 16bit*, *merged 4bit*: mean accuracy over the five "
         "released suites with these weights, where that step was scored. *flips*: share of the verdicts of the 4-bit merge "
-        "that differ from the untuned model's on the same *flips n* questions."
+        "that differ from the untuned model's on the same *flips n* questions. *margins left*: slope of the change that the "
+        "4-bit merge makes to their margins on the change that the adapter makes, both from the untuned model's: 1 if the merge "
+        "keeps it, 0 if nothing of it is left; *margins correlation*: that of the two changes."
     )
     return Table(
         "adapter_growth",
@@ -40,7 +43,7 @@ def adapter_growth_table(results: Results) -> Table:
         note,
         frame,
         percent=(*WAYS, "flips"),
-        fine=tuple(SIZES),
+        fine=(*SIZES, *LEFT),
     )
 
 
@@ -57,6 +60,7 @@ def _growth(run: Run, scored: pd.DataFrame, untuned: list[Run]) -> list[dict]:
     own = own[(own["suite"] == "published") & (own[WAY[1:]] == pd.Series(SCORED_AS)[WAY[1:]]).all(axis=1)]
     own = own[own["split"].isin(list(SUITES))]
     by_step = {int(row["step"]): dict(row) for row in logged_growth(run).to_dict("records")}
+    scored_as: dict[tuple[int, str], str] = {}
     for (_, way), part in own.groupby(["evaluation", "weights"], sort=False):
         step = part["step"].iloc[0]
         if pd.isna(step):  # after the training; a run that was interrupted while it was scored has only its log
@@ -65,34 +69,52 @@ def _growth(run: Run, scored: pd.DataFrame, untuned: list[Run]) -> list[dict]:
             continue
         step = int(step)
         row = by_step.setdefault(step, {"step": step})
+        scored_as[step, way] = part["evaluation"].iloc[0]
         if len(part) == len(SUITES):
             row[way] = part["accuracy"].mean()
         if way == "merged_4bit":
             row |= {name: part[name].iloc[0] for name in SIZES}
-            row |= flips(run, untuned, part["evaluation"].iloc[0])
+    for (step, way), evaluation in scored_as.items():
+        if way == "merged_4bit" and (one := asked_alike(run, untuned, evaluation)):
+            by_step[step] |= differing_verdicts((run, evaluation), (one, "published"))
+            if (step, "adapter") in scored_as:
+                by_step[step] |= margins_left(run, evaluation, scored_as[step, "adapter"], one)
     return [run.key | row for _, row in sorted(by_step.items()) if row.get("relative_size") is not None]
 
 
-def flips(run: Run, untuned: list[Run], evaluation: str) -> dict:
-    """flips, a share in 0..1, and flips_n: verdicts that differ from the untuned model's on the questions both answered.
-
-    Args:
-        untuned: that model at any scale; held against is that of the run's own, or else one that answered the same questions.
-    """
+def asked_alike(run: Run, untuned: list[Run], evaluation: str) -> Run | None:
+    """The untuned model that answered the same questions: the run of the same scale, or another with some of them."""
     for one in sorted(untuned, key=lambda one: one.settings.scale != run.settings.scale):
-        same_scale = one.settings.scale == run.settings.scale
-        asked_alike = same_scale or same_questions(run.asked.get(evaluation), one.asked.get("published"))
-        if asked_alike and (found := differing_verdicts((run, evaluation), (one, "published"))):
-            return found
-    return {}
+        same = one.settings.scale == run.settings.scale
+        same = same or same_questions(run.asked.get(evaluation), one.asked.get("published"))
+        if same and not _margins((run, evaluation), (one, "published")).empty:
+            return one
+    return None
+
+
+def margins_left(run: Run, merged: str, adapter: str, untuned: Run) -> dict:
+    """margins_left and margins_correlation, as the table's note says them. merged, adapter: the run's two evaluations."""
+    margins = _margins((run, merged), (run, adapter), (untuned, "published"))
+    changed, left = (margins[place] - margins[2] for place in (1, 0))
+    if margins.empty or not changed.std():
+        return {}
+    correlation = float(left.corr(changed)) if left.std() else 0.0
+    return {"margins_left": correlation * left.std() / changed.std(), "margins_correlation": correlation}
+
+
+def _margins(*evaluations: tuple[Run, str]) -> pd.DataFrame:
+    """Margins by id, a column 0, 1, … for each evaluation, on the questions that all of them have."""
+    tables = [run.margins(evaluation, ("id", "margin").__contains__) for run, evaluation in evaluations]
+    if any(table is None for table in tables):
+        return pd.DataFrame(columns=range(len(tables)))
+    return pd.concat(
+        [table.set_index("id")["margin"] for table in tables], axis=1, join="inner", keys=range(len(tables))
+    )
 
 
 def differing_verdicts(one: tuple[Run, str], other: tuple[Run, str]) -> dict:
-    """flips and flips_n of two evaluations, each named by its run and its folder; {} if they share no question."""
-    tables = [run.margins(evaluation, ("id", "margin").__contains__) for run, evaluation in (one, other)]
-    if any(table is None for table in tables):
+    """flips, a share in 0..1, and flips_n of two evaluations, each named by its run and its folder; {} if they share no question."""
+    margins = _margins(one, other)
+    if margins.empty:
         return {}
-    both = tables[0].merge(tables[1], on="id", suffixes=("", "_other"))
-    if both.empty:
-        return {}
-    return {"flips": float(((both["margin"] >= 0) != (both["margin_other"] >= 0)).mean()), "flips_n": len(both)}
+    return {"flips": float(((margins[0] >= 0) != (margins[1] >= 0)).mean()), "flips_n": len(margins)}

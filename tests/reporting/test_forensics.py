@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from reporting import tables, write_all
-from reporting.adapter_growth import differing_verdicts, flips
+from reporting.adapter_growth import asked_alike, differing_verdicts, margins_left
 from reporting.published import SUITES, load_published
 from reporting.results import load
 from reporting.run_files import ResultsError
@@ -227,9 +227,24 @@ def test_flips_are_held_against_the_untuned_model_of_the_same_scale_or_the_same_
     own, alike, other = (runs["pretrained", scale] for scale in ("demo", "smoke", "cpu"))
     of = {one.settings.scale: differing_verdicts((semantic, "published"), (one, "published")) for one in runs.values()}
     assert of["demo"] != of["smoke"]
-    assert flips(semantic, [alike, own], "published") == flips(semantic, [own, alike], "published") == of["demo"]
-    assert flips(semantic, [other, alike], "published") == of["smoke"]
-    assert of["cpu"] and flips(semantic, [other], "published") == {}
+    assert asked_alike(semantic, [alike, own], "published") is asked_alike(semantic, [own, alike], "published") is own
+    assert asked_alike(semantic, [other, alike], "published") is alike
+    assert of["cpu"] and asked_alike(semantic, [other], "published") is None
+
+
+@pytest.mark.parametrize("kept", [0.25, 0.0])
+def test_margins_left_are_what_the_merge_keeps_of_the_adapters_change(kept, tmp_path, make_run):
+    folder = make_run(tmp_path, "transitivity_semantic", n=20)
+    base = pd.read_parquet(make_run(tmp_path, "pretrained", n=20) / "evaluation/published/margins.parquet")
+    merged = folder / "evaluation/published-merged_4bit"
+    shutil.copytree(folder / "evaluation/published", merged, dirs_exist_ok=True)
+    changed = pd.read_parquet(merged / "margins.parquet")
+    changed["margin"] = base["margin"] + kept * (changed["margin"] - base["margin"]) + 0.3  # the same for all of them
+    changed.to_parquet(merged / "margins.parquet")
+    runs = {run.settings.variant: run for run in load(tmp_path).runs}
+    found = margins_left(runs["transitivity_semantic"], merged.name, "published", runs["pretrained"])
+    assert found["margins_left"] == pytest.approx(kept, abs=1e-6)
+    assert abs(found["margins_correlation"]) == pytest.approx(1.0 if kept else 0.0, abs=0.1)
 
 
 def test_a_run_interrupted_while_it_was_scored_is_at_its_last_step(made, make_unfinished_run):
