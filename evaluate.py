@@ -39,12 +39,14 @@ def evaluate(cfg: DictConfig) -> Path:
     check_settings(cfg, Evaluate)
     if cfg.run is None and cfg.checkpoint is not None:
         raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
+    if cfg.prompt not in (None, cfg.suite.get("prompt") or cfg.prompt):
+        raise SettingsError(f"prompt={cfg.prompt}: contradicts suite.prompt={cfg.suite.prompt}; give one of them")
     # Late, as in train.py: torch, transformers and peft take seconds to import.
     from models.loading import load_answerer
     from scoring.evaluation import build_suite, evaluate_suite, refuse_to_replace, summary_lines
     from scoring.rows import thresholds_for
 
-    way = Way.of(cfg.suite, cfg)
+    way = Way.of(cfg.suite, cfg, cfg.prompt)
     adapter, model, thresholds = None, cfg.model, {}
     described = {"run": None, "model": cfg.model.name}
     if cfg.run is not None:
@@ -64,9 +66,9 @@ def evaluate(cfg: DictConfig) -> Path:
         default = Path(cfg.results, "scored", model.name, folder)
     out = RunFolder(cfg.out).path if cfg.out is not None else default
     parts = build_suite(cfg.suite)
-    if not cfg.overwrite:
-        refuse_to_replace(out, parts)
     answerer, loaded = load_answerer(model, adapter=adapter, weights=way.weights, prompt=way.prompt)
+    if not cfg.overwrite:
+        refuse_to_replace(out, parts, answerer, way)
     described |= {"loaded": loaded, "adapter": loaded["adapter"]}
     with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:
         report = evaluate_suite(answerer, cfg.suite, parts, out, cfg.evaluation, thresholds, described, way)

@@ -116,11 +116,11 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
     for suite in suites.values():
         way, described = Way.of(suite, cfg), {"run": str(folder.path)}
         target, parts = folder.evaluation(way.folder(suite.name)), build_suite(suite)
-        if not already_scored(target, parts):
-            model = answerer
-            if way.weights != "adapter":
-                model, loaded = load_answerer(cfg.model, adapter=folder.adapter, weights=way.weights)
-                described["adapter"] = loaded["adapter"]
+        model = answerer
+        if way.weights != "adapter":
+            model, loaded = load_answerer(cfg.model, adapter=folder.adapter, weights=way.weights)
+            described["adapter"] = loaded["adapter"]
+        if not already_scored(target, parts, model):
             model.ask(way.prompt)
             thresholds = thresholds_for(ScoredSuite(target))
             evaluate_suite(model, suite, parts, target, cfg.evaluation, thresholds, described, way)

@@ -185,6 +185,7 @@ def evaluate_suite(
         **vars(way),
         "scorer": SCORER_VERSION,
         "rows": rows,
+        "weights_sha256": unfinished.of["weights"],
         "data_fingerprint": asked,
         "margins_fingerprint": margins_fingerprint(table),
         "resamples": settings.resamples,
@@ -227,22 +228,34 @@ def headline(report: dict, task: str) -> dict:
     return {name: rows[HEADLINE][name] for name in measures} | {"collapsed": is_collapsed(rows[POOLED])}
 
 
-def refuse_to_replace(folder: Path, parts: dict[Part, list[Item]]) -> None:
-    """Raise SuiteError if ``folder`` holds the scores of other items than these."""
+def refuse_to_replace(folder: Path, parts: dict[Part, list[Item]], answerer: Answerer, way: Way) -> None:
+    """Raise SuiteError if ``folder`` holds the scores of other items, of other weights or in another way than these."""
     path = ScoredSuite(folder).metrics
-    recorded = read_object(path, "data_fingerprint") if path.is_file() else None
-    if recorded and not same_questions(recorded["data_fingerprint"], fingerprints(parts)):
-        raise SuiteError(f"out={folder}: holds scores of other questions; choose another out=, or overwrite=true")
+    if not path.is_file():
+        return
+    recorded = read_object(path, "data_fingerprint")
+    same = {
+        "of other questions": same_questions(recorded["data_fingerprint"], fingerprints(parts)),
+        "of other weights or precision": _may_be_of(recorded, answerer),
+        "made in another way": all(recorded.get(name, own) == own for name, own in vars(way).items()),
+    }
+    if other := [what for what, holds in same.items() if not holds]:
+        raise SuiteError(f"out={folder}: holds scores {other[0]}; choose another out=, or overwrite=true")
 
 
-def already_scored(folder: Path, parts: dict[Part, list[Item]]) -> bool:
-    """Whether ``folder`` holds the scores of these very items by this very scorer."""
+def already_scored(folder: Path, parts: dict[Part, list[Item]], answerer: Answerer) -> bool:
+    """Whether ``folder`` holds the scores of these very items and weights by this very scorer."""
     suite = ScoredSuite(folder)
     if not suite.whole:
         return False
     recorded = read_object(suite.metrics, "data_fingerprint")
-    current = recorded.get("scorer") == SCORER_VERSION
-    return current and bool(same_questions(recorded["data_fingerprint"], fingerprints(parts)))
+    same = same_questions(recorded["data_fingerprint"], fingerprints(parts))
+    return bool(same) and recorded.get("scorer") == SCORER_VERSION and _may_be_of(recorded, answerer)
+
+
+def _may_be_of(recorded: dict, answerer: Answerer) -> bool:
+    """Whether the scores are of the answerer's weights, or from before metrics.json said of which they are."""
+    return "weights_sha256" not in recorded or recorded["weights_sha256"] == answerer.fingerprint()
 
 
 def summary_lines(report: dict) -> list[str]:

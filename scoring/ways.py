@@ -29,13 +29,16 @@ class Way:
         return self.weights != "adapter"
 
     @classmethod
-    def of(cls, suite, otherwise) -> "Way":
-        """What a suite config says, and where it says nothing a node with the keys weights and verdict."""
+    def of(cls, suite, otherwise, prompt: str | None = None) -> "Way":
+        """What a suite config says, and where it says nothing ``prompt`` and a node with the keys weights and verdict.
+
+        In train.py the node's own prompt is that of training: suites are asked with the benchmark's all the same.
+        """
         faults = suite.get("faults") if suite.get("protocol") == "released" else None
         return cls(
             suite.get("weights", otherwise.weights),
             suite.get("verdict", otherwise.verdict),
-            suite.get("prompt", cls.prompt),
+            suite.get("prompt") or prompt or cls.prompt,
             ",".join(name for name, on in (faults or {}).items() if not on),
         )
 

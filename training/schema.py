@@ -185,6 +185,7 @@ class Train(Script):
 
 
 class Evaluate(Script):
+    prompt: Prompt | None
     run: str | None
     suite: Suite
     results: str

@@ -25,6 +25,10 @@ def test_what_a_suite_says_goes_before_what_the_run_says():
     run = SimpleNamespace(weights="merged_16bit", verdict="logits")
     assert Way.of(OmegaConf.create({"name": "published"}), run) == Way(weights="merged_16bit")
     assert Way.of(OmegaConf.create({"weights": "adapter", "verdict": "text"}), run) == Way(verdict="text")
+    trained = SimpleNamespace(weights="adapter", verdict="logits", prompt="dseparation_released")
+    assert Way.of(OmegaConf.create({}), trained) == Way(), "the prompt of training is not that of scoring"
+    assert Way.of(OmegaConf.create({}), trained, "dseparation_released") == Way(prompt="dseparation_released")
+    assert Way.of(OmegaConf.create({"prompt": "dseparation_released"}), trained) == Way(prompt="dseparation_released")
     faults = {"lost_separators": False, "repeated_names": True, "ordered_queries": False}
     released = OmegaConf.create({"weights": "adapter", "protocol": "released", "faults": faults})
     assert Way.of(released, run) == Way(without="lost_separators,ordered_queries")

@@ -1,6 +1,7 @@
 """The scripts as their users run them, at scale=smoke: train → resume → evaluate → sweep → tables."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -114,6 +115,67 @@ def test_scores_of_other_questions_are_not_overwritten_unasked(run_script, train
     assert "suite.name=../..: must be letters" in run_script(*command, "suite.name=../..", cwd=tmp_path, expect=1)
 
 
+def test_scores_of_other_weights_or_another_way_are_not_overwritten_unasked(run_script, trained, tmp_path):
+    command = ["evaluate.py", "suite=published", "suite.samples=4", "out=scored"]
+    run_script(*command, f"run={trained}", cwd=tmp_path)
+    before = (tmp_path / "scored/margins.parquet").read_bytes()
+    for other, what in (
+        (["model=tiny"], "of other weights or precision"),
+        ([f"run={trained}", "verdict=text"], "made in another way"),
+    ):
+        output = run_script(*command, *other, cwd=tmp_path, expect=1)
+        assert f"error: out=scored: holds scores {what}; choose another out=, or overwrite=true" in output
+    assert (tmp_path / "scored/margins.parquet").read_bytes() == before
+    run_script(*command, f"run={trained}", cwd=tmp_path)  # the same again
+    report = read(tmp_path / "scored/metrics.json")
+    for name in ("weights_sha256", "verdict"):  # as metrics.json was before it said so
+        del report[name]
+    (tmp_path / "scored/metrics.json").write_text(json.dumps(report))
+    run_script(*command, "model=tiny", cwd=tmp_path)
+    assert (tmp_path / "scored/margins.parquet").read_bytes() != before
+
+
+def test_the_prompt_changes_the_margins_and_is_on_record(run_script, trained, tmp_path):
+    command = ["evaluate.py", f"run={trained}", "suite=published", "suite.samples=8", "prompt=dseparation_released"]
+    run_script(*command, cwd=tmp_path)
+    other = trained / "evaluation/published-dseparation_released"
+    assert read(other / "metrics.json")["prompt"] == "dseparation_released"
+    plain, found = (pd.read_parquet(f / "margins.parquet") for f in (trained / "evaluation/published", other))
+    assert found["id"].equals(plain["id"]) and (found["margin"] - plain["margin"]).abs().max() > 1e-4
+
+
+def test_scores_of_an_earlier_adapter_are_made_anew_and_those_of_this_one_are_kept(run_script, tmp_path):
+    command = ["train.py", "scale=smoke", "out=run", "data.path=d.jsonl", *QUIET, "resume=true"]
+    command += [f"suites.{name}.samples=8" for name in ("validation", "published", "corrected")]
+    command += ["+suite@suites.merged=published_merged_16bit", "suites.merged.samples=8"]
+
+    def train():
+        """When each suite was scored."""
+        run_script(*command, cwd=tmp_path)
+        found = {path.parent.name: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("margins.parquet")}
+        assert len(found) == 4
+        return found
+
+    write_questions(tmp_path / "d.jsonl", "Yes")
+    first = train()
+    (tmp_path / "run/run.json").unlink()
+    assert train() == first, "a kill after the last score"
+    write_questions(tmp_path / "d.jsonl", "No")
+    shutil.rmtree(tmp_path / "run/adapter")
+    for name in ("run.json", ".made_here"):
+        (tmp_path / "run" / name).unlink()
+    assert all(when != first[name] for name, when in train().items())
+
+
+def write_questions(path, label):
+    """24 questions about transitivity, each on a graph of its own, all with one label."""
+    lines = []
+    for a, b, c in zip("ABCDEFGHIJKLMNOPQRSTUVWX", "BCDEFGHIJKLMNOPQRSTUVWXY", "CDEFGHIJKLMNOPQRSTUVWXYZ"):
+        asked = f"Does {a} cause {c}?" if label == "Yes" else f"Does {c} cause {a}?"
+        lines.append(json.dumps({"premise": f"{a} causes {b}. {b} causes {c}.", "hypothesis": asked, "label": label}))
+    path.write_text("\n".join(lines) + "\n")
+
+
 def test_the_text_rule_scores_the_share_of_yes_labels(run_script, trained, tmp_path):
     """Audit A11: the prompt holds a Yes, so any model answers Yes to everything."""
     run_script(
@@ -215,6 +277,11 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
             "evaluate",
             ["suite=published", "prompt=mine"],
             "error: prompt=mine: must be one of benchmark, dseparation_released",
+        ),
+        (
+            "evaluate",
+            ["model=tiny", "suite=published", "prompt=dseparation_released", "+suite.prompt=benchmark", "out=o"],
+            "error: prompt=dseparation_released: contradicts suite.prompt=benchmark; give one of them",
         ),
         ("evaluate", ["suite=published", "suite.faults.lost=true"], "error: suite.faults.lost: no such key"),
         (
