@@ -28,8 +28,7 @@ from models.memory import is_out_of_memory
 from records.checkpoints import newest_whole, publish, sha256
 from records.errors import UserError
 from records.files import write_json, write_text
-from records.provenance import fingerprint
-from records.run_folder import TRAINED, RunFolder
+from records.run_folder import TRAINED, RunFolder, RunFolderError
 from records.run_settings import WITHOUT_LAMBDA
 from records.tracking import Tracker
 from schedulers import Schedule
@@ -43,7 +42,7 @@ from training.labelled_file import read_training_file
 from training.portable import unpack_checkpoint
 from training.sampling import class_balance_weights
 from training.settings import SettingsError, graphs_in_a_pass
-from training.trainer import CausalTrainer, CheckpointNotWritten, save_adapter
+from training.trainer import CausalTrainer, CheckpointNotWritten, kept_in, save_adapter
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +101,7 @@ def fine_tune(
     trainer.add_callback(Console(trainer, cfg.loss._target_ not in WITHOUT_LAMBDA))
     if cfg.model.quantization != "none":
         trainer.add_callback(AdapterGrowth(trainer))
-    checkpoint = _checkpoint_to_go_on_from(trainer, folder)
+    checkpoint = _checkpoint_to_go_on_from(cfg, trainer, folder)
     try:
         trainer.train(resume_from_checkpoint=checkpoint)
     except pickle.UnpicklingError as error:  # the Trainer loads with weights_only=True
@@ -113,10 +112,7 @@ def fine_tune(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise OutOfMemory(
-            f"out of memory at step {trainer.state.global_step + 1}, with {graphs_in_a_pass(cfg)} graphs in a pass: try "
-            f"training.accumulation={2 * cfg.training.accumulation}, which takes half as many, in another out="
-        ) from error
+        raise OutOfMemory(f"out of memory at step {trainer.state.global_step + 1}, {_smaller_pass(cfg)}") from error
     trainer.check_weights()
     answerer = trainer.accelerator.unwrap_model(trainer.model)
     facts = {
@@ -129,7 +125,7 @@ def fine_tune(
         "steps": trainer.state.global_step,
         "turn_tokens": answerer.prompt_format.turn_length,
         "seconds": round(trainer.steps.earlier + time.monotonic() - started, 1),
-        "data_fingerprint": fingerprint(items),
+        "data_fingerprint": trainer.data_fingerprint,
         **divergence(trainer.state.log_history),
     }
     if facts["diverged"]:
@@ -151,8 +147,26 @@ def fine_tune(
     return facts
 
 
-def _checkpoint_to_go_on_from(trainer: CausalTrainer, folder: RunFolder) -> str | None:
-    """The newest whole checkpoint, or the portable one; None: from the start. Says what it passes over, and why."""
+def _smaller_pass(cfg: DictConfig) -> str:
+    """What a pass took, and the next accumulation that takes less and shares the batch evenly."""
+    graphs = graphs_in_a_pass(cfg)
+    if graphs == 1:
+        return (
+            "with 1 graph in a pass, the least: try task.questions_per_graph, model.precision=bf16, model.quantization=4bit or "
+            "a smaller model, in another out="
+        )
+    share = next(divisor for divisor in range(2, graphs + 1) if graphs % divisor == 0)
+    return (
+        f"with {graphs} graphs in a pass: try training.accumulation={share * cfg.training.accumulation}, which takes "
+        f"{graphs // share}, in another out="
+    )
+
+
+def _checkpoint_to_go_on_from(cfg: DictConfig, trainer: CausalTrainer, folder: RunFolder) -> str | None:
+    """The newest whole checkpoint, or the portable one; None: from the start. Says what it passes over, and why.
+
+    Raises RunFolderError if it was trained on other questions than the trainer's.
+    """
     if trainer.is_world_process_zero() and folder.portable.is_dir() and not newest_whole(folder.checkpoints)[0]:
         unpack_checkpoint(folder.portable, folder.checkpoints)
     trainer.accelerator.wait_for_everyone()
@@ -160,6 +174,11 @@ def _checkpoint_to_go_on_from(trainer: CausalTrainer, folder: RunFolder) -> str 
     for line in damaged:
         log.warning("%s: %s", folder.checkpoints, line)
     if checkpoint:
+        if kept_in(checkpoint).get("data_fingerprint") not in (None, trainer.data_fingerprint):
+            raise RunFolderError(
+                f"{f'data.path={cfg.data.path}' if cfg.data.path else 'the generators of this version'}: not the training "
+                f"questions of {checkpoint}; put those back to go on, or train on the new ones in another out="
+            )
         log.info("going on from %s", checkpoint)
         generators = len(list(checkpoint.glob("rng_state*.pth")))
         if generators != trainer.args.world_size:

@@ -21,6 +21,7 @@ from models.packing import PackedBatch
 from records import checkpoints
 from records.errors import UserError
 from records.files import write_text
+from records.provenance import fingerprint
 from records.reading import read_json
 from schedulers import LearningState, Schedule
 from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
@@ -67,6 +68,7 @@ class CausalTrainer(Trainer):
         self.probe = probe
         self.probe_every = probe_every
         self.weights = weights
+        self.data_fingerprint = fingerprint(example.item for example in dataset.examples)
         self._since_log: dict[str, list[float]] = defaultdict(list)
         self._passes: list[torch.Tensor] = []  # of the step under way: p(Yes), p(labelled answer), parts of the loss
         self._parts: tuple[str, ...] = ()  # names of those parts
@@ -215,7 +217,7 @@ class CausalTrainer(Trainer):
         state = read_json(folder / SCHEDULE_STATE)
         self.current_lambda = state.pop("lambda")
         self.schedule.load_state_dict(state)
-        self.steps.earlier = _seconds_of(folder)
+        self.steps.earlier = kept_in(folder).get("seconds", 0.0)
         learned = read_json(folder / LOSS_WEIGHTS)
         own = self.loss.state_dict()
         self.loss.load_state_dict({name: torch.tensor(value).to(own[name]) for name, value in learned.items()})
@@ -244,7 +246,8 @@ class _Steps(TrainerCallback, ExportableState):
 
     def state(self) -> dict:
         """What the Trainer puts into a checkpoint's trainer_state.json."""
-        return {"args": {}, "attributes": {"seconds": self.seconds}}
+        kept = {"seconds": self.seconds, "data_fingerprint": self.trainer.data_fingerprint}
+        return {"args": {}, "attributes": kept}
 
     def on_train_begin(self, args, state, control, **kwargs):
         # A checkpoint of a version without this callback has no entry, which the Trainer's next save looks up.
@@ -274,9 +277,10 @@ class _Steps(TrainerCallback, ExportableState):
             self.on_log_written(state.log_history, state.global_step)
 
 
-def _seconds_of(checkpoint: Path) -> float:
+def kept_in(checkpoint: Path) -> dict:
+    """Of the training that wrote a checkpoint: seconds, data_fingerprint; without either if its version did not keep it."""
     kept = read_json(checkpoint / checkpoints.TRAINER_STATE).get("stateful_callbacks", {}).get(_Steps.__name__, {})
-    return kept.get("attributes", {}).get("seconds", 0.0)
+    return kept.get("attributes", {})
 
 
 def save_adapter(answerer: Answerer, folder: Path) -> None:

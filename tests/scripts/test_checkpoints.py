@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from losses import Semantic
 from records.checkpoints import publish
+from training import fine_tune
+from training.fine_tune import training_items
 from training.trainer import CausalTrainer
 
 # Dropout draws from the generator whose state a checkpoint keeps.
@@ -119,6 +122,26 @@ def test_without_a_whole_checkpoint_it_starts_again_and_says_so(run_script, inte
     pd.testing.assert_frame_equal(margins(interrupted), margins(whole))
 
 
+def test_other_training_questions_do_not_go_on_from_a_checkpoint_of_the_first(
+    run_script, interrupted, tmp_path, monkeypatch
+):
+    def others(cfg):
+        return training_items(OmegaConf.merge(cfg, {"seed": 1}))
+
+    go_on = ["train.py", *SMALL, "resume=true"]
+    with monkeypatch.context() as patch:  # as another version of the generators, or other lines in data.path
+        patch.setattr(fine_tune, "training_items", others)
+        refused = (
+            "error: the generators of this version: not the training questions of run/checkpoints/checkpoint-3; "
+            "put those back to go on, or train on the new ones in another out="
+        )
+        assert refused in run_script(*go_on, cwd=tmp_path, expect=1)
+        run_script("training.portable", "run=run", cwd=tmp_path)
+        shutil.rmtree(interrupted / "checkpoints")
+        assert refused in run_script(*go_on, cwd=tmp_path, expect=1)
+    assert "going on from run/checkpoints/checkpoint-3" in run_script(*go_on, cwd=tmp_path)
+
+
 class Payload:
     """Unpickled without care, it makes a folder."""
 
@@ -193,6 +216,12 @@ def test_no_memory_for_a_step_is_one_line_with_a_smaller_batch(run_script, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(Semantic, "forward", full)
         output = run_script("train.py", *SMALL, cwd=tmp_path, expect=1)
+        for batch, advice in (
+            ((9, 1), "with 9 graphs in a pass: try training.accumulation=3, which takes 3, in another out="),
+            ((8, 8), "with 1 graph in a pass, the least: try task.questions_per_graph, model.precision=bf16"),
+        ):
+            settings = [f"training.{name}={n}" for name, n in zip(("batch_size", "accumulation"), batch)]
+            assert advice in run_script("train.py", *SMALL, *settings, cwd=tmp_path, expect=1)
     assert "error: out of memory at step 1, with 8 graphs in a pass: try training.accumulation=2" in output
     # nothing was computed, so that nothing blocks the command that follows the advice
     run_script("train.py", *SMALL, "training.accumulation=2", cwd=tmp_path)
