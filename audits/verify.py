@@ -3,8 +3,9 @@
     python evaluate.py verify=results/
 
 Of every scored suite: the rows of metrics.json from the margins beside it and the questions, the fingerprint of these margins, and the
-fingerprint of the questions, drawn again from the settings. Of every run: that run.json says what config.yaml says, the
-fingerprint of the training questions, and the SHA-256 of the adapter where it is there. Only reads.
+fingerprint of the questions, drawn again from the settings. Of every run, failed ones too: that run.json says what config.yaml
+says, the fingerprint of the training questions, the steps and the divergence that follow from the training log, and the SHA-256 of the
+adapter where it is there. What was measured while it ran is listed. Only reads.
 """
 
 import math
@@ -21,13 +22,22 @@ from causal_tasks.faults import Faults
 from causal_tasks.items import Item
 from records.errors import UserError
 from records.provenance import commit, fingerprint, margins_fingerprint
-from records.reading import read_json
+from records.reading import json_lines, read_json
 from records.run_folder import RunFolder, find_runs, identity
 from records.scored_suite import ScoredSuite
 from scoring.closure import Part
 from scoring.recomputed import questions_again, rows_again
 from scoring.rows import SCORER_VERSION, same_numbers
+from training.divergence import RULE, divergence
 from training.fine_tune import training_items
+
+# Of a run's training: what the config says, by its key there.
+SETTINGS = {"questions": "task.questions", "sampler": "data.sampler", "unlabelled_fraction": "data.unlabelled_fraction"}
+MEASURED = (
+    "loaded, seconds, peak_memory; of its training the numbers of training_log.jsonl, seconds, turn_tokens; of its suites adapter "
+    "(relative_size, surviving_share), seconds: measured while it ran, and nothing that is kept gives them"
+)
+OF_ANOTHER_KIND = (AttributeError, LookupError, TypeError, ValueError)  # what a value of another kind ends in
 
 
 @dataclass
@@ -46,6 +56,11 @@ class Verified:
         self.fingerprints += 1
         if recorded != found:
             self.differences.append(f"{where}: {recorded} is recorded, {found} was found")
+
+    def number(self, where: str, recorded, found, by: str) -> None:
+        self.numbers += 1
+        if recorded != found:
+            self.differences.append(f"{where} is {recorded}; {by} says {found}")
 
     def __str__(self) -> str:
         head = f"{self.suites} scored suites of {self.runs} runs: {self.numbers} numbers and {self.fingerprints} fingerprints"
@@ -69,7 +84,7 @@ def verify(folder: str | Path) -> Verified:
 def _one(found: Verified, folder: Path, look) -> None:
     try:
         look(found, folder)
-    except (UserError, OSError, pyarrow.ArrowInvalid, OmegaConfBaseException, KeyError, TypeError, ValueError) as error:
+    except (UserError, OSError, pyarrow.ArrowInvalid, OmegaConfBaseException, *OF_ANOTHER_KIND) as error:
         found.differences.append(f"{folder}: cannot be computed again: {type(error).__name__}: {error}")
 
 
@@ -85,7 +100,10 @@ def _verify_suite(found: Verified, folder: Path) -> None:
         found.unverified.append(f"{where}: data_fingerprint: the questions came from a file")
     asked = _verify_questions(found, scored, report, table, parts or {})
     if report.get("scorer") != SCORER_VERSION:
-        found.unverified.append(f"{where}: of an older scorer; `python -m scoring.again` computes it anew")
+        line = f"{where}: of an older scorer; `python -m scoring.again` computes it anew"
+        # No record has both that was not changed: whatever seals margins is of this scorer or was brought up to it.
+        sealed = "margins_fingerprint" in report
+        (found.differences if sealed else found.unverified).append(line)
     else:
         _verify_rows(found, scored, report, table, asked)
 
@@ -145,14 +163,14 @@ def _verify_rows(
 def _verify_run(found: Verified, folder: Path) -> None:
     run = RunFolder(folder)
     record = read_json(run.record)
-    if record["status"] != "finished":
-        return
     found.runs += 1
+    if record["status"] != "finished":
+        found.unverified.append(f"{run.record}: {record['status']}, so without results: {record.get('reason')}")
+        if not run.config.is_file():  # its model could not be loaded, say
+            return
     config = run.trained_with()
     for key, value in identity(config).items():
-        found.numbers += 1
-        if record.get(key) != value:
-            found.differences.append(f"{run.record}: {key} is {record.get(key)}; config.yaml says {value}")
+        found.number(f"{run.record}: {key}", record.get(key), value, "config.yaml")
     training = record.get("training")
     if training:
         # keys that the first runs' configs did not have
@@ -170,8 +188,30 @@ def _verify_run(found: Verified, folder: Path) -> None:
             found.fingerprint(place, training["data_fingerprint"], fingerprint(items))
             if not same:
                 found.differences.append(f"{run.record}: training: samples, graphs or yes_share are not {counted}")
+        for name, key in SETTINGS.items():
+            found.number(f"{run.record}: training.{name}", training[name], OmegaConf.select(config, key), "config.yaml")
+        _verify_log(found, run, record)
+    if record["status"] == "finished":
+        found.unverified.append(f"{run.record}: {MEASURED}")
     for problem in _adapter(run, training or {}):
         found.differences.append(problem)
+
+
+def _verify_log(found: Verified, run: RunFolder, record: dict) -> None:
+    """Hold what follows from the training log against the record; records from before the rule do not say whether it diverged."""
+    training, where = record["training"], run.record
+    if not run.training_log.is_file():
+        found.unverified.append(f"{where}: diverged, training.steps: no {run.training_log.name} beside it")
+        return
+    history = [entry for _, entry in json_lines(run.training_log)]
+    ended = divergence(history)
+    found.number(f"{where}: training.steps", training["steps"], history[-1]["step"], run.training_log.name)
+    if "diverged" in training or "diverged" in record:
+        for name, recorded in (("diverged", record), ("training.diverged", training)):
+            found.number(f"{where}: {name}", recorded.get("diverged"), ended["diverged"], run.training_log.name)
+        said = str(training.get("divergence")).removesuffix(f" ({RULE})")
+        values = ended["divergence"].removesuffix(f" ({RULE})")
+        found.number(f"{where}: training.divergence", said, values, run.training_log.name)
 
 
 def _adapter(run: RunFolder, training: dict) -> Iterator[str]:

@@ -24,7 +24,7 @@ def questions_again(folder: Path, report: Mapping, table: pd.DataFrame) -> dict[
     Whether they are the questions that were scored, `report["data_fingerprint"]` tells: another version of the generators
     may have drawn others.
     """
-    run = folder.parents[1]
+    run = folder.absolute().parent.parent
     config = RunFolder(run).trained_with() if (run / "config.yaml").is_file() else None
     suite = _suite_of(report["suite"], config, table.groupby(["task", "split"]).size().to_dict())
     return None if suite is None or "path" in suite else build_suite(suite)

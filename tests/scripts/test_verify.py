@@ -36,7 +36,9 @@ def record(made, tmp_path):
 
 def test_an_honest_record_is_found_so(made):
     found = verify(made)
-    assert found.differences == [] and found.unverified == []
+    assert found.differences == []
+    (line,) = found.unverified
+    assert line.startswith(f"{made}/run/run.json: loaded, seconds") and "relative_size" in line
     assert (found.runs, found.suites) == (1, 5) and found.numbers > 500 and found.fingerprints > 20
     assert "5 scored suites of 1 runs" in str(found) and "0 differ" in str(found)
 
@@ -135,6 +137,18 @@ TAMPERED = {
         f"run.json: seed is {SEED}; config.yaml says 0",
         lambda run: change_json(run / "run.json", "seed", value=SEED),
     ),
+    "whether it diverged": (
+        "run.json: diverged is True; training_log.jsonl says False",
+        lambda run: change_json(run / "run.json", "diverged", value=True),
+    ),
+    "its steps": (
+        "run.json: training.steps is 9000; training_log.jsonl says",
+        lambda run: change_json(run / "run.json", "training", "steps", value=9000),
+    ),
+    "its sampler": (
+        "run.json: training.sampler is balanced; config.yaml says shuffled",
+        lambda run: change_json(run / "run.json", "training", "sampler", value="balanced"),
+    ),
     "its training data": (
         "training.data_fingerprint: 0000",
         lambda run: change_json(run / "run.json", "training", "data_fingerprint", value="0" * 16),
@@ -160,6 +174,42 @@ def test_whatever_is_tampered_with_is_found(run_script, record):
         assert any(named in line for line in lines), what
 
 
+def test_a_changed_training_log_is_found(record):
+    log = record / "run/training_log.jsonl"
+    log.write_text(log.read_text().replace('"loss/cross_entropy": ', '"loss/cross_entropy": 1'))
+    (difference,) = verify(record).differences
+    assert "run.json: training.divergence is loss/cross_entropy" in difference
+    log.unlink()
+    found = verify(record)
+    assert found.differences == [] and "diverged, training.steps: no training_log.jsonl beside it" in str(found)
+
+
+def test_a_failed_run_is_listed_and_its_seed_still_held_against_its_config(record):
+    change_json(record / "run/run.json", "status", value="failed")
+    assert "run.json: failed, so without results" in verify(record).unverified[0]
+    change_json(record / "run/run.json", "seed", value=SEED)
+    (difference,) = verify(record).differences
+    assert f"seed is {SEED}" in difference
+
+
+def test_an_older_scorer_does_not_excuse_rows_beside_a_seal(record):
+    change_json(record / "run/evaluation/closure/metrics.json", "scorer", value=1)
+    (difference,) = verify(record).differences
+    assert "closure/metrics.json: of an older scorer" in difference
+
+
+def test_a_file_of_another_kind_is_one_line_and_the_rest_is_verified(record):
+    (record / "run/adapter/training.json").write_text("[]")
+    found = verify(record)
+    (difference,) = found.differences
+    assert "run: cannot be computed again: " in difference and found.suites == 5
+
+
+def test_a_path_of_one_component_is_verified(record, monkeypatch):
+    monkeypatch.chdir(record / "run/evaluation")
+    assert verify("published").differences == []
+
+
 def test_what_cannot_be_computed_again_is_listed(record):
     """An older record does not say the prior, and a key may be one that nobody knows any more."""
     path = record / "run/evaluation/closure/metrics.json"
@@ -169,7 +219,7 @@ def test_what_cannot_be_computed_again_is_listed(record):
     write_json(path, report)
     found = verify(record)
     assert found.differences == []
-    (line,) = found.unverified
+    line, _ = found.unverified
     assert line.startswith(f"{path}: graphs, logit_adjusted_accuracy, logit_adjusted_balanced_accuracy: not to be had")
 
 
