@@ -10,9 +10,10 @@ from reporting.groups import SETTING, UNTUNED
 from reporting.results import load
 from reporting.run import Run
 from reporting.run_files import ResultsError, read_table
+from reporting.verdicts import JUDGED_BY
 
 # Tables that show unfinished runs, as far as they came.
-OF_UNFINISHED = ("adapter_growth", "closure", "faults", "forensics", "lambda_law", "runs")
+OF_UNFINISHED = ("adapter_growth", "claims", "closure", "faults", "forensics", "lambda_law", "runs")
 # What a table calls a suite, where the record calls it otherwise.
 SUITES = {"released": "published"}
 
@@ -49,7 +50,12 @@ def explain(results_dir: str | Path, number: str) -> str:
         said["variant"] = UNTUNED
     results = load(results_dir)
     shown = results.runs + (results.underway if name in OF_UNFINISHED else [])
-    runs = [run for run in shown if _stands_behind(run, said)]
+    if name == "claims":  # a row of a group, judged by its runs of several variants, none of them of the ablation
+        shown = [run for run in shown if not run.ablation]
+        rows = [said | {"setting": "", "variant": variant} for variant in JUDGED_BY.get(found["id"], ())]
+    else:
+        rows = [said]
+    runs = [run for run in shown if any(_stands_behind(run, row) for row in rows)]
     if not runs:
         lines.append(
             "No run here stands behind it: a published number (results/published/), a constant answer, a yardstick, or runs that "

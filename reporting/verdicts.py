@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from causal_tasks.spec import TASKS
-from reporting.groups import CONTROL, PLAIN, SEMANTIC
+from reporting.groups import CONTROL, PLAIN, SEMANTIC, VARIANTS
 from scoring.intervals import Interval
 from scoring.seeds import FEWEST_SEEDS
 
@@ -43,6 +43,17 @@ RULES = {
     "one seed each",
     "C8": f"with {FEWEST_SEEDS} seeds of cross-entropy on the answer alone at the same settings: *{FAILS}* if none of them is "
     f"constant; *{REPLICATES}* if all are and, of {FEWEST_SEEDS} semantic runs, none; else *{UNSETTLED}*",
+}
+# Claim → the variants that its row measures or its rule asks about.
+JUDGED_BY = {
+    "C1": (*PLAIN.values(),),
+    "C2": (PLAIN["dseparation"],),
+    "C3": (PLAIN["transitivity"], SEMANTIC["transitivity"]),
+    "C4": (PLAIN["dseparation"], SEMANTIC["dseparation"]),
+    "C5": (PLAIN["transitivity"], SEMANTIC["transitivity"]),
+    "C6": (*PLAIN.values(), *SEMANTIC.values()),
+    "C7": VARIANTS,
+    "C8": (*PLAIN.values(), *CONTROL.values(), *SEMANTIC.values()),
 }
 
 

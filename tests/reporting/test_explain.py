@@ -7,6 +7,7 @@ from reporting import tables, write_all
 from reporting.explain import explain
 from reporting.results import load
 from reporting.run_files import ResultsError
+from reporting.verdicts import JUDGED_BY, RULES
 from tables import main
 from tests.reporting.conftest import write_run, write_unfinished_run
 
@@ -41,6 +42,17 @@ def test_a_rate_over_seeds_names_all_of_them(results):
     assert (
         "transitivity_ce, seed 0:" in text and "transitivity_ce, seed 1:" in text and "dseparation_ce, seed" not in text
     )
+
+
+@pytest.mark.parametrize(
+    ("claim", "variants"),
+    [("C1", {"transitivity_ce", "dseparation_ce"}), ("C4", {"dseparation_ce", "dseparation_semantic"})],
+)
+def test_a_claim_names_the_runs_of_its_group_that_it_is_judged_by(results, claim, variants):
+    text = explain(results, f"claims:{claim}:verdict")
+    named = {line.split(",")[0] for line in text.splitlines() if ", seed 0: " in line}
+    assert named == variants and "No run here" not in text
+    assert set(JUDGED_BY) == set(RULES)
 
 
 def test_a_published_number_has_no_run(results):
