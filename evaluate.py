@@ -28,7 +28,7 @@ from records.scored_suite import ScoredSuite
 from records.tracking import Tracker
 from scoring.ways import Way
 from training.schema import Evaluate
-from training.settings import SettingsError, check_settings
+from training.settings import SettingsError, check_saved, check_settings
 from training.start import start
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def evaluate(cfg: DictConfig) -> Path:
     if cfg.run is not None:
         run = RunFolder(cfg.run)
         trained_with = run.trained_with()
+        check_saved(trained_with, run.config)
         # keys that the run's version did not have are this one's
         model = OmegaConf.merge(OmegaConf.to_container(cfg.model), trained_with.model)
         adapter = run.adapter_of(cfg.checkpoint) if trained_with.training.enabled else None

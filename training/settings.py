@@ -22,7 +22,7 @@ from records.published import published_yes_share
 from records.run_settings import WITHOUT_LAMBDA, differing_keys, loss_name, settings_hash
 from schedulers import Constant, Schedule
 from training.labelled_file import read_training_file
-from training.schema import Train
+from training.schema import Model, Train, Training
 
 if TYPE_CHECKING:
     from losses.loss import Loss  # imports torch
@@ -67,13 +67,28 @@ def check_settings(cfg: DictConfig, schema: type[BaseModel] = Train) -> None:
         unknown = {key.removesuffix(".[key]") for key, problem in problems if _is_unknown(key, problem)}
         if unknown:
             raise SettingsError(unknown_key(min(unknown), known - unknown)) from None
-        key, problem = problems[0]
-        if problem["type"] == "missing":
-            raise SettingsError(f"{key}: is missing") from None
-        value = problem["input"] if problem["type"] != "bool_type" else repr(problem["input"])
-        raise SettingsError(f"{key}={value}: {_expected(problem)}") from None
+        raise SettingsError(_refusal(*problems[0])) from None
     if schema is Train:
         _check_combinations(cfg)
+    suite = settings.get("suite")
+    if suite and "path" not in suite and not any((suite.get("splits") or {}).values()):
+        raise SettingsError(f"suite.splits={suite.get('splits')}: no split to score; give {{TASK: [SPLIT, ...]}}")
+
+
+def check_saved(config: DictConfig, path: Path) -> None:
+    """Raise SettingsError for the first setting in a saved config's model or training that is none of this version.
+
+    Keys that the run's version had, or had not, do not matter.
+    """
+    saved = OmegaConf.to_container(config)
+    for group, schema in (("model", Model), ("training", Training)):
+        try:
+            schema.model_validate(saved.get(group))
+        except ValidationError as error:
+            for problem in error.errors():
+                if problem["type"] not in ("missing", "extra_forbidden"):
+                    key = ".".join(map(str, (group, *problem["loc"])))
+                    raise SettingsError(f"{path}: {_refusal(key, problem)}") from None
 
 
 def composed(config: str, overrides: Sequence[str] = ()) -> DictConfig:
@@ -122,6 +137,13 @@ def unknown_key(key: str, known: set[str]) -> str:
 
 def _is_unknown(key: str, problem) -> bool:
     return problem["type"] == "extra_forbidden" or key.endswith(".[key]")
+
+
+def _refusal(key: str, problem) -> str:
+    if problem["type"] == "missing":
+        return f"{key}: is missing"
+    value = problem["input"] if problem["type"] != "bool_type" else repr(problem["input"])
+    return f"{key}={value}: {_expected(problem)}"
 
 
 _KINDS = {"bool_type": "true or false", "int_type": "a whole number", "float_type": "a number", "string_type": "text"}

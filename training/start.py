@@ -20,10 +20,13 @@ FOR_LIBRARIES = (
     (FutureWarning, "`is_gradient_checkpointing` is deprecated"),  # transformers, of its own Trainer
     (DeprecationWarning, "`torch.jit.script_method` is deprecated"),  # torch, of its own modules
 )
-# Full, read-only, not ours, or no folder at all: nothing that a traceback would explain.
+# Full, read-only, not ours, broken, out of reach, or a name that is no file's or folder's: nothing that a traceback would explain.
 OF_THE_DISK = {
     getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "ENOENT", "ENOTDIR", "EEXIST")
+    for name in (
+        *("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ESTALE"),
+        *("ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "ELOOP"),
+    )
 }
 
 

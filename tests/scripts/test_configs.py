@@ -284,6 +284,20 @@ def test_odd_command_lines_are_one_line(run_script, tmp_path, arguments, says):
     assert output.startswith(says) and output.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("script", "arguments", "says"),
+    [
+        ("train.py", ["scale=smoke", "tracking=none", f"out={'x' * 300}"], "File name too long"),
+        ("evaluate.py", [f"run={'x' * 300}"], "File name too long"),
+        ("evaluate.py", ["suite.splits=null"], "error: suite.splits=None: no split to score; give {TASK: [SPLIT, ...]}"),
+        ("evaluate.py", ["suite=published", "suite.splits={dseparation: []}", "~suite.splits.transitivity"], "no split to"),
+    ],
+)  # fmt: skip
+def test_what_names_no_folder_and_no_question_is_one_line(run_script, tmp_path, script, arguments, says):
+    output = run_script(script, *arguments, cwd=tmp_path, expect=1)
+    assert says in output.splitlines()[-1] and "Traceback" not in output
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["seed", "training.samples", "data.yes_share", "faults", "lora.target_modules", "~loss", "+x", "out"]),
