@@ -19,8 +19,10 @@ from contextlib import suppress
 
 import hydra
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from records.claim import Claimed
+from records.errors import UserError
 from records.reading import FileFormatError
 from records.run_folder import RunFolder, RunFolderError
 from records.sweep_status import note_cell
@@ -43,11 +45,17 @@ def main(cfg: DictConfig) -> None:
         log.warning("left to another process: %s", elsewhere)
         note_cell("elsewhere", cfg.out)
     except Exception as error:  # whatever a cell dies of, the others must run
-        log.exception("%s: failed", cfg.out)
+        if isinstance(error, UserError):
+            log.error("%s: failed: %s", cfg.out, error)
+        else:
+            log.exception("%s: failed", cfg.out)
         note_cell("failed", cfg.out, f"{type(error).__name__}: {error}")
-        if not isinstance(error, RunFolderError):
-            with suppress(FileFormatError):  # of a record that cannot be read; the list names it, and it stays as it is
-                RunFolder.for_training(cfg.out).fail(cfg, error)
+        # A record that cannot be read stays as it is, and settings that name no run, or no folder, get none: the list names them.
+        with suppress(FileFormatError, OmegaConfBaseException, OSError):
+            folder = RunFolder.for_training(cfg.out)
+            refused = isinstance(error, UserError) and not folder.config.is_file()  # before any work
+            if not refused and not isinstance(error, RunFolderError):
+                folder.fail(cfg, error)
     finally:
         gc.collect()  # the Trainer and its callbacks hold each other, and with them the model
 

@@ -17,11 +17,12 @@ class Tracker:
     """One wandb run, or nothing with ``tracking.mode=disabled``.
 
     settings: the ``tracking`` config group. folder: where wandb keeps its files, and with them the run's id, so that a
-    resumed run goes on with the same one, and a run of another checkout, or a copy of this, has its own.
+    resumed run goes on with the same one, and a run of another checkout, or a copy of this, has its own. part: tells apart
+    what is of one job type in one folder, as the tables of two grids.
     Use as a context manager; a run left by an exception is marked failed.
     """
 
-    def __init__(self, settings, folder: str | Path, name: str, job_type: str, config: dict):
+    def __init__(self, settings, folder: str | Path, name: str, job_type: str, config: dict, part: str | None = None):
         self.run = None
         if settings["mode"] == "disabled":
             return
@@ -36,7 +37,7 @@ class Tracker:
                 group=settings.group,
                 job_type=job_type,
                 name=f"{job_type}/{name}",
-                id=_id_of(Path(folder), job_type),
+                id=_id_of(Path(folder), job_type, part),
                 resume="allow",
                 mode=settings.mode,
                 dir=str(Path(folder).resolve()),  # its service may have been started in another folder
@@ -89,10 +90,10 @@ class Tracker:
                 self.run.finish(exit_code=0 if kind is None else 1)
 
 
-def _id_of(folder: Path, job_type: str) -> str:
-    """Drawn once and kept; mixed with where it lies, which a copied folder does not share."""
+def _id_of(folder: Path, job_type: str, part: str | None) -> str:
+    """Drawn once and kept; mixed with where it lies, which a copied folder does not share, and with the part of it."""
     kept = folder / "wandb" / f"{job_type}.id"
     if not kept.is_file():
         write_text(kept, uuid.uuid4().hex)
-    own = f"{kept.read_text(encoding='utf-8')} {kept.resolve()}"
+    own = " ".join(filter(None, [kept.read_text(encoding="utf-8"), str(kept.resolve()), part]))
     return hashlib.sha256(own.encode()).hexdigest()[:16]

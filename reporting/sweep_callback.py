@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from pathlib import Path
 
 from hydra.core.utils import setup_globals
 from hydra.experimental.callback import Callback
@@ -21,6 +22,10 @@ class WriteTables(Callback):
 
     failed: list[str] = []
 
+    def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
+        # What is raised at the end, Hydra swallows.
+        WriteTables.failed = ["the sweep did not come to its end: what stopped it is shown above"]
+
     def on_multirun_end(self, config: DictConfig, **kwargs) -> None:
         left = config.hydra.launcher.get("wait") is False and waiting(config.hydra.sweep.dir)
         WriteTables.failed = [] if left else end_sweep(config)
@@ -38,12 +43,15 @@ def end_sweep(config: DictConfig) -> list[str]:
     counts = ", ".join(f"{ended.count(status)} {status}" for status in dict.fromkeys(ended))
     log.info("%d cells: %s", len(ended), counts)
     failed = failures(folder)
+    if len(failed) == len(ended) and not Path(config.results).exists():  # all were refused before any work
+        return failed
     try:
         from reporting import collapse_rates, write_all  # late: --help need not wait for it
 
         written = write_all(config.results)
         print(written)
-        with Tracker(config.tracking, config.results, str(folder), "tables", {"grid": config.grid}) as tracker:
+        about = {"grid": config.grid}
+        with Tracker(config.tracking, config.results, str(folder), "tables", about, part=config.grid) as tracker:
             tracker.tables(written.frames)
             tracker.summary(collapse_rates(written.frames))
     except Exception as error:  # Hydra would swallow it; the cells' list must be seen, too

@@ -10,7 +10,9 @@ from omegaconf import OmegaConf
 from hydra_plugins import cells as hydra_cells
 from hydra_plugins import slurm_launcher
 from hydra_plugins.joblib_launcher import JoblibLauncher
+from records.reading import FileFormatError
 from records.sweep_status import cells, failures, note, waiting
+from reporting.sweep_callback import WriteTables, exit_of_sweep
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,31 @@ def test_a_cell_whose_record_cannot_be_read_fails_alone(tmp_path, monkeypatch):
     sweep.main.__wrapped__(OmegaConf.create({"out": str(tmp_path / "seed0")}))
     assert [status for status, *_ in noted] == ["started", "failed"] and "run.json:1: not JSON" in noted[1][2]
     assert (tmp_path / "seed0/run.json").read_text() == GIT_CONFLICT
+
+
+@pytest.mark.parametrize("override", ["training.epochs=0", "~training"])
+def test_refused_settings_are_a_line_and_leave_no_record(override, run_script, tmp_path):
+    output = run_script("sweep.py", "scale=smoke", "seed=0,1", override, "out=run${seed}", cwd=tmp_path, expect=1)
+    assert "10 failed:\nrun0: SettingsError: training" in output and "Traceback" not in output
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_settings_refused_where_a_run_lies_do_not_stop_the_sweep(run_script, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").write_text("seed: 0\n")
+    output = run_script("sweep.py", "scale=smoke", "~training", "out=run", cwd=tmp_path, expect=1)
+    assert "5 failed:\nrun: SettingsError: training" in output
+
+
+def test_a_sweep_whose_end_raises_has_failed(tmp_path, monkeypatch):
+    """Hydra swallows what a callback raises."""
+    monkeypatch.setattr(WriteTables, "failed", [])
+    config = OmegaConf.create({"hydra": {"launcher": {}, "sweep": {"dir": str(tmp_path)}}})
+    (tmp_path / "cell-0000.json").write_text(GIT_CONFLICT)
+    WriteTables().on_multirun_start(config)
+    with pytest.raises(FileFormatError):
+        WriteTables().on_multirun_end(config)
+    assert "1 failed" in exit_of_sweep(WriteTables.failed)
 
 
 def test_a_launcher_leaves_an_unreadable_record_to_its_cell(tmp_path):

@@ -81,9 +81,9 @@ def test_the_sweeps_run_holds_each_variants_collapse_rate_and_is_of_its_cells_gr
     assert name.endswith("/transitivity_semantic") and rates[name] in (0, 1)
 
 
-def start(folder):
+def start(folder, part=None):
     settings = OmegaConf.create({"mode": "offline", "project": "p", "entity": None, "group": "g"})
-    with Tracker(settings, folder, "name", "train", {}) as tracker:
+    with Tracker(settings, folder, "name", "train", {}, part) as tracker:
         return tracker.run.id
 
 
@@ -93,3 +93,8 @@ def test_ids_are_stable_in_a_run_and_never_those_of_another_checkout(tmp_path):
     assert start(tmp_path / "two") != first
     shutil.copytree(tmp_path / "one", tmp_path / "copy")
     assert start(tmp_path / "copy") != first
+
+
+def test_two_grids_on_one_folder_have_an_id_each(tmp_path):
+    grids = [start(tmp_path, part) for part in ("five_variants", "ablation", "five_variants")]
+    assert grids[0] == grids[2] != grids[1]
