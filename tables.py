@@ -15,6 +15,7 @@ from causal_tasks.command_line import read_settings
 from records.files import write_text
 from reporting import write_all
 from reporting.explain import explain
+from reporting.results import results_folder
 from reporting.run_files import ResultsError
 from reporting.summary_table import into_readme
 
@@ -36,6 +37,10 @@ def main(arguments: list[str]) -> int:
         if settings["explain"]:
             print(explain(settings["results"], settings["explain"]))
             return 0
+        if not (results_folder(settings["results"]) / "runs").is_dir():
+            raise ResultsError(
+                f"results={settings['results']}: no runs/ in it; give the folder that a sweep wrote, as outputs"
+            )
         summary = write_all(settings["results"], settings["out"] or None, settings["tex"] == "true")
         if settings["readme"]:
             readme = Path(settings["readme"])

@@ -165,6 +165,14 @@ def test_command_line_refuses(argument, message):
     assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_folder_that_is_none_of_results_is_left_alone(tmp_path):
+    import tables as script
+
+    arguments = [sys.executable, script.__file__, f"results={tmp_path}"]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert done.returncode == 1 and "no runs/ in it" in done.stderr and not list(tmp_path.iterdir())
+
+
 def test_summary_goes_between_the_readmes_markers(five_variants, made):
     table = summary_table(made["table1_accuracy"], made["table4_collapse"])
     assert table.frame["variant"].tolist()[:2] == ["always Yes", "always No"]
