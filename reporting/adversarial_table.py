@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pandas as pd
 
 from records.provenance import same_questions
@@ -12,28 +13,28 @@ from reporting.run import Run
 from reporting.table import Table
 from scoring.blocks import PAIR
 from scoring.intervals import clustered_bootstrap, holm, mcnemar_exact, proportion_interval
-from scoring.pairs import BrokenPair, of_pairs, pair_scores
+from scoring.pairs import FAMILY, BrokenPair, of_pairs, pair_scores
 
-FAMILY = "stratum/family"
+# Texts that name a few things; a pair's name is its own.
+NAMED = ("task", FAMILY).__contains__
 
 
 def adversarial_table(results: Results) -> Table:
     """Accuracy and pair accuracy of every run by adversarial family, and over all families."""
     rows = []
     for run in results.runs:
-        margins = run.margins(
-            "adversarial", ("task", "label", "margin", FAMILY, PAIR).__contains__, categories=lambda name: True
-        )
+        margins = run.margins("adversarial", ("task", "label", "margin", FAMILY, PAIR).__contains__, categories=NAMED)
         if margins is None:
             continue
         about = run.key | {"commit": run.commit, "seconds": run.seconds}
         for task, items in margins.groupby("task", sort=False, observed=True):
-            families = items.groupby(FAMILY, sort=False, observed=True)
-            parts = [("all", items), *sorted(families, key=lambda named: named[0])]
             try:
-                rows += [about | {"task": task, "family": family} | family_scores(part) for family, part in parts]
+                pairs = of_pairs(items)
             except BrokenPair as error:
                 results.problems.append(f"{run.folder}: {error}")
+                continue
+            parts = [("all", pairs), *sorted(pairs.groupby(FAMILY, observed=True), key=lambda named: named[0])]
+            rows += [about | {"task": task, "family": family} | family_scores(part) for family, part in parts]
     scores = ["accuracy", "pair_accuracy"]
     columns = [
         "variant",
@@ -53,15 +54,15 @@ def adversarial_table(results: Results) -> Table:
     return Table("adversarial", "Adversarial minimal pairs by family", note, frame, decimal=decimal, **means)
 
 
-def family_scores(items: pd.DataFrame) -> dict:
+def family_scores(pairs: pd.DataFrame) -> dict:
     """Accuracy, with an interval that keeps pairs together, and `scoring.pairs.pair_scores`, intervals as bounds.
 
-    Raises:
-        BrokenPair: as `pair_scores`.
+    pairs: rows of `scoring.pairs.of_pairs`.
     """
-    correct = (items["margin"] >= 0) == items["label"]
-    found = {"n": len(items), "accuracy": correct.mean()} | pair_scores(items)
-    bounds = {"accuracy": proportion_interval(correct.to_numpy(), pd.factorize(items[PAIR])[0])}
+    right = pairs["right"].to_numpy()
+    correct = np.concatenate([right >= 1, right == 2])  # of a pair's two questions, whichever was right first
+    found = {"n": len(correct), "accuracy": correct.mean()} | pair_scores(pairs)
+    bounds = {"accuracy": proportion_interval(correct, np.tile(np.arange(len(pairs)), 2))}
     bounds["pair_accuracy"] = found.pop("pair_accuracy_interval")
     for name, interval in bounds.items():
         found[f"{name}_low"], found[f"{name}_high"] = interval or (None, None)
@@ -95,11 +96,11 @@ def adversarial_contrasts(results: Results) -> Table:
 def _by_pair(results: Results, run: Run, control: Run) -> dict | None:
     answered = []
     for one in (run, control):
-        margins = one.margins("adversarial", ("task", "label", "margin", PAIR).__contains__)
+        margins = one.margins("adversarial", ("task", "label", "margin", PAIR).__contains__, categories=NAMED)
         if margins is None:
             return None
         try:
-            answered.append(of_pairs(margins[margins["task"] == run.settings.task])["both"])
+            answered.append(of_pairs(margins[margins["task"] == run.settings.task])["right"] == 2)
         except BrokenPair as error:
             results.problems.append(f"{one.folder}: {error}")
             return None
@@ -114,13 +115,14 @@ def _by_pair(results: Results, run: Run, control: Run) -> dict | None:
         return None
     theirs = theirs.reindex(ours.index)
     test = mcnemar_exact(ours, theirs)
-    gained = ours.astype(float).to_numpy() - theirs.astype(float).to_numpy()
-    mean = clustered_bootstrap(lambda weights: {"mean": weights @ gained / weights.sum(axis=1)}, len(gained))["mean"]
-    low, high = mean or (None, None)
+    # In the precision of the weights, in which sums of so many whole numbers are exact; every resample is as large.
+    gained = ours.to_numpy(np.float32) - theirs.to_numpy(np.float32)
+    mean = clustered_bootstrap(lambda weights: {"mean": (weights @ gained).astype(float) / len(gained)}, len(gained))
+    low, high = mean["mean"] or (None, None)
     return {
         "pair_accuracy": ours.mean(),
         "pair_accuracy_against": theirs.mean(),
-        "pair_accuracy_difference": gained.mean(),
+        "pair_accuracy_difference": gained.mean(dtype=float),
         "pair_accuracy_difference_low": low,
         "pair_accuracy_difference_high": high,
         "only_variant": test["only_a"],

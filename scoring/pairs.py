@@ -7,24 +7,22 @@ from records.errors import UserError
 from scoring.blocks import PAIR
 from scoring.intervals import wilson
 
+FAMILY = "stratum/family"
+
 
 class BrokenPair(UserError, ValueError):
     """A minimal pair that is not one Yes and one No question; the message names it."""
 
 
 def of_pairs(margins: pd.DataFrame) -> pd.DataFrame:
-    """One row a pair, by its name: `both` (both questions are right) and `flipped` (the verdicts differ).
+    """One row a pair, by its name: `right` (how many of its two questions are), `flipped` (the verdicts differ), and
+    stratum/family where the margins have it.
 
     Args:
-        margins: columns label, margin and stratum/pair (texts or categories), every row a question of a pair.
+        margins: columns label, margin and stratum/pair, every row a question of a pair.
     Raises:
         BrokenPair: a pair that does not consist of one Yes and one No question.
     """
-    names, both, flipped = _of_pairs(margins)
-    return pd.DataFrame({"both": both, "flipped": flipped}, index=pd.Index(names))
-
-
-def _of_pairs(margins: pd.DataFrame) -> tuple[pd.Index | pd.Categorical, np.ndarray, np.ndarray]:
     pair, names = pd.factorize(margins[PAIR])
     label, verdict = margins["label"].to_numpy(dtype=bool), margins["margin"].to_numpy() >= 0
 
@@ -36,13 +34,18 @@ def _of_pairs(margins: pd.DataFrame) -> tuple[pd.Index | pd.Categorical, np.ndar
         raise BrokenPair(
             f"adversarial pair {min(map(str, broken))}: expected one Yes and one No item ({len(broken)} such pairs)"
         )
-    return names, of_its_two(label == verdict) == 2, of_its_two(verdict) == 1
+    found = {"right": of_its_two(label == verdict), "flipped": of_its_two(verdict) == 1}
+    if FAMILY in margins:
+        a_question = np.empty(len(names), dtype=int)
+        a_question[pair] = np.arange(len(pair))
+        found[FAMILY] = margins[FAMILY].array[a_question]
+    return pd.DataFrame(found, index=pd.Index(names))
 
 
-def pair_scores(margins: pd.DataFrame) -> dict:
+def pair_scores(pairs: pd.DataFrame) -> dict:
     """pairs, pair_accuracy (both questions right) with its Wilson interval, and flipped, the share of pairs whose
-    verdicts differ. Args and errors as `of_pairs`."""
-    _, both, flipped = _of_pairs(margins)
+    verdicts differ. pairs: rows of `of_pairs`."""
+    both, flipped = (pairs["right"] == 2).to_numpy(), pairs["flipped"].to_numpy()
     return {
         "pairs": len(both),
         "pair_accuracy": float(both.mean()),

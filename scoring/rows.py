@@ -10,7 +10,7 @@ from records.scored_suite import ScoredSuite
 from scoring.blocks import PAIR, SCORER_VERSION, blocks, in_headline
 from scoring.intervals import FEW_BLOCKS
 from scoring.metrics import best_threshold, measure
-from scoring.pairs import pair_scores
+from scoring.pairs import of_pairs, pair_scores
 from scoring.yardsticks import held_against
 
 __all__ = ["SCORER_VERSION", "metrics_rows", "same_numbers", "thresholds_for", "tuned_thresholds"]
@@ -34,7 +34,7 @@ def metrics_rows(
     return [
         {"task": task, "split": split, "protocol": part["protocol"].iloc[0]}
         | measure(part["label"], part["margin"], part["block"], thresholds.get(task), resamples, prior=prior)
-        | (pair_scores(part) if PAIR in part and part[PAIR].notna().all() else {})
+        | (pair_scores(of_pairs(part)) if PAIR in part and part[PAIR].notna().all() else {})
         | held_against(part, resamples)
         for task, of_task in table.groupby("task", sort=False)
         for split, part in _parts(of_task).items()

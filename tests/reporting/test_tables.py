@@ -14,7 +14,7 @@ from reporting.report import build_tables
 from reporting.results import load
 from reporting.suite_tables import constant_answer
 from reporting.table import Table
-from scoring.pairs import BrokenPair
+from scoring.pairs import BrokenPair, of_pairs
 
 SUITES = ["length", "branching", "reversed", "shuffled", "long_names"]
 
@@ -225,11 +225,11 @@ def test_pair_scores_hand_worked():
             "margin": [1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -2.0, -3.0],  # right, stuck on Yes, reversed, stuck on No
         }
     )
-    scores = family_scores(items)
+    scores = family_scores(of_pairs(items))
     assert (scores["n"], scores["pairs"]) == (8, 4)
     assert (scores["accuracy"], scores["pair_accuracy"], scores["flipped"]) == (0.5, 0.25, 0.5)
     with pytest.raises(BrokenPair, match="pair b: expected one Yes and one No"):
-        family_scores(items.drop(index=2))
+        of_pairs(items.drop(index=2))
 
 
 def test_constant_answer_leaves_unknown_suites_open():
