@@ -21,40 +21,49 @@ FEWEST = 10
 MOST = 13
 
 
-def corrected_margins(runs: list[Run]) -> dict[str, list[pd.DataFrame]]:
-    """name of a setting -> margins of the corrected suite, one table a seed; seed, headline, block in the first only."""
-    margins: dict[str, list[pd.DataFrame]] = {}
+def corrected_margins(runs: list[Run], problems: list[str]) -> dict[str, pd.DataFrame]:
+    """name of a setting -> margins of the corrected suite of its first seed, with seed, own_task, headline, block, correct
+    and `accuracy`: the share of all its seeds that answer the question correctly.
+
+    A seed that was asked other questions is left out, which gives a line in `problems`.
+    """
+    first: dict[str, tuple[Run, pd.DataFrame]] = {}
+    correct: dict[str, list[pd.Series]] = {}
     for run in runs:
-        # Texts take long to read and to compare. Blocks and yardsticks are needed of the first seed only.
-        unread = ("id", "protocol", *(("graph", "block", YARDSTICK) if run.name in margins else ()))
-        table = run.margins(
-            "corrected",
-            lambda name, unread=unread: not name.startswith(unread),
-            categories=lambda name: name != "graph",
-        )
-        if table is not None:
-            added = {"own_task": run.settings.task or "", "correct": (table["margin"] >= 0) == table["label"]}
-            if run.name not in margins:
-                added |= {"seed": run.settings.seed, "headline": in_headline(table.assign(protocol="corrected"))}
-                added["block"] = pd.factorize(blocks(table))[0]
-            margins.setdefault(run.name, []).append(table.assign(**added))
-    return margins
+        known, table = first.get(run.name, (run, None))
+        # Texts take long to read and to compare: of the other seeds only the answers are read.
+        wanted = ("label", "margin").__contains__ if table is not None else lambda name: name not in ("id", "protocol")
+        margins = run.margins("corrected", wanted, categories=lambda name: name != "graph")
+        if margins is None:
+            continue
+        if table is None:
+            added = {"own_task": run.settings.task or "", "seed": run.settings.seed}
+            added["headline"] = in_headline(margins.assign(protocol="corrected"))
+            first[run.name] = run, margins.assign(**added, block=pd.factorize(blocks(margins))[0])
+        elif not table["label"].equals(margins["label"]):
+            problems.append(f"{run.folder}: in no figure of difficulty: asked other questions than {known.folder}")
+            continue
+        correct.setdefault(run.name, []).append((margins["margin"] >= 0) == margins["label"])
+    return {
+        name: table.assign(correct=correct[name][0], accuracy=np.mean(correct[name], axis=0))
+        for name, (_, table) in first.items()
+    }
 
 
-def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, task: str) -> Figure | None:
+def accuracy_by_difficulty(margins: dict[str, pd.DataFrame], group: dict, task: str) -> Figure | None:
     """Accuracy against each stratum of one task, mean over seeds, with the 95 % interval of one seed, over blocks.
 
     Shown are the variants trained on the task and the untrained model. The learned yardstick stands
     beside them, on the same questions, where it was measured.
     """
     shown = {
-        variant: [_coarse(table[table["task"] == task]) for table in tables]
-        for variant, tables in margins.items()
-        if tables[0]["own_task"].iloc[0] in ("", task)
+        variant: _coarse(table[table["task"] == task])
+        for variant, table in margins.items()
+        if table["own_task"].iloc[0] in ("", task)
     }
-    shown = {variant: tables for variant, tables in shown.items() if len(tables[0])}
+    shown = {variant: table for variant, table in shown.items() if len(table)}
     strata = {"split": _drawn_values(shown, "split")} if shown else {}
-    for name in dict.fromkeys(name for tables in shown.values() for name in tables[0] if name.startswith(STRATUM)):
+    for name in dict.fromkeys(name for table in shown.values() for name in table if name.startswith(STRATUM)):
         values = _drawn_values(shown, name)
         if len(values) > 1 and name not in NOT_DIFFICULTY:
             strata[name] = values
@@ -62,15 +71,15 @@ def accuracy_by_difficulty(margins: dict[str, list[pd.DataFrame]], group: dict, 
         return None
     figure, axes = panels(len(strata), most=3, width=4.4, height=3.1)
     for axis, (stratum, values) in zip(axes, strata.items(), strict=True):
-        for rank, (variant, tables) in enumerate(shown.items()):
-            points = [_accuracy(tables, stratum, value) for value in values]
+        for rank, (variant, table) in enumerate(shown.items()):
+            points = [_accuracy(table, stratum, value) for value in values]
             x = [i + (rank - (len(shown) - 1) / 2) * 0.08 for i, point in enumerate(points) if point]
             mean = [accuracy for accuracy, _ in filter(None, points)]
             error = np.array([bar or (0, 0) for _, bar in filter(None, points)]).reshape(-1, 2).T
             style = {"color": colour(variant, list(margins)), "label": readable(variant)}
             numeric = values and not isinstance(values[0], str)
             axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
-        first = next(iter(shown.values()))[0]
+        first = next(iter(shown.values()))
         known = _shortcut(first, stratum, values)
         if known:
             style = {"ls": "none", "marker": "_", "ms": 16, "mew": 1.5, "color": "black"}
@@ -105,7 +114,7 @@ def _shortcut(table: pd.DataFrame, stratum: str, values: list) -> list[tuple[int
     ]
 
 
-def reliability(margins: dict[str, list[pd.DataFrame]], group: dict, bins: int = 10) -> Figure | None:
+def reliability(margins: dict[str, pd.DataFrame], group: dict, bins: int = 10) -> Figure | None:
     """Share of Yes labels against p(Yes), the margin's logistic, in bins of equal size; ECE in the legend."""
     judged = {task: _judged_on(margins, task) for task in TASKS}
     judged = {task: items for task, items in judged.items() if items}
@@ -126,12 +135,12 @@ def reliability(margins: dict[str, list[pd.DataFrame]], group: dict, bins: int =
     return figure
 
 
-def _judged_on(margins: dict[str, list[pd.DataFrame]], task: str) -> dict[str, pd.DataFrame]:
+def _judged_on(margins: dict[str, pd.DataFrame], task: str) -> dict[str, pd.DataFrame]:
     """variant -> first seed's headline items of `task`, for the variants trained on it and the untrained model."""
     items = {
-        variant: tables[0][(tables[0]["task"] == task) & tables[0]["headline"]]
-        for variant, tables in margins.items()
-        if tables[0]["own_task"].iloc[0] in ("", task)
+        variant: table[(table["task"] == task) & table["headline"]]
+        for variant, table in margins.items()
+        if table["own_task"].iloc[0] in ("", task)
     }
     return {variant: table for variant, table in items.items() if len(table)}
 
@@ -146,7 +155,7 @@ def reliability_bins(labels, margins, bins: int = 10) -> tuple[np.ndarray, np.nd
     return mean, np.array([labels[part].mean() for part in parts]), np.array([len(part) for part in parts])
 
 
-def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Figure | None:
+def margin_densities(margins: dict[str, pd.DataFrame], group: dict) -> Figure | None:
     """One panel a variant and judged task: histogram of the margin for Yes and for No items; the verdict turns at 0."""
     shown = [
         (f"{readable(variant)}, seed {items['seed'].iloc[0]}\n{TASK_NAMES[task]}, n = {len(items)}", items)
@@ -171,21 +180,21 @@ def margin_densities(margins: dict[str, list[pd.DataFrame]], group: dict) -> Fig
     return figure
 
 
-def _accuracy(tables: list[pd.DataFrame], stratum: str, value) -> tuple[float, Interval | None] | None:
+def _accuracy(table: pd.DataFrame, stratum: str, value) -> tuple[float, Interval | None] | None:
     """Mean over the seeds, and how far the interval of the first reaches below and above its own accuracy, as table 2 has it;
     None where there are too few items."""
-    correct = [table.loc[table[stratum] == value, "correct"] for table in tables]
-    if len(correct[0]) < FEWEST:
+    here = (table[stratum] == value).to_numpy()
+    correct, accuracy, block = (table[name].to_numpy()[here] for name in ("correct", "accuracy", "block"))
+    if len(correct) < FEWEST:
         return None
-    first = correct[0].mean()
-    interval = proportion_interval(correct[0].to_numpy(), tables[0].loc[correct[0].index, "block"].to_numpy())
+    first, interval = correct.mean(), proportion_interval(correct, block)
     bar = interval and (max(first - interval[0], 0.0), max(interval[1] - first, 0.0))
-    return float(np.mean([outcomes.mean() for outcomes in correct])), bar
+    return float(accuracy.mean()), bar
 
 
-def _drawn_values(shown: dict[str, list[pd.DataFrame]], stratum: str) -> list:
+def _drawn_values(shown: dict[str, pd.DataFrame], stratum: str) -> list:
     """Values that hold enough items for a point, in order."""
-    tables = [tables[0] for tables in shown.values() if stratum in tables[0]]
+    tables = [table for table in shown.values() if stratum in table]
     enough = {value for table in tables for value, n in table[stratum].value_counts().items() if n >= FEWEST}
     return sorted(enough, key=_natural)
 

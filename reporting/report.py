@@ -212,7 +212,7 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
         write(group, "loss_terms", training_figures.loss_terms(runs, group))
         write(group, "collapse_over_training", training_figures.collapse_over_training(runs, group))
         write(group, "adversarial_pairs", suite_figures.adversarial_pairs(frames["adversarial"], group))
-        margins = margin_figures.corrected_margins(runs)
+        margins = margin_figures.corrected_margins(runs, results.problems)
         write(group, "reliability", margin_figures.reliability(margins, group))
         write(group, "margin_densities", margin_figures.margin_densities(margins, group))
         for task in TASKS:

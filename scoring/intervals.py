@@ -62,11 +62,11 @@ def proportion_interval(outcomes: np.ndarray, blocks: np.ndarray) -> list[float]
     """Wilson's interval of a mean of 0/1, corrected for questions that share a block; None without any, or of one block.
 
     Args:
-        outcomes: [n] of 0/1 or bool. blocks: [n] integer codes.
+        outcomes: [n] of 0/1 or bool. blocks: [n] integer codes from 0.
     """
     # Renumbered, because a subset of the items (all Yes labels, say) need not touch every block.
-    names, codes = np.unique(blocks, return_inverse=True)
-    count = len(names)
+    present = np.bincount(blocks) > 0
+    codes, count = (np.cumsum(present) - 1)[blocks], int(present.sum())
     if count == 0 or (count == 1 and len(outcomes) > 1):
         return None
     effect = _design_effect(np.asarray(outcomes, dtype=float), codes, count)

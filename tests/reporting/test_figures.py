@@ -53,11 +53,26 @@ def test_bars_of_difficulty_are_the_interval_of_the_tables():
     """Over blocks: eight questions of one block tell what one does; of a single block nothing is drawn."""
     right = np.repeat(np.random.default_rng(0).random(60) < 0.7, 8)
     table = pd.DataFrame({"stratum/x": "a", "correct": right, "block": np.arange(480) // 8})
-    mean, (below, above) = _accuracy([table, table.assign(correct=True)], "stratum/x", "a")
+    mean, (below, above) = _accuracy(table.assign(accuracy=(right + 1) / 2), "stratum/x", "a")
     low, high = proportion_interval(right, table["block"].to_numpy())
     assert mean == pytest.approx((right.mean() + 1) / 2)
     assert (below, above) == pytest.approx((right.mean() - low, high - right.mean()))
-    assert _accuracy([table.assign(block=0)], "stratum/x", "a") == (right.mean(), None)
+    assert _accuracy(table.assign(accuracy=right, block=0), "stratum/x", "a") == (right.mean(), None)
+
+
+def test_points_of_difficulty_are_means_over_the_seeds_that_were_asked_the_same(tmp_path, make_run):
+    for seed in range(3):
+        make_run(tmp_path, "transitivity_semantic", seed, n=40)
+    runs, problems = load(tmp_path).runs, []
+    answers = [run.margins("corrected") for run in runs]
+    correct = [(table["margin"] >= 0) == table["label"] for table in answers]
+    table = margin_figures.corrected_margins(runs, problems)["transitivity_semantic"]
+    assert np.allclose(table["accuracy"], np.mean(correct, axis=0)) and (correct[0] != correct[1]).mean() > 0
+    assert table["correct"].equals(correct[0]) and not problems
+    answers[1].assign(label=~answers[1]["label"]).to_parquet(runs[1].folder / "evaluation/corrected/margins.parquet")
+    table = margin_figures.corrected_margins(runs, problems)["transitivity_semantic"]
+    assert np.allclose(table["accuracy"], np.mean([correct[0], correct[2]], axis=0))
+    assert len(problems) == 1 and problems[0].startswith(f"{runs[1].folder}: in no figure of difficulty")
 
 
 def test_bars_are_the_mean_accuracy_over_seeds(results):

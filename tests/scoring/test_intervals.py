@@ -53,7 +53,7 @@ def test_copies_within_a_block_tell_nothing_new():
     widened = (t.isf(0.025, 49) / norm.isf(0.025)) ** 2
     balanced = proportion_interval(np.tile([True, False], 50), np.repeat(np.arange(50), 2))
     assert balanced == pytest.approx(wilson(50, 100, widened))
-    assert proportion_interval(outcomes, np.zeros(3000)) is None
+    assert proportion_interval(outcomes, np.zeros(3000, dtype=int)) is None
 
 
 def test_resample_weights_are_multinomial_counts():
