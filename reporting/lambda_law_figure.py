@@ -13,15 +13,19 @@ LINES = ("solid", "dashed")
 
 
 def lambda_law(runs: list[Run], group: dict, published: Published) -> Figure | None:
-    """One row a run, p(answer) left and cross-entropy right over lambda: logged points by step, the law, the release.
+    """One row a variant (its first seed), p(answer) left and cross-entropy right over lambda: logged points by step, the
+    law, the release.
 
     runs: those of `runs_under_the_law` in one group.
     """
     if not runs:
         return None
-    figure, axes = pyplot.subplots(len(runs), 2, figsize=(11, 1.4 + 3.7 * len(runs)), squeeze=False)
+    first: dict[str, Run] = {}
+    for run in runs:
+        first.setdefault(run.name, run)
+    figure, axes = pyplot.subplots(len(first), 2, figsize=(11, 1.4 + 3.7 * len(first)), squeeze=False)
     release = published.lambda_law
-    for (left, right), run in zip(axes, runs, strict=True):
+    for (left, right), run in zip(axes, first.values(), strict=True):
         points, tokens = logged_points(run), turn_tokens(run)
         weights = np.linspace(0, 1.05 * max(points["lambda"].max(), release["lambda"].max()), 200)
         highest = 0.0
