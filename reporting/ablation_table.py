@@ -103,9 +103,12 @@ def described(run: Run) -> dict:
 
 def _logit_adjusted(run: Run) -> float | None:
     """Balanced accuracy on the headline of its task, post hoc; None if the margins carry no prior."""
-    settings, own = run.settings, run.own_margins()
+    settings = run.settings
     rebalanced = settings.loss.target in REBALANCING or settings.loss.get("class_weights")
-    if rebalanced or settings.sampler == "balanced" or own is None or not run.training.get("yes_share"):
+    if rebalanced or settings.sampler == "balanced" or not run.training.get("yes_share"):
+        return None
+    own = run.own_margins()
+    if own is None:
         return None
     own = own[own["headline"]]
     if not 0 < own["label"].mean() < 1:

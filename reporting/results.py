@@ -76,7 +76,8 @@ class Results:
             tables.append(margins.set_index("id"))
         ours, theirs = tables
         pair = f"{run.folder}: not compared with {against.folder}"
-        if not (ours.index.equals(theirs.index) and ours.index.is_unique):
+        # As a Series, because an Index makes an object of every text to tell whether it is unique.
+        if not (ours.index.equals(theirs.index) and ours.index.to_series().is_unique):
             shared = len(set(ours.index) & set(theirs.index))
             if not shared == len(ours) == len(theirs):
                 self.problems.append(
