@@ -22,10 +22,12 @@ def adapter_growth_table(results: Results) -> Table:
     for run in results.runs:
         if run.settings.task is None:
             untuned.setdefault(run.settings.model, []).append(run)
+    scored = dict(list(_released(results.scored).groupby(RUN)))
     rows = []
     for run in results.runs + results.underway:
         if run.settings.task is not None:
-            rows += _growth(run, results.scored, untuned.get(run.settings.model, []))
+            own = scored.get(tuple(run.key.values()), results.scored[:0])
+            rows += _growth(run, own, untuned.get(run.settings.model, []))
     columns = ["variant", "step", *SIZES, *WAYS, "flips", "flips_n", *LEFT]
     frame = pd.DataFrame(rows).reindex(columns=[*columns, *(name for name in RUN if name != "variant")])
     note = (
@@ -54,11 +56,14 @@ def logged_growth(run: Run) -> pd.DataFrame:
     return run.log.dropna(subset=LOGGED)[["step", *LOGGED]].rename(columns=dict(zip(LOGGED, SIZES, strict=True)))
 
 
-def _growth(run: Run, scored: pd.DataFrame, untuned: list[Run]) -> list[dict]:
-    """Rows by step: what the log says of the adapter, and what its scored merges do."""
-    own = scored[(scored[RUN] == pd.Series(run.key)).all(axis=1)]
-    own = own[(own["suite"] == "published") & (own[WAY[1:]] == pd.Series(SCORED_AS)[WAY[1:]]).all(axis=1)]
-    own = own[own["split"].isin(list(SUITES))]
+def _released(scored: pd.DataFrame) -> pd.DataFrame:
+    """The released suites' rows of `Results.scored`, with whatever weights, but otherwise scored as usual."""
+    usual = (scored[WAY[1:]] == pd.Series(SCORED_AS)[WAY[1:]]).all(axis=1)
+    return scored[usual & (scored["suite"] == "published") & scored["split"].isin(list(SUITES))]
+
+
+def _growth(run: Run, own: pd.DataFrame, untuned: list[Run]) -> list[dict]:
+    """Rows by step: what the log says of the adapter, and what its scored merges do. own: its rows of `_released`."""
     by_step = {int(row["step"]): dict(row) for row in logged_growth(run).to_dict("records")}
     scored_as: dict[tuple[int, str], str] = {}
     for (_, way), part in own.groupby(["evaluation", "weights"], sort=False):

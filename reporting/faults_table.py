@@ -137,6 +137,8 @@ def _scorings(results: Results) -> list[dict]:
     by_key = {tuple(run.key.values()): run for run in results.runs + results.underway}
     rows = []
     for (*key, _), own in scored.assign(step=scored["step"].fillna(-1)).groupby([*RUN, "step"], sort=False):
+        if own["evaluation"].nunique() < 2:
+            continue
         run = by_key[tuple(key)]
         means = _means(own, "evaluation")
         ways = own.drop_duplicates("evaluation").set_index("evaluation")[[*WAY, "step"]].loc[means.index]

@@ -1,5 +1,6 @@
 """Figures by suite: accuracy beside the paper's and the constant answers', Yes-rate beside the label Yes-rate."""
 
+import numpy as np
 import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
@@ -121,9 +122,9 @@ def _by_suite(results: Results, group: dict, value: str, columns, title, decorat
                 error = [(value_row - low).clip(lower=0), (high - value_row).clip(lower=0)]
                 axis.errorbar(x, value_row, yerr=error, fmt="none", ecolor="black", lw=1)
             if len(rows):  # the seeds are what was measured; a bar is only their mean
-                for _, row in rows.iterrows():
-                    dot = {"markeredgecolor": "black"} if bars else {"label": style["label"]}
-                    axis.plot(x, row, "o", color=style["color"], ms=4 if bars else 7, zorder=3, **dot)
+                dot = {"markeredgecolor": "black"} if bars else {"label": style["label"]}
+                places, values = np.tile(x, len(rows)), rows.to_numpy().ravel()
+                axis.plot(places, values, "o", color=style["color"], ms=4 if bars else 7, zorder=3, **dot)
         decorate(axis, protocol, shares.loc[protocol], place)
         axis.set(title=PANELS[protocol], ylim=(-0.02, 1.04), ylabel=readable(value), xlim=(-0.6, len(columns) - 0.4))
         axis.grid(axis="x", visible=False)
