@@ -4,14 +4,13 @@
     python -m benchmarks.tables_speed seeds=2 margins=20000 repetitions=1
     python -m benchmarks.tables_speed profile=30          also the functions that take longest
 
-The results folder is made up, in a temporary place, from a committed run: its record, log and metrics as they are, its
-margins repeated under new ids until there are enough, with noise of each run's own. Then all tables and figures are
-written, `repetitions` times. Writes tables_speed.json and .md into out=, by default results/benchmarks.
+The results folder is made up, in a temporary place, from a committed run of each variant: its record, settings, log and
+metrics as they are, its margins repeated under new ids until there are enough, with noise of each seed's own. Then all
+tables and figures are written, `repetitions` times. Writes tables_speed.json and .md into out=, by default results/benchmarks.
 """
 
 import cProfile
 import io
-import json
 import pstats
 import shutil
 import statistics
@@ -28,12 +27,10 @@ from omegaconf import OmegaConf
 from pyarrow import parquet
 
 from causal_tasks.command_line import read_settings, whole, write_report
-from records.files import write_json
 from records.provenance import provenance
 from records.run_folder import RunFolder, find_runs
 from reporting import write_all
 from reporting.groups import VARIANTS
-from reporting.suite_tables import OWN_TASK
 
 NAME = "tables_speed"
 DEFAULTS = {"seeds": "20", "margins": "250000", "repetitions": "5", "profile": "0", "out": "results/benchmarks"}
@@ -43,44 +40,37 @@ SUITE_SHARES = {"published": 0.20, "corrected": 0.48, "validation": 0.02, "adver
 
 def make_results(folder: Path, seeds: int, margins: int) -> int:
     """Write runs/VARIANT/seedK for all variants and seeds; return the margins of one run."""
-    template = _template()
-    record = json.loads((template / "run.json").read_text(encoding="utf-8")) | {"grid": "five_variants"}
-    config = OmegaConf.load(template / "config.yaml")
-    scored = {suite: template / "evaluation" / suite for suite in SUITE_SHARES}
-    tables = {
-        suite: _repeated(path / "margins.parquet", margins * SUITE_SHARES[suite]) for suite, path in scored.items()
-    }
-    for number, variant in enumerate(VARIANTS):
+    for number, template in enumerate(_templates()):
+        config = template.trained_with()
+        tables = {
+            suite: _repeated(template.evaluation(suite) / "margins.parquet", margins * share)
+            for suite, share in SUITE_SHARES.items()
+        }
         for seed in range(seeds):
-            run = folder / f"runs/{variant}/seed{seed}"
+            run = RunFolder(folder / f"runs/{config.variant}/seed{seed}")
             noise = np.random.default_rng((seed, number))
             for suite, table in tables.items():
-                target = run / "evaluation" / suite
+                target = run.evaluation(suite)
                 target.mkdir(parents=True)
-                shutil.copy(scored[suite] / "metrics.json", target)
+                shutil.copy(template.evaluation(suite) / "metrics.json", target)
                 noisy = pa.array(table["margin"].to_numpy() + noise.normal(size=len(table)).astype(np.float32))
                 table = table.set_column(table.schema.get_field_index("margin"), "margin", noisy)
                 parquet.write_table(table, target / "margins.parquet", compression="zstd")
-            shutil.copy(template / "training_log.jsonl", run)
-            write_json(run / "run.json", record)
-            task = {"name": OWN_TASK[variant] or "transitivity"}
-            of_the_variant = {
-                "variant": variant,
-                "seed": seed,
-                "task": task,
-                "training": {"enabled": variant != "pretrained"},
-            }
-            OmegaConf.save(OmegaConf.merge(config, of_the_variant), run / "config.yaml")
+            shutil.copy(template.record, run.path)
+            if template.training_log.is_file():
+                shutil.copy(template.training_log, run.path)
+            OmegaConf.save(OmegaConf.merge(config, {"seed": seed}), run.config)
     return sum(map(len, tables.values()))
 
 
-def _template() -> Path:
-    """A committed run on one question a graph that was scored on every suite of SUITE_SHARES."""
+def _templates() -> list[RunFolder]:
+    """The committed runs of `make run`, one of each variant, all asked the same questions."""
+    found = {}
     for run in map(RunFolder, find_runs(RESULTS / "runs")):
-        scored = all((run.evaluation(suite) / "margins.parquet").is_file() for suite in SUITE_SHARES)
-        if scored and run.training_log.is_file() and run.trained_with().task.questions_per_graph == 1:
-            return run.path
-    raise FileNotFoundError(f"{RESULTS}/runs: no run was scored on {', '.join(SUITE_SHARES)}")
+        config = run.trained_with()
+        if config.training.samples == 1024 and config.get("grid") == "five_variants":
+            found[config.variant] = run
+    return [found[variant] for variant in VARIANTS]
 
 
 def _repeated(path: Path, rows: float) -> pa.Table:
@@ -89,7 +79,7 @@ def _repeated(path: Path, rows: float) -> pa.Table:
     copies = max(1, round(rows / len(table)))
     many = pd.concat([table] * copies, ignore_index=True)
     copy = pd.Series(np.repeat(np.arange(copies), len(table)), dtype=str)
-    names = [name for name in ("id", "graph", "stratum/pair") if name in many]
+    names = [name for name in ("id", "graph", "block", "stratum/pair") if name in many]
     return pa.Table.from_pandas(many.assign(**{name: many[name] + "-" + copy for name in names}), preserve_index=False)
 
 
@@ -118,7 +108,7 @@ def benchmark(seeds: int, margins: int, repetitions: int, profile: int) -> dict:
 
 
 def _profile(folder: Path, functions: int) -> str:
-    profiler, text = cProfile.Profile(), io.StringIO()
+    profiler, text = cProfile.Profile(time.process_time), io.StringIO()
     profiler.runcall(write_all, folder, folder / "out")
     pstats.Stats(profiler, stream=text).strip_dirs().sort_stats("cumulative").print_stats(functions)
     return text.getvalue()
