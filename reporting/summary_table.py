@@ -9,7 +9,7 @@ from reporting.groups import CONTROL, GROUP, RUN, SETTING, VARIANTS, of_group
 from reporting.published import PAPER_MODEL, paper_model_first
 from reporting.table import Table, as_markdown
 
-SHOWN = (*VARIANTS, CONTROL["transitivity"])
+SHOWN = (*VARIANTS, *CONTROL.values())
 BEGIN, END = "<!-- summary table: written by tables.py -->", "<!-- end of summary table -->"
 NOTE = (
     "`paper` and `released`: mean accuracy over the five suites as the paper builds them, where always answering No "
@@ -112,7 +112,7 @@ def _once(baselines: list[dict], groups: int) -> list[dict]:
 
 
 def readme_table(summary: Table) -> Table:
-    """At most eight rows: always No, the shortcut, the paper's variants and their control, each from its longest run.
+    """At most nine rows: always No, the shortcut, the paper's variants and their two controls, each from its longest run.
 
     Of the paper's model where it was run, on the questions that most of its runs answered; trained on released data rather
     than corrected; of the lowest seed.
