@@ -21,7 +21,7 @@ NOTE = (
     "Pairs of measurements that differ in one fault of the release (docs/release.md) and nothing else: two trainings of one seed, or one adapter scored in two ways. *released*: mean accuracy over the five released suites; "
     "*balanced*: balanced accuracy on the headline of the own task, corrected suites; *constant*: whether one answer made up "
     "at least 99 % there. *flips*: share of the verdicts on the same *n* released questions that differ; a question that a fault of the "
-    "suites changes is held against itself without that fault. One row is one seed: an anecdote."
+    "suites changes is compared with itself without that fault. One row is one seed: an anecdote."
 )
 MEASURES = ("released", "balanced", "constant")
 
