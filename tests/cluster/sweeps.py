@@ -53,7 +53,7 @@ class Sweep:
 
     def cell(self, variant: str) -> Path | None:
         """The folder of a variant's run, once it is there."""
-        return next(iter(self.folder.glob(f"{RUNS}/**/{variant}/*/seed0")), None)
+        return next(iter(self.folder.glob(f"{RUNS}/*/{variant}/*/seed0")), None)
 
     def has_checkpoint(self, variant: str) -> bool:
         """Whether a training is under way, and would not begin anew."""
@@ -62,7 +62,7 @@ class Sweep:
 
     def finished(self) -> dict[str, int]:
         """Variant → when its record was written, of the runs that are finished."""
-        records = self.folder.glob(f"{RUNS}/**/run.json")
+        records = self.folder.glob(f"{RUNS}/*/*/*/seed*/run.json")
         return {path.parents[2].name: path.stat().st_mtime_ns for path in records if '"finished"' in path.read_text()}
 
     def margins(self) -> dict[str, pd.DataFrame]:
