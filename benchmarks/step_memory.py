@@ -7,7 +7,7 @@ what the process held before it; head, the same for the vocabulary head and the 
 many positions; plain_logits, what the logits of all positions take in fp32; parameters, of the model.
 
 A process's high-water mark includes what loading took, so it is set back first, by /proc/self/clear_refs. It is read from
-/proc/self/status: getrusage's ru_maxrss also remembers the process that started this one. Memory that the allocator keeps
+/proc/self/status (models/memory.py). Memory that the allocator keeps
 for later is given back before, or a second measurement would find it there.
 """
 
@@ -26,6 +26,7 @@ from benchmarks.measuring import configuration
 from benchmarks.training_cases import CASES, ProductStep
 from causal_tasks.command_line import read_settings, whole
 from models.head import log_probabilities
+from models.memory import peak_memory
 from models.packing import text_targets
 from models.prompts import EncodedItem
 from training.batches import TrainingExample
@@ -33,7 +34,7 @@ from training.batches import TrainingExample
 NAME = "step_memory"
 DEFAULTS = {"model": "gemma3_270m", "rows": "64", "width": "128"}
 _RESET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-_RESIDENT, _HIGH_WATER = (re.compile(rf"^{name}:\s+(\d+) kB", re.MULTILINE) for name in ("VmRSS", "VmHWM"))
+_RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB", re.MULTILINE)
 _FORGET_HIGH_WATER = "5"
 
 
@@ -50,13 +51,9 @@ def bytes_beyond(work: Callable[[], object]) -> int:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     _RESET.write_text(_FORGET_HIGH_WATER)
-    before = _kibibytes(_RESIDENT)
+    before = 1024 * int(_RESIDENT.search(_STATUS.read_text())[1])
     work()
-    return 1024 * (_kibibytes(_HIGH_WATER) - before)
-
-
-def _kibibytes(pattern: re.Pattern) -> int:
-    return int(pattern.search(_STATUS.read_text())[1])
+    return peak_memory()["cpu"] - before
 
 
 def measure(model: str, rows: int, width: int) -> dict:

@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from reporting.collapse_tables import judged_rows
+from reporting.collapse_tables import TREES, judged_rows
 from reporting.groups import RUN, SETTING
 from reporting.results import Results
 from reporting.run import Run
 from reporting.table import Table
 from scoring.collapse import COLLAPSED_SHARE
 
-TREES = "yardstick_local_features_balanced_accuracy"
+_, TREES_BALANCED = TREES
 NOTE = (
     "The constant answer as a phase of training: a run has *left* it at the first probe from which on no answer makes up "
     f"{100 * COLLAPSED_SHARE:g} % of the verdicts any more; *left after*: questions trained on until then, median over the seeds "
@@ -40,7 +40,7 @@ def constant_answer_table(results: Results) -> Table:
                 "left_after": left_after(run),
                 "every": _questions(run, run.probes["progress"].iloc[0]),
             }
-            | {name: after.get(name) for name in ("collapsed", "balanced_accuracy", TREES, "n")}
+            | {name: after.get(name) for name in ("collapsed", "balanced_accuracy", TREES_BALANCED, "n")}
             | {"seconds": _seconds(run)}
         )
     found = []
@@ -54,23 +54,13 @@ def constant_answer_table(results: Results) -> Table:
         row |= {"every": seeds["every"].iloc[0]}
         # Some seeds of several say nothing of the others.
         row["collapsed"] = seeds["collapsed"].sum() if seeds["collapsed"].notna().all() else None
-        means = seeds[["balanced_accuracy", TREES]].astype(float).mean()
-        row |= {"balanced": means["balanced_accuracy"], "trees": means[TREES], "n": seeds["n"].iloc[0]}
+        means = seeds[["balanced_accuracy", TREES_BALANCED]].astype(float).mean()
+        row |= {"balanced": means["balanced_accuracy"], "trees": means[TREES_BALANCED], "n": seeds["n"].iloc[0]}
         row |= {"seconds": seeds["seconds"].median()}
         found.append(row)
     columns = ["variant", "setting", "task", "runs", "collapsed", "never_left", "left_after", "left_after_low"]
-    columns += [
-        "left_after_high",
-        "every",
-        "balanced",
-        "trees",
-        "n",
-        "seconds",
-        "model",
-        "scale",
-        "samples",
-        "trained_on",
-    ]
+    columns += ["left_after_high", "every", "balanced", "trees", "n", "seconds"]
+    columns += ["model", "scale", "samples", "trained_on"]
     frame = pd.DataFrame(found).reindex(columns=columns)
     title = "The constant answer: who leaves it, when, and what it costs"
     return Table("constant_answer", title, NOTE, frame, percent=("balanced", "trees"))

@@ -19,6 +19,7 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
     """
     judged = own["table4_collapse"]
     judged = judged[judged["task"] == judged["variant"].str.split("_").str[0]]
+    answered = answers_of(own["table1_accuracy"])
     pairs = own["adversarial"]
     pairs = pairs[pairs["family"] == "all"]
     published = forensics[forensics["suites"] == "paper's own"]
@@ -35,8 +36,8 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
         constant_mean=float(constants.max()) if len(constants) else None,
         gain=_gain(judged, "balanced_accuracy", SEMANTIC["transitivity"], PLAIN["transitivity"]),
         pairs_gained={task: interval for task, interval in gained.items() if interval is not None},
-        answers=int(answers_of(own["table1_accuracy"])["n"].sum()),
-        variants=len(answers_of(own["table1_accuracy"])),
+        answers=int(answered["n"].sum()),
+        variants=len(answered),
     )
 
 
