@@ -6,7 +6,8 @@ import os
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -186,16 +187,24 @@ class CausalTrainer(Trainer):
         if self.is_world_process_zero():
             shutil.rmtree(unfinished, ignore_errors=True)
         self.accelerator.wait_for_everyone()
-        try:
+        with self._naming_the_last_good_checkpoint():
             super()._save_checkpoint(model, trial)
-            self.accelerator.wait_for_everyone()  # every process adds the state of its random generator
-            if self.is_world_process_zero():
+        self.accelerator.wait_for_everyone()  # every process adds the state of its random generator
+        if self.is_world_process_zero():
+            with self._naming_the_last_good_checkpoint():
                 name = f"{checkpoints.PREFIX}{self.state.global_step}"
                 checkpoints.publish(unfinished / name, folder / name)
                 unfinished.rmdir()
                 checkpoints.keep_newest(folder, CHECKPOINTS_KEPT)
+
+    @contextmanager
+    def _naming_the_last_good_checkpoint(self) -> Iterator[None]:
+        """Make of what ends the writing of a checkpoint one line, and delete what is half written."""
+        try:
+            yield
         except (OSError, RuntimeError, SafetensorError) as error:  # a full disk is any of these
-            shutil.rmtree(unfinished, ignore_errors=True)
+            folder = Path(self.args.output_dir)
+            shutil.rmtree(folder / checkpoints.UNFINISHED, ignore_errors=True)
             good, _ = checkpoints.newest_whole(folder)
             raise CheckpointNotWritten(
                 f"step {self.state.global_step}: the checkpoint cannot be written ({str(error).splitlines()[0]}); last good "
@@ -203,6 +212,8 @@ class CausalTrainer(Trainer):
             ) from error
 
     def _save(self, output_dir: str | None = None, state_dict=None) -> None:
+        if not self.args.should_save:  # several processes writing the same files delete each other's
+            return
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         save_adapter(self.accelerator.unwrap_model(self.model), folder)

@@ -15,10 +15,7 @@ SMALL = ["scale=smoke", "model=tiny", "training.log_every=1", "model.precision=f
 
 def train(folder, processes, *overrides):
     """What each process ended with, and the log."""
-    # Once in some fifty such trainings the first process ended while a checkpoint was written; why is not known. Started anew,
-    # both go on from the checkpoint before, which is what torchrun's restarts are for.
     launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--standalone"]
-    launcher.append("--max-restarts=1")
     command = [*launcher, str(SCRIPT)] if processes > 1 else [sys.executable, str(SCRIPT)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
     done = subprocess.run(
@@ -27,6 +24,8 @@ def train(folder, processes, *overrides):
     of_the_first = "\n".join(line for line in done.stderr.splitlines() if "[rank0]" in line)
     assert done.returncode == 0, f"{of_the_first[-3000:]}\n{done.stderr[-3000:]}"
     ended = [json.loads((folder / f"process{rank}.json").read_text()) for rank in range(processes)]
+    written = [process.pop("checkpoints") for process in ended]
+    assert written[0] and not any(written[1:]), "the first process alone writes checkpoints"
     return ended, [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
@@ -16,6 +17,7 @@ from records.run_folder import RunFolder
 from records.tracking import Tracker
 from training.fine_tune import fine_tune
 from training.settings import build_loss, build_schedule
+from training.trainer import save_adapter
 
 folder, *overrides = sys.argv[1:]
 with initialize_config_dir(str(Path(__file__).parents[2] / "conf"), version_base="1.3"):
@@ -23,9 +25,11 @@ with initialize_config_dir(str(Path(__file__).parents[2] / "conf"), version_base
 HydraConfig.instance().set_config(cfg)
 loss, schedule = build_loss(cfg), build_schedule(cfg)
 answerer, _ = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed)
-with Tracker({"mode": "disabled"}, folder, "", "train", {}) as tracker:
+tracker = Tracker({"mode": "disabled"}, folder, "", "train", {})
+with tracker, patch("training.trainer.save_adapter", wraps=save_adapter) as saving:
     facts = fine_tune(cfg, answerer, loss, schedule, RunFolder(folder), tracker)
 ended = {
+    "checkpoints": saving.call_count,
     "steps": facts["steps"],
     "loss": {name: value.tolist() for name, value in loss.state_dict().items()},
     "schedule": schedule.state_dict(),
