@@ -22,13 +22,13 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from records.errors import UserError
+from records.errors import SettingsError, UserError
 from records.run_folder import RunFolder
 from records.scored_suite import ScoredSuite
 from records.tracking import Tracker
 from scoring.ways import Way
 from training.schema import Evaluate
-from training.settings import SettingsError, check_saved, check_settings
+from training.settings import check_saved, check_settings
 from training.start import start
 
 log = logging.getLogger(__name__)

@@ -29,7 +29,8 @@ from records.run_folder import RunFolder, identity
 from records.scored_suite import ScoredSuite
 from records.tracking import Tracker
 from scoring.ways import Way
-from training.settings import build_loss, build_schedule, check_settings, unlike_defaults
+from training.building import build_loss, build_schedule
+from training.settings import check_settings, unlike_defaults
 from training.start import start
 
 if TYPE_CHECKING:

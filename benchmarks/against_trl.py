@@ -24,8 +24,8 @@ from benchmarks.training_cases import CASES
 from models.answerer import Answerer
 from models.loading import load_answerer
 from records.run_folder import RunFolder
+from training.building import build_loss, build_schedule
 from training.fine_tune import fine_tune, training_items
-from training.settings import build_loss, build_schedule
 
 NAME = "against_trl"
 DEFAULTS = {"model": "gemma3_270m", "batch": "16", "steps": "5", "trl": "", "out": "results/benchmarks"}

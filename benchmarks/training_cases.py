@@ -9,9 +9,9 @@ from torch.nn.utils import clip_grad_norm_
 from models.loading import load_answerer
 from models.packing import PackedBatch
 from training.batches import PACKED, Collator, GraphDataset, TrainingExample, answers_of, text_of
+from training.building import build_loss, build_schedule
 from training.fine_tune import training_items
 from training.sampling import BATCHES_PER_BLOCK, LengthGroupedSampler
-from training.settings import build_loss, build_schedule
 
 # Name → overrides of train.py.
 CASES = {

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reporting.evidence import answers_of, evidence
+from reporting.evidence import answers_of, evidence, measured_on_released
 from reporting.groups import GROUP, PLAIN, SEMANTIC, grouped, of_group
 from reporting.published import Published
 from reporting.results import Results
@@ -130,8 +130,7 @@ class _Group:
 
     def _released(self, variant: str) -> float | None:
         """The mean over the runs that were scored on the released suites."""
-        accuracy = self.accuracy[(self.accuracy["source"] == "measured") & (self.accuracy["suites"] == "released")]
-        return _summary(accuracy, "mean", variant=variant)
+        return _summary(measured_on_released(self.accuracy), "mean", variant=variant)
 
 
 def _measured(phrase: str, value: str | None) -> str | None:

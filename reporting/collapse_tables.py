@@ -14,9 +14,9 @@ from scoring.words import words
 # Beside METRICS, what is said of the headline: the best path-blind yardstick there and the run's AUROC less its own.
 OF_HEADLINE = ["n", "calibrated_balanced_accuracy", "yardstick"]
 OF_HEADLINE += [f"calibrated_accuracy{end}" for end in ("", "_low", "_high")]
-# The trees among the yardsticks, as a row of the summary.
-TREES = [f"yardstick_local_features_{name}" for name in ("auroc", "balanced_accuracy")]
-OF_HEADLINE += TREES
+# Of the trees among the yardsticks, what a row of the summary shows: its name there and the column here.
+TREES = {name: f"yardstick_local_features_{name}" for name in ("auroc", "balanced_accuracy")}
+OF_HEADLINE += TREES.values()
 OF_HEADLINE += [f"over_yardstick{end}" for end in ("", "_low", "_high")]
 
 
@@ -46,13 +46,13 @@ def collapse_table(results: Results) -> Table:
         "questions) and both answers of more than 25 % of the minimal pairs. *calibrated accuracy*: at a threshold tuned "
         f"on validation, where that has {FEW_BLOCKS} blocks. Intervals: 95 %, over blocks."
     )
-    frame = judged.reindex(columns=[*columns, *PROVENANCE, *TREES])
+    frame = judged.reindex(columns=[*columns, *PROVENANCE, *TREES.values()])
     # The mean of "collapsed" is a rate and has a table of its own.
     averaged = ("majority_share", "yes_rate", "balanced_accuracy", "auroc", "seen_balanced_accuracy", "over_yardstick")
     means = {"means_by": (*SETTING, "task"), "averaged": averaged}
     decimal = (*DECIMAL, "over_yardstick", "seen_balanced_accuracy")
     title = "Table 4: collapse, run by run"
-    return Table("table4_collapse", title, note, frame, decimal=decimal, hidden=tuple(TREES), **means)
+    return Table("table4_collapse", title, note, frame, decimal=decimal, hidden=tuple(TREES.values()), **means)
 
 
 def collapse_rate_table(results: Results) -> Table:

@@ -9,7 +9,7 @@ from reporting.run import Run
 from reporting.table import Table
 from scoring.collapse import COLLAPSED_SHARE
 
-_, TREES_BALANCED = TREES
+TREES_BALANCED = TREES["balanced_accuracy"]
 NOTE = (
     "The constant answer as a phase of training: a run has *left* it at the first probe from which on no answer makes up "
     f"{100 * COLLAPSED_SHARE:g} % of the verdicts any more; *left after*: questions trained on until then, median over the seeds "

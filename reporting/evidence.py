@@ -41,10 +41,15 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
     )
 
 
+def measured_on_released(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Of table1_accuracy, the runs that were scored on the released suites."""
+    return accuracy[(accuracy["source"] == "measured") & (accuracy["suites"] == "released")]
+
+
 def answers_of(accuracy: pd.DataFrame) -> pd.DataFrame:
     """Of table1_accuracy, a row a variant of the paper's that answered all five released suites: its largest seed, for seeds
     answer the same questions."""
-    answered = accuracy[(accuracy["source"] == "measured") & (accuracy["suites"] == "released")].dropna(subset="mean")
+    answered = measured_on_released(accuracy).dropna(subset="mean")
     answered = answered[answered["variant"].isin(VARIANTS)]
     return answered.sort_values("n", kind="stable").groupby("variant").tail(1)
 

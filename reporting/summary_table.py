@@ -98,10 +98,10 @@ def summary_table(accuracy: pd.DataFrame, collapse: pd.DataFrame) -> Table:
 def _trees(collapse: pd.DataFrame, task: str) -> dict:
     """The local features on the headline questions that the runs of a group answered; {} where they were not measured, or
     the runs answered different ones."""
-    found = collapse.loc[collapse["task"] == task, TREES].dropna().drop_duplicates()
+    found = collapse.loc[collapse["task"] == task, list(TREES.values())].dropna().drop_duplicates()
     if len(found) != 1:
         return {}
-    return {name: found[f"yardstick_local_features_{name}"].iloc[0] for name in ("auroc", "balanced_accuracy")}
+    return {name: found[column].iloc[0] for name, column in TREES.items()}
 
 
 def _once(baselines: list[dict], groups: int) -> list[dict]:

@@ -26,7 +26,7 @@ from models.answerer import Answerer
 from models.loading import ADAPTER_WEIGHTS
 from models.memory import is_out_of_memory
 from records.checkpoints import newest_whole, publish, sha256
-from records.errors import UserError
+from records.errors import SettingsError, UserError
 from records.files import write_json, write_text
 from records.run_folder import TRAINED, RunFolder, RunFolderError
 from records.run_settings import WITHOUT_LAMBDA
@@ -41,7 +41,7 @@ from training.divergence import divergence
 from training.labelled_file import read_training_file
 from training.portable import unpack_checkpoint
 from training.sampling import class_balance_weights
-from training.settings import SettingsError, graphs_in_a_pass
+from training.settings import graphs_in_a_pass
 from training.trainer import CausalTrainer, CheckpointNotWritten, kept_in, save_adapter
 
 log = logging.getLogger(__name__)

@@ -4,29 +4,22 @@ import os
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from causal_tasks.families import family_size
-from records.errors import UserError
+from records.errors import SettingsError
 from records.published import published_yes_share
-from records.run_settings import WITHOUT_LAMBDA, differing_keys, loss_name, settings_hash
-from schedulers import Constant, Schedule
+from records.run_settings import differing_keys, loss_name, settings_hash
+from training.building import build_loss, build_schedule
 from training.labelled_file import read_training_file
 from training.schema import Model, Train, Training
-
-if TYPE_CHECKING:
-    from losses.loss import Loss  # imports torch
-
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -37,10 +30,6 @@ OmegaConf.register_new_resolver("equal", lambda one, other: one == other, replac
 OmegaConf.register_new_resolver("loss_name", loss_name, replace=True)
 OmegaConf.register_new_resolver("published_yes_share", published_yes_share, replace=True)
 OmegaConf.register_new_resolver("settings_hash", lambda *, _root_: settings_hash(_root_), replace=True)
-
-
-class SettingsError(UserError, ValueError):
-    """One line that names the key and what is allowed."""
 
 
 # Of the faults, those that only the released construction can have.
@@ -260,54 +249,3 @@ def _check_loss(cfg: DictConfig, questions: int, asked: str) -> None:
         build_schedule(cfg).check_parts(f"loss={loss.name}", ("total", *loss.parts))
     except ValueError as error:
         raise SettingsError(str(error)) from error
-
-
-def build_loss(cfg: DictConfig) -> "Loss":
-    """Instantiate ``cfg.loss``; raises SettingsError if it refuses its settings."""
-    return _instantiate("loss", cfg.loss)
-
-
-def build_schedule(cfg: DictConfig) -> Schedule:
-    """Instantiate ``cfg.schedule``, lambda = 0 for a loss that ignores it; raises SettingsError if it refuses its settings."""
-    schedule = _instantiate("schedule", cfg.schedule)
-    return Constant(0.0) if cfg.loss.get("_target_") in WITHOUT_LAMBDA else schedule
-
-
-def _instantiate(group: str, node: DictConfig):
-    _refuse_foreign_classes(group, OmegaConf.to_container(node, resolve=True))
-    try:
-        return instantiate(node, _convert_="all")
-    except InstantiationException as error:
-        causes = _causes(error)
-        raise SettingsError(causes if causes.startswith(group) else f"{group}: {causes}") from error
-
-
-def _causes(error: BaseException | None) -> str:
-    """What went wrong, and what that came from, down to the first cause; Hydra's own frame around it is left out."""
-    lines = []
-    while error is not None:
-        line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if not line.startswith("Error in call to target"):
-            lines.append(line.split(", set env var")[0])
-        error = error.__cause__
-    return ": ".join(lines)
-
-
-def _refuse_foreign_classes(key: str, node) -> None:
-    """Raise SettingsError unless every ``_target_`` in the node is a loss or schedule of this project: nothing else is built
-    from a config, wherever it comes from."""
-    if isinstance(node, list):
-        node = dict(enumerate(node))
-    if not isinstance(node, dict):
-        return
-    if "_target_" in node:
-        name = str(node["_target_"])
-        room, _, _ = name.partition(".")
-        try:
-            found = get_class(name) if room in ("losses", "schedulers") else None
-        except (ImportError, ValueError) as error:
-            raise SettingsError(f"{key}._target_={name}: {str(error).splitlines()[0]}") from error
-        if found is None or found.__module__.partition(".")[0] != room:
-            raise SettingsError(f"{key}._target_={name}: must be a class of losses/ or schedulers/")
-    for name, child in node.items():
-        _refuse_foreign_classes(f"{key}.{name}", child)

@@ -14,8 +14,9 @@ from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
 from hydra_plugins.union_sweeper import UnionSweeper, union
+from records.errors import SettingsError
 from reporting.run import ABLATION
-from training.settings import SettingsError, check_settings
+from training.settings import check_settings
 
 GRIDS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "grid").glob("ablation*.yaml"))
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 from transformers import TrainingArguments
 
+from records.errors import SettingsError
 from schedulers import LearningState
-from training.settings import SettingsError, build_loss, build_schedule, check_settings, unlike_defaults
+from training.building import build_loss, build_schedule
+from training.settings import check_settings, unlike_defaults
 from training.start import unnamed_option
 
 CONF = Path("conf").absolute()

@@ -8,8 +8,9 @@ from models.loading import load_answerer
 from scoring.evaluation import build_suite
 from scoring.ways import Way
 from training.batches import Collator, GraphDataset
+from training.building import build_loss
 from training.fine_tune import oracle_of_the_semantic_term, training_items
-from training.settings import build_loss, check_settings
+from training.settings import check_settings
 
 DATA = ("unblocked_reversed_chain", "lost_separators", "repeated_names", "ordered_queries")
 SCORING = ("merged_into_4bit", "yes_anywhere_in_text", "empty_adapter")

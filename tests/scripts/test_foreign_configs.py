@@ -6,7 +6,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from evaluate import evaluate
-from training.settings import SettingsError, check_saved
+from records.errors import SettingsError
+from training.settings import check_saved
 
 
 @pytest.mark.parametrize(

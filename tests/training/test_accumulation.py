@@ -7,8 +7,8 @@ import pytest
 from models.loading import load_answerer
 from records.run_folder import RunFolder
 from records.tracking import Tracker
+from training.building import build_loss, build_schedule
 from training.fine_tune import fine_tune
-from training.settings import build_loss, build_schedule
 
 
 def trained(cfg, folder):

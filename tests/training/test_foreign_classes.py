@@ -2,7 +2,8 @@
 
 import pytest
 
-from training.settings import SettingsError, build_loss, build_schedule
+from records.errors import SettingsError
+from training.building import build_loss, build_schedule
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from causal_tasks.suites import build
 from losses import Loss
 from models.loading import load_answerer
 from models.packing import PackedBatch
+from records.errors import SettingsError
 from reporting import write_all
 from train import run
 from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
 from training.fine_tune import fine_tune, training_items
-from training.settings import SettingsError
 
 SMALL = ["scale=smoke", "tracking=none", "suites.corrected.samples=8", "evaluation.resamples=20", "grid=ablation"]
 CELLS = {

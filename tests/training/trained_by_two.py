@@ -15,8 +15,8 @@ from hydra.core.hydra_config import HydraConfig
 from models.loading import load_answerer
 from records.run_folder import RunFolder
 from records.tracking import Tracker
+from training.building import build_loss, build_schedule
 from training.fine_tune import fine_tune
-from training.settings import build_loss, build_schedule
 from training.trainer import save_adapter
 
 folder, *overrides = sys.argv[1:]

@@ -1,0 +1,65 @@
+"""The loss and the lambda schedule that a config names: classes of this project, and none else, are built from it."""
+
+from typing import TYPE_CHECKING
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from records.errors import SettingsError
+from records.run_settings import WITHOUT_LAMBDA
+from schedulers import Constant, Schedule
+
+if TYPE_CHECKING:
+    from losses.loss import Loss  # imports torch
+
+
+def build_loss(cfg: DictConfig) -> "Loss":
+    """Instantiate ``cfg.loss``; raises SettingsError if it refuses its settings."""
+    return _instantiate("loss", cfg.loss)
+
+
+def build_schedule(cfg: DictConfig) -> Schedule:
+    """Instantiate ``cfg.schedule``, lambda = 0 for a loss that ignores it; raises SettingsError if it refuses its settings."""
+    schedule = _instantiate("schedule", cfg.schedule)
+    return Constant(0.0) if cfg.loss.get("_target_") in WITHOUT_LAMBDA else schedule
+
+
+def _instantiate(group: str, node: DictConfig):
+    _refuse_foreign_classes(group, OmegaConf.to_container(node, resolve=True))
+    try:
+        return instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        causes = _causes(error)
+        raise SettingsError(causes if causes.startswith(group) else f"{group}: {causes}") from error
+
+
+def _causes(error: BaseException | None) -> str:
+    """What went wrong, and what that came from, down to the first cause; Hydra's own frame around it is left out."""
+    lines = []
+    while error is not None:
+        line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if not line.startswith("Error in call to target"):
+            lines.append(line.split(", set env var")[0])
+        error = error.__cause__
+    return ": ".join(lines)
+
+
+def _refuse_foreign_classes(key: str, node) -> None:
+    """Raise SettingsError unless every ``_target_`` in the node is a loss or schedule of this project: nothing else is built
+    from a config, wherever it comes from."""
+    if isinstance(node, list):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict):
+        return
+    if "_target_" in node:
+        name = str(node["_target_"])
+        room, _, _ = name.partition(".")
+        try:
+            found = get_class(name) if room in ("losses", "schedulers") else None
+        except (ImportError, ValueError) as error:
+            raise SettingsError(f"{key}._target_={name}: {str(error).splitlines()[0]}") from error
+        if found is None or found.__module__.partition(".")[0] != room:
+            raise SettingsError(f"{key}._target_={name}: must be a class of losses/ or schedulers/")
+    for name, child in node.items():
+        _refuse_foreign_classes(f"{key}.{name}", child)
