@@ -97,6 +97,14 @@ class RunFolder:
             "steps": read_object(self.checkpoint(step) / checkpoints.TRAINER_STATE, "max_steps")["max_steps"],
         }
 
+    def goes_on_from(self) -> dict:
+        """`progress` of the checkpoint that a training would go on from: the newest whole one, else the portable one; empty if
+        it would begin anew."""
+        checkpoint, _ = checkpoints.newest_whole(self.checkpoints)
+        if checkpoint is None and (self.portable / checkpoints.TRAINER_STATE).is_file():
+            checkpoint = self.portable
+        return {} if checkpoint is None else self.progress(checkpoints.step_of(checkpoint))
+
     def trained(self) -> dict | None:
         """The facts of the training that ended here, None if none did; RunFolderError if the adapter is not its own."""
         if not (self.adapter / TRAINED).is_file():

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from causal_tasks.headline import SUMMARIES
 from records.published import PUBLISHED
 from records.reading import FileFormatError, read_object
-from records.run_folder import RunFolder, RunFolderError, find_runs
+from records.run_folder import RunFolder, find_runs
 
 # The committed record: its rates stand in until a model has run here.
 RECORD = PUBLISHED.parent
@@ -21,7 +21,8 @@ class Cell:
     """One run of the grid.
 
     state: finished | unfinished | failed | recorded (without its adapter, so that it is run again) | new.
-    note: how far it came, or what it failed of. trained, scored: questions, all epochs and suites counted.
+    note: how far it came, or what it failed of. to_train, to_score: questions that are left, all epochs and suites counted;
+    what was trained before the checkpoint that the cell would go on from is not.
     """
 
     out: str
@@ -29,50 +30,47 @@ class Cell:
     variant: str
     state: str
     note: str
-    trained: int
-    scored: int
-
-    @property
-    def done(self) -> bool:
-        return self.state == "finished"
+    to_train: int
+    to_score: int
 
 
 def cell_of(cfg: DictConfig) -> Cell:
     """The cell of a composed config."""
     folder = RunFolder(cfg.out)
-    trained = cfg.training.samples * cfg.training.epochs if cfg.training.enabled else 0
-    scored = sum(
+    to_train = cfg.training.samples * cfg.training.epochs if cfg.training.enabled else 0
+    to_score = sum(
         suite.samples * sum(map(len, suite.splits.values())) for suite in cfg.suites.values() if suite.get("splits")
     )
     try:
-        state = _state(folder)
+        state, note, left = _state(folder)
     except FileFormatError as error:  # as the cell itself would
-        state = "failed", str(error)
-    return Cell(str(folder.path), cfg.model.name, cfg.variant, *state, trained, scored)
+        state, note, left = "failed", str(error), 1.0
+    to_score = 0 if state == "finished" else to_score
+    return Cell(str(folder.path), cfg.model.name, cfg.variant, state, note, round(left * to_train), to_score)
 
 
-def _state(folder: RunFolder) -> tuple[str, str]:
+def _state(folder: RunFolder) -> tuple[str, str, float]:
+    """State, note and the share of the training that is left."""
     if folder.finished:
-        return "finished", ""
+        return "finished", "", 0.0
+    progress = folder.goes_on_from()
+    left = 1 - progress["step"] / progress["steps"] if progress else 1.0
     if folder.record.is_file():
         record = read_object(folder.record, "status")
         if record["status"] == "failed":
-            return "failed", str(record.get("reason"))
+            return "failed", str(record.get("reason")), left
         anew = _state(folder.aside)
-        return ("recorded", "its adapter is not here") if anew[0] == "new" else anew
+        return ("recorded", "its adapter is not here", 1.0) if anew[0] == "new" else anew
     if not folder.config.is_file():
-        return "new", ""
-    try:
-        return "unfinished", "step {step} of {steps}".format(**folder.progress(folder.last_checkpoint()))
-    except RunFolderError:
-        return "unfinished", "no checkpoint yet"
+        return "new", "", 1.0
+    return "unfinished", "step {step} of {steps}".format(**progress) if progress else "no checkpoint yet", left
 
 
 def plan(cells: Iterable[Cell], results: str | Path) -> str:
     """How many cells are left, what they cost, and on what record that estimate rests."""
     cells = list(cells)
-    left = [cell for cell in cells if not cell.done]
-    trained, scored = sum(cell.trained for cell in left), sum(cell.scored for cell in left)
+    left = [cell for cell in cells if cell.state != "finished"]
+    trained, scored = sum(cell.to_train for cell in left), sum(cell.to_score for cell in left)
     lines = [
         f"{len(cells)} cells: {_counted(cells)}",
         f"left to train: {trained:,} questions, all epochs counted; left to score: {scored:,} evaluation samples",
@@ -99,7 +97,7 @@ def plan(cells: Iterable[Cell], results: str | Path) -> str:
 
 def _cost(cells: list[Cell], speed: "Speed") -> tuple[float, list[str]] | None:
     """Seconds of the cells of one model, and lines that say what they rest on; None if a rate is missing."""
-    scored = sum(cell.scored for cell in cells)
+    scored = sum(cell.to_score for cell in cells)
     if scored and not speed.scored:
         return None
     seconds = scored / speed.scored if scored else 0.0
@@ -107,11 +105,11 @@ def _cost(cells: list[Cell], speed: "Speed") -> tuple[float, list[str]] | None:
         f"{cells[0].model}: {speed.scored:.1f} questions a second scored, by {speed.runs} runs in {speed.results} "
         f"({', '.join(speed.machines)})"
     ]
-    for variant in dict.fromkeys(cell.variant for cell in cells if cell.trained):
+    for variant in dict.fromkeys(cell.variant for cell in cells if cell.to_train):
         rate = speed.trained.get(variant) or speed.trained_any
         if not rate:
             return None
-        questions = sum(cell.trained for cell in cells if cell.variant == variant)
+        questions = sum(cell.to_train for cell in cells if cell.variant == variant)
         seconds += questions / rate
         other = "" if variant in speed.trained else ", the rate of other variants"
         lines.append(

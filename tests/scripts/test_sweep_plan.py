@@ -105,6 +105,16 @@ def test_a_record_without_its_adapter_stands_where_it_lies(tmp_path):
     assert (cell.out, cell.state, cell.note) == (str(out), "unfinished", "no checkpoint yet")
 
 
+def test_what_a_portable_checkpoint_has_behind_it_is_not_planned_again(tmp_path):
+    out = tmp_path / "runs/seed0"
+    (out / "portable").mkdir(parents=True)
+    (out / "config.yaml").write_text("{}\n")
+    (out / "portable/trainer_state.json").write_text('{"global_step": 30, "max_steps": 120}')
+    cfg = OmegaConf.merge(config(out), {"training": {"enabled": True, "samples": 100, "epochs": 2}})
+    cell = cell_of(cfg)
+    assert (cell.state, cell.note, cell.to_train) == ("unfinished", "step 30 of 120", 150)
+
+
 def test_looking_moves_nothing_and_an_unreadable_record_is_said(tmp_path):
     """A process was killed between the two moves of `RunFolder.finish`; and a merge that git could not make."""
     aside = recorded(tmp_path / "runs/.seed0.unfinished")
