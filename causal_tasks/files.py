@@ -85,7 +85,8 @@ def read_jsonl(path: str | Path, task: str | None = None) -> list[Item]:
     Raises:
         FileFormatError: a file that cannot be read or is not UTF-8, a line that is not JSON, a missing key, a value of
             another kind (nothing is made a text that was none), a prompt without a premise of its own, a label other
-            than Yes and No, a duplicate id, an empty file, or a question of another task.
+            than Yes and No, a duplicate id, a pair that is not one Yes and one No, an empty file, or a question of another
+            task.
     """
     if task is not None and task not in TASKS:
         raise ValueError(f"unknown task {task!r}; allowed: {', '.join(TASKS)}")
@@ -102,11 +103,26 @@ def _read(path: Path, task: str | None) -> list[tuple[str, Item]]:
         if row.id in lines:
             raise FileFormatError(f"{path}:{row.line}: duplicate id {row.id!r}, first on line {lines[row.id]}")
         lines[row.id] = row.line
+    _check_pairs(path, rows)
     items = []
     for (_, _, split), group in groupby(rows, key=lambda row: (row.premise, row.task, row.split)):
         group = list(group)
         items += [(split, _item(group[i : i + MOST_QUESTIONS])) for i in range(0, len(group), MOST_QUESTIONS)]
     return items
+
+
+def _check_pairs(path: Path, rows: list["_Row"]) -> None:
+    pairs: dict[tuple, list[_Row]] = {}
+    for row in rows:
+        if "pair" in row.strata:
+            pairs.setdefault((row.task, row.split, row.strata["pair"]), []).append(row)
+    for (_, _, name), two in pairs.items():
+        if sorted(row.label for row in two) != [False, True]:
+            answers = ", ".join("Yes" if row.label else "No" for row in two)
+            raise FileFormatError(
+                f"{path}:{two[0].line}: pair {shortened(name)}: expected one Yes and one No question of one task and split, "
+                f"not {answers}"
+            )
 
 
 class _Row:

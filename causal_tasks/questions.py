@@ -18,7 +18,8 @@ from records.reading import shortened
 PROMPT = "Given the following causal relationships:\n{premise}\n\n{hypothesis}\nPlease answer with only 'Yes' or 'No'."
 LARGEST_GIVEN = 3  # nodes that a training question conditions on, at most
 
-_NAME = r"([\w-]+)"
+# Letters of any script with their combining marks, which \w lacks; none of the signs that the wording itself has.
+_NAME = r"([^\s.,;:!?{}]+)"
 _EDGE = re.compile(rf"{_NAME} causes {_NAME}")
 _HIDDEN = re.compile(rf"{_NAME} and {_NAME} share a hidden cause")
 _CAUSE = re.compile(rf"Does {_NAME} cause {_NAME}\?")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-# The log of a probability of exactly 0. Any log-softmax of finite logits lies above it, so it changes
-# no real answer; it keeps every loss finite when a logit is -inf.
+# Stands for the log of a probability of exactly 0, so that every loss stays finite when a logit is -inf.
 LOG_OF_ZERO = -1e4
 
 
@@ -91,10 +90,6 @@ class Answers:
         """[G, K] bool: real questions whose label may be used."""
         return self.valid & self.labelled[:, None]
 
-    def to(self, device: torch.device | str) -> Answers:
-        """The same answers on another device."""
-        return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
-
 
 @dataclass
 class FormattedText:
@@ -117,4 +112,4 @@ class FormattedText:
 def _finite(log_probability: Tensor) -> Tensor:
     if log_probability.dtype in (torch.bfloat16, torch.float16):
         log_probability = log_probability.float()
-    return log_probability.clamp(min=LOG_OF_ZERO)
+    return log_probability.masked_fill(torch.isneginf(log_probability), LOG_OF_ZERO)

@@ -64,7 +64,10 @@ def collapse_rate_table(results: Results) -> Table:
     for key, runs in judged.groupby(keys, sort=False):
         rate = collapse_rate(runs["collapsed"].tolist())
         low, high = rate.pop("rate_interval")
-        counts = {"uninformative": int(runs["uninformative"].sum()), "seeds": tuple(runs["seed"])}
+        counts = {
+            "uninformative": int(runs["uninformative"].fillna(False).astype(bool).sum()),
+            "seeds": tuple(runs["seed"]),
+        }
         row = dict(zip(keys, key, strict=True)) | rate | {"rate_low": low, "rate_high": high} | counts
         rows.append(row | {"n": runs["n"].iloc[0], "seconds": runs["seconds"].sum()})
     _compare_rates(rows)

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from reporting.run_files import ResultsError
 from reporting.style import save
 
 PAIR, FAMILY = "stratum/pair", "stratum/family"
+QUESTION = ["task", "split", "id"]
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,29 @@ class Shown:
 
 
 def draw_errors(
-    margins: pd.DataFrame, items: Iterable[Item], folder: str | Path, count: int = 12, title: str = "Errors"
+    margins: pd.DataFrame,
+    parts: Mapping[tuple[str, str], Sequence[Item]],
+    folder: str | Path,
+    count: int = 12,
+    title: str = "Errors",
 ) -> Path:
     """Write one PNG for each error and failed pair, and index.html that shows them all; return the HTML's path.
 
     Args:
-        margins: columns id, task, label, margin, and stratum/pair, stratum/family where there are minimal pairs.
-        items: the items that were scored; every id in `margins` must be a question of one of them.
+        margins: columns id, task, split, label, margin, and stratum/pair, stratum/family where there are minimal pairs.
+        parts: (task, split) -> the items that were scored; every id in `margins` must be a question of one of its part's.
         count: at most this many errors and as many pairs of each task, those with the largest margins first.
     Raises:
         ResultsError: an id of `margins` that no item has.
     """
     folder = Path(folder)
-    asked = {question.id: (item, question) for item in items for question in item.questions}
-    unknown = margins.loc[~margins["id"].isin(asked), "id"]
-    if len(unknown):
-        raise ResultsError(f"{len(unknown)} ids are of none of the items given, the first {unknown.iloc[0]!r}")
+    asked = {(*part, q.id): (item, q) for part, items in parts.items() for item in items for q in item.questions}
+    unknown = [key for key in margins[QUESTION].itertuples(index=False, name=None) if key not in asked]
+    if unknown:
+        raise ResultsError(f"{len(unknown)} ids are of none of the items given, the first {unknown[0][-1]!r}")
     margins = margins.assign(wrong=(margins["margin"] >= 0) != margins["label"])
     shown = [
-        Shown(kind, heading, [(*asked[row["id"]], row) for row in rows])
+        Shown(kind, heading, [(*asked[tuple(row[QUESTION])], row) for row in rows])
         for _, of_task in margins.groupby("task", sort=False)
         for kind, heading, rows in [*_confident_errors(of_task, count), *_failed_pairs(of_task, count)]
     ]
@@ -72,11 +77,11 @@ def _failed_pairs(margins: pd.DataFrame, count: int):
     """Pairs with both answers wrong (the edit flips the verdict the wrong way), then those where it flips nothing."""
     if PAIR not in margins or margins[PAIR].isna().all():
         return
-    pairs = margins.dropna(subset=PAIR).groupby(PAIR, sort=False)
+    pairs = margins.dropna(subset=PAIR).groupby(["split", PAIR], sort=False)
     facts = pd.DataFrame({"wrong": pairs["wrong"].sum(), "size": pairs["margin"].agg(lambda m: m.abs().sum())})
     facts = facts[facts["wrong"] > 0].sort_values(["wrong", "size"], ascending=False, kind="stable")
-    for name, fact in facts.head(count).iterrows():
-        rows = [row for _, row in pairs.get_group(name).iterrows()]
+    for (split, name), fact in facts.head(count).iterrows():
+        rows = [row for _, row in pairs.get_group((split, name)).iterrows()]
         what = (
             "flips the verdict the wrong way" if fact["wrong"] == len(rows) else "should flip the verdict, and does not"
         )

@@ -14,7 +14,7 @@ from causal_tasks.spec import BLOCK
 # headline. 2: no balanced accuracy of the learned yardstick.
 SCORER_VERSION = 3
 PAIR, NETWORK = "stratum/pair", "stratum/network"
-_DRAWN_IN_BLOCKS = r"^(?P<suite>(?:transitivity|dseparation)-(?:corrected|families)-.+-\d+)-(?P<index>\d{6})$"
+_DRAWN_IN_BLOCKS = r"^(?P<suite>(?:transitivity|dseparation)-(?:corrected|families)-[^/]+-\d+)-(?P<index>\d{6})$"
 
 
 def blocks(margins: pd.DataFrame) -> pd.Series:
@@ -29,10 +29,10 @@ def blocks(margins: pd.DataFrame) -> pd.Series:
     drawn = graph.str.extract(_DRAWN_IN_BLOCKS)
     number = pd.to_numeric(drawn["index"]) // BLOCK
     found = (drawn["suite"] + "-block" + number.astype("Int64").astype("string")).fillna(graph)
-    for column in (NETWORK, PAIR):
-        if column in margins:
-            named = margins["task"].astype("string") + "-" + margins[column].astype("string")
-            found = named.fillna(found)
+    if NETWORK in margins:
+        found = (margins["task"].astype("string") + "-" + margins[NETWORK].astype("string")).fillna(found)
+    if PAIR in margins:
+        found = found.where(margins[PAIR].isna(), margins["task"].astype("string") + "-" + graph)
     return found.astype(object)
 
 

@@ -4,6 +4,7 @@ Needs no torch: margins come from margins.parquet, graphs from the items of the 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import gadjid
@@ -42,15 +43,26 @@ def add_closures(rows: list[dict], table: pd.DataFrame, parts: Mapping[Part, Seq
         table: the margins table of a suite.
         parts: task and split -> its items.
     """
+    # A premise that is told twice is two graphs; one whose questions are too many for an item of a file is one.
+    graphs = {part: items if asks_everything(items) else _by_graph(items) for part, items in parts.items()}
     distances = {
         (task, split): closure_distances(table[(table["task"] == task) & (table["split"] == split)], items)
-        for (task, split), items in parts.items()
+        for (task, split), items in graphs.items()
         if asks_everything(items)
     }
     for row in rows:
         of_row = [part for part in parts if part[0] == row["task"] and row["split"] in (part[1], POOLED)]
         if of_row and all(part in distances for part in of_row):
             row |= closure_measures(pd.concat([distances[part] for part in of_row]), resamples)
+
+
+def _by_graph(items: Sequence[Item]) -> list[Item]:
+    """One item a premise: a file's long ones are several (causal_tasks.files.MOST_QUESTIONS)."""
+    found: dict[str, Item] = {}
+    for item in items:
+        earlier = found.get(item.premise)
+        found[item.premise] = replace(earlier, questions=earlier.questions + item.questions) if earlier else item
+    return list(found.values())
 
 
 def closure_measures(distances: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> dict:

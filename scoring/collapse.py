@@ -23,10 +23,13 @@ def is_collapsed(row: Mapping) -> bool:
     return row["majority_share"] >= COLLAPSED_SHARE
 
 
-def is_uninformative(row: Mapping) -> bool:
-    """True if the verdicts say nothing about the labels: the 95 % interval of MCC contains 0, or MCC is 0/0."""
-    interval = row["mcc_interval"]
-    return interval is None or interval[0] <= 0 <= interval[1]
+def is_uninformative(row: Mapping) -> bool | None:
+    """True if the verdicts say nothing about the labels: the 95 % interval of MCC contains 0, or MCC is 0/0. None if there is no
+    interval (a single block, or no resamples)."""
+    if row["mcc"] is None:
+        return True
+    interval = row.get("mcc_interval")
+    return None if interval is None else interval[0] <= 0 <= interval[1]
 
 
 def collapse_rate(collapsed: Sequence[bool]) -> dict:

@@ -110,10 +110,12 @@ def _build_part(suite, task: str, split: str) -> list[Item]:
 def margins_table(items: Sequence[Item], margins, task: str, protocol: str, split: str) -> pd.DataFrame:
     """One row a question: id, graph, block, task, protocol, split, label, margin, and its strata.
 
-    `graph`: all questions with one premise, which a file may spread over several items, or both of a minimal pair.
+    `graph`: all questions with one premise, which a file may spread over several items, or both of a minimal pair. Files may
+    number their lines alike: there the split stands before it.
     `block`: the unit that intervals resample (scoring/blocks.py).
     """
     rows, first = [], {}
+    place = f"{split}/" if protocol == "file" else ""
     for item in items:
         graph = first.setdefault(item.premise, item.id)
         for question in item.questions:
@@ -121,7 +123,7 @@ def margins_table(items: Sequence[Item], margins, task: str, protocol: str, spli
             rows.append(
                 {
                     "id": question.id,
-                    "graph": question.strata.get("pair", graph),
+                    "graph": place + str(question.strata.get("pair", graph)),
                     "task": task,
                     "protocol": protocol,
                     "split": split,

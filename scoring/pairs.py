@@ -19,11 +19,15 @@ def of_pairs(margins: pd.DataFrame) -> pd.DataFrame:
     stratum/family where the margins have it.
 
     Args:
-        margins: columns label, margin and stratum/pair, every row a question of a pair.
+        margins: columns label, margin and stratum/pair, every row a question of a pair; split, if there are several, which
+            may name their pairs alike.
     Raises:
         BrokenPair: a pair that does not consist of one Yes and one No question.
     """
-    pair, names = pd.factorize(margins[PAIR])
+    named = margins[PAIR].astype(str)
+    if "split" in margins and margins["split"].nunique() > 1:
+        named = margins["split"].astype(str) + "/" + named
+    pair, names = pd.factorize(named)
     label, verdict = margins["label"].to_numpy(dtype=bool), margins["margin"].to_numpy() >= 0
 
     def of_its_two(answers: np.ndarray) -> np.ndarray:
@@ -31,9 +35,7 @@ def of_pairs(margins: pd.DataFrame) -> pd.DataFrame:
 
     broken = names[(np.bincount(pair) != 2) | (of_its_two(label) != 1)]
     if len(broken):
-        raise BrokenPair(
-            f"adversarial pair {min(map(str, broken))}: expected one Yes and one No item ({len(broken)} such pairs)"
-        )
+        raise BrokenPair(f"pair {min(broken)}: expected one Yes and one No item ({len(broken)} such pairs)")
     found = {"right": of_its_two(label == verdict), "flipped": of_its_two(verdict) == 1}
     if FAMILY in margins:
         a_question = np.empty(len(names), dtype=int)

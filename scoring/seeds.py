@@ -20,6 +20,8 @@ UNDECIDED = "undecided"
 PHASES = "undecided: seeds in two phases"
 HIGHER, LOWER = "higher", "lower"
 LEVEL = 0.05
+# Differences of seeds that differ in their last digits alone are one difference.
+ROUNDING = 1e-9
 _MOST_SEEDS = 1000
 
 
@@ -31,7 +33,7 @@ def over_seeds(differences: Sequence[float]) -> tuple[Interval | None, float | N
     """
     if len(differences) < 2:
         return None, None
-    if np.ptp(differences) == 0:
+    if np.ptp(differences) <= ROUNDING:
         return None, 1.0
     test = ttest_1samp(differences, 0.0)
     low, high = test.confidence_interval(0.95)

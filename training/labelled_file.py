@@ -6,7 +6,7 @@ from causal_tasks.files import read_jsonl
 from causal_tasks.items import Item
 from causal_tasks.labels import check_labels
 from records.errors import UserError
-from records.reading import read_text
+from records.reading import json_lines
 
 
 class WrongLabel(UserError, ValueError):
@@ -26,9 +26,9 @@ def read_training_file(path: str | Path, task: str, keep_wrong_labels: bool) -> 
     wrong = {} if keep_wrong_labels else {key: (label, entailed) for key, label, entailed in report.disagreeing}
     unanswerable = dict(report.unanswerable)
     # Items keep the order of the file; a .json dictionary counts its entries.
-    lines = [number for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
-    for position, question in enumerate(question for item in items for question in item.questions):
-        line = lines[position] if Path(path).suffix != ".json" else position + 1
+    count = sum(len(item.questions) for item in items)
+    lines = range(1, count + 1) if Path(path).suffix == ".json" else [line for line, _ in json_lines(path)]
+    for line, question in zip(lines, (question for item in items for question in item.questions), strict=True):
         if question.id in unanswerable:
             raise WrongLabel(f"{path}:{line}: {unanswerable[question.id]}")
         if question.id in wrong:

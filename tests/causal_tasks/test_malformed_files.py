@@ -21,6 +21,7 @@ from tests.causal_tasks.example_files import GOOD, PROMPT, prompt, write
         ([GOOD | {"label": True}], 1, "label True; allowed: Yes, No"),
         ([GOOD | {"label": ["Yes"]}], 1, "allowed: Yes, No"),
         ([GOOD | {"id": "x"}, GOOD, GOOD | {"id": "x"}], 3, "duplicate id 'x', first on line 1"),
+        ([GOOD, GOOD | {"pair": "p"}, GOOD | {"pair": "p"}], 2, "pair 'p': expected one Yes and one No question"),
         ([{"prompt": "A causes B. What now?", "completion": "Yes"}], 1, "no question"),
         ([], 1, "empty file"),
         (

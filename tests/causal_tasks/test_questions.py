@@ -31,6 +31,14 @@ def test_wording_is_the_published_one():
     assert graph.nodes == ("A", "B", "C")
 
 
+@pytest.mark.parametrize("name", ["e\u0301tat", "हिन्दी", "ที่", "数", "Alzheimer's", "X/Y", "(a)"])
+def test_names_of_any_script_are_read(name):
+    graph = CausalGraph(((name, "B"),))
+    assert parse_premise(say_premise(graph)) == graph
+    for question in (Question("transitivity", name, "B"), Question("dseparation", "B", "C", (name,))):
+        assert parse_question(say_question(question)) == question
+
+
 def test_hidden_causes_are_said_and_read():
     graph = CausalGraph((("A", "B"),), hidden=(("B", "C"),))
     assert say_premise(graph) == "A causes B. B and C share a hidden cause."

@@ -208,16 +208,18 @@ MARGINS = pd.DataFrame(
     {
         "id": ["one-0", "one-1", "two-0", "round-0"],
         "task": "transitivity",
+        "split": "own",
         "label": [True, False, False, True],
         "margin": [4.0, 0.5, 3.0, -2.0],
         "stratum/pair": ["p", None, "p", None],
         "stratum/family": ["edge_reversed", None, "edge_reversed", None],
     }
 )
+PARTS = {("transitivity", "own"): ITEMS}
 
 
 def test_errors_are_drawn_most_confident_first_and_pairs_after(tmp_path):
-    page = draw_errors(MARGINS, ITEMS, tmp_path, title="Errors of <a model>")
+    page = draw_errors(MARGINS, PARTS, tmp_path, title="Errors of <a model>")
     names = sorted(path.name for path in tmp_path.glob("*.png"))
     assert names == ["001-error-two-0.png", "002-error-round-0.png", "003-error-one-1.png", "004-pair-one-0.png"]
     text = page.read_text()
@@ -228,22 +230,31 @@ def test_errors_are_drawn_most_confident_first_and_pairs_after(tmp_path):
 
 
 def test_errors_count_limits_and_an_unknown_id_is_refused(tmp_path):
-    draw_errors(MARGINS, ITEMS, tmp_path / "few", count=1)
+    draw_errors(MARGINS, PARTS, tmp_path / "few", count=1)
     assert len(list((tmp_path / "few").glob("*.png"))) == 2
     with pytest.raises(ResultsError, match="1 ids are of none of the items given, the first 'round-0'"):
-        draw_errors(MARGINS, ITEMS[:2], tmp_path / "none")
+        draw_errors(MARGINS, {("transitivity", "own"): ITEMS[:2]}, tmp_path / "none")
+
+
+def test_questions_of_two_splits_may_have_one_id(tmp_path):
+    """As two files of a folder that both number their lines."""
+    other = item("one", (("X", "Y"),), [(Question("transitivity", "Y", "X"), False)])
+    margins = MARGINS.assign(margin=[4.0, -0.5, -3.0, 2.0])
+    margins = pd.concat([margins, MARGINS[:1].assign(split="other", label=False)])
+    text = draw_errors(margins, PARTS | {("transitivity", "other"): [other]}, tmp_path).read_text()
+    assert "X causes Y" in text and "A causes B" not in text
 
 
 def test_an_item_without_a_graph_is_shown_as_text(tmp_path):
     odd = Item("odd", "A maybe causes B.", (LabelledQuestion("odd-0", "Does A cause B?", False, None),), None, "other")
-    margins = pd.DataFrame({"id": ["odd-0"], "task": "other", "label": [False], "margin": [1.0]})
-    text = draw_errors(margins, [odd], tmp_path).read_text()
+    margins = pd.DataFrame({"id": ["odd-0"], "task": "other", "split": "own", "label": [False], "margin": [1.0]})
+    text = draw_errors(margins, {("other", "own"): [odd]}, tmp_path).read_text()
     assert "A maybe causes B." in text and len(list(tmp_path.glob("*.png"))) == 1
 
 
 def test_no_errors_is_an_empty_page(tmp_path):
     right = MARGINS.assign(margin=np.where(MARGINS["label"], 1.0, -1.0))
-    assert "0 of 4 answers are wrong" in draw_errors(right, ITEMS, tmp_path).read_text()
+    assert "0 of 4 answers are wrong" in draw_errors(right, PARTS, tmp_path).read_text()
     assert not list(tmp_path.glob("*.png"))
 
 

@@ -105,11 +105,22 @@ def test_items_with_one_premise_or_one_id_keep_their_own_blocks_and_answers(tmp_
         parts[part] = items
         tables.append(margins_table(items, verdict, *part[:1], "file", part[1]))
         table = closure_distances(tables[-1], items)
-        assert table["block"].tolist() == [items[0].id, items[1].id, items[0].id]
+        assert table["block"].tolist() == [f"{name}/{items[i].id}" for i in (0, 1, 0)]
     assert asks_everything(items) and len(items) == 3
     rows = [{"task": "transitivity", "split": split} for split in ("one", "other", "pooled")]
     add_closures(rows, pd.concat(tables), parts, 10)
     assert [row["cyclic"] for row in rows] == [1, 0, 0.5]
+
+
+def test_a_graph_with_more_questions_than_an_item_holds_is_one_graph(tmp_path):
+    premise = "A causes B. B causes C. C causes D. D causes E."
+    asked = [
+        {"premise": premise, "hypothesis": f"Does {a} cause {b}?", "label": "Yes"} for a, b in permutations("ABCDE", 2)
+    ]
+    ((part, items),) = read_parts(write(tmp_path / "five.jsonl", *asked)).items()
+    rows = [{"task": "transitivity", "split": "five"}]
+    add_closures(rows, margins_table(items, -1.0, "transitivity", "file", "five"), {part: items}, 10)
+    assert len(items) == 2 and rows[0]["shd"] == 10
 
 
 def test_hidden_causes_leave_the_relation_and_no_adjustment_set(tmp_path):

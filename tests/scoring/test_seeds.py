@@ -14,6 +14,7 @@ def test_t_interval_by_hand():
     assert p == pytest.approx(2 * t.sf(0.2 / (0.1 / np.sqrt(3)), 2))
     assert over_seeds([0.4]) == (None, None)
     assert over_seeds([0.0, 0.0, 0.0]) == (None, 1.0), "equal seeds say nothing of others"
+    assert over_seeds([0.3 - 0.1, 0.5 - 0.3, 0.7 - 0.5]) == (None, 1.0), "nor do those that differ by rounding"
 
 
 def contrast(differences, interval=(0.01, 0.4)):

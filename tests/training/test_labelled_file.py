@@ -33,6 +33,14 @@ def test_the_first_wrong_label_is_named_with_its_line(tmp_path):
     assert [question.label for question in item.questions] == [True, True, False]
 
 
+def test_a_line_separator_within_a_text_ends_no_line(tmp_path):
+    path = tmp_path / "own.jsonl"
+    lines = [LINES[0] | {"premise": "A causes B.\u2028B causes C."}, LINES[1]]
+    path.write_text("\n\n".join(json.dumps(line, ensure_ascii=False) for line in lines))
+    with pytest.raises(WrongLabel, match="own.jsonl:3: labelled Yes"):
+        read_training_file(path, "transitivity", keep_wrong_labels=False)
+
+
 def test_text_that_entails_nothing_is_refused_even_if_wrong_labels_are_kept(tmp_path):
     path = written(tmp_path / "own.jsonl", [*LINES[:1], LINES[0] | {"hypothesis": "Does A cause Z?"}])
     with pytest.raises(WrongLabel, match=r"own.jsonl:4: unknown node 'Z'"):
@@ -88,9 +96,10 @@ def test_the_semantic_term_knows_of_hidden_common_causes_in_a_file(composed, tmp
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ([], "nowhere.jsonl: cannot be read"),
+        ([], "data.path=nowhere.jsonl: no such file"),
         (["data.yes_share=0.5"], "data.yes_share: a file has its own share of Yes"),
         (["task.questions=families", "task.questions_per_graph=6"], "task.questions=families: a file has its own"),
+        (["data.path=null", "data.wrong_labels=keep"], "data.wrong_labels=keep: concerns a file; give data.path"),
         (["data.wrong_labels=drop"], "data.wrong_labels=drop: must be one of keep"),
     ],
 )
