@@ -28,7 +28,7 @@ from records.scored_suite import ScoredSuite
 from records.tracking import Tracker
 from scoring.ways import Way
 from training.schema import Evaluate
-from training.settings import check_saved, check_settings
+from training.settings import check_saved, check_settings, given
 from training.start import start
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,10 @@ def evaluate(cfg: DictConfig) -> Path:
     check_settings(cfg, Evaluate)
     if cfg.run is None and cfg.checkpoint is not None:
         raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
+    keys = [override.key_or_group for override in given()]
+    other = [key for key in keys if key == "model" or (key.startswith("model.") and key != "model.device")]
+    if cfg.run is not None and other:
+        raise SettingsError(f"{other[0]}: run={cfg.run} is scored with the model that it was trained on; leave it out")
     if cfg.prompt not in (None, cfg.suite.get("prompt") or cfg.prompt):
         raise SettingsError(f"prompt={cfg.prompt}: contradicts suite.prompt={cfg.suite.prompt}; give one of them")
     # Late, as in train.py: torch, transformers and peft take seconds to import.
@@ -56,6 +60,7 @@ def evaluate(cfg: DictConfig) -> Path:
         # keys that the run's version did not have are this one's
         model = OmegaConf.merge(OmegaConf.to_container(cfg.model), trained_with.model)
         adapter = run.adapter_of(cfg.checkpoint) if trained_with.training.enabled else None
+        model.device = cfg.model.device  # of this machine, not of the one that trained it
         described = {"run": str(run.path), "model": model.name} | run.progress(cfg.checkpoint)
     if adapter is None and way.needs_adapter:
         raise SettingsError(f"weights={way.weights}: an untrained model has no adapter to merge; use weights=adapter")
@@ -83,15 +88,15 @@ def evaluate(cfg: DictConfig) -> Path:
 
 def show_questions(cfg: DictConfig, parts: dict, out: Path) -> None:
     """Print the first questions and answers, or draw the most confident errors."""
-    margins, items = ScoredSuite(out).read_margins(), [item for part in parts.values() for item in part]
+    margins = ScoredSuite(out).read_margins()
     if cfg.show == "answers":
         from scoring.answers import in_words
 
-        log.info("the first questions:\n%s", in_words(items, margins))
+        log.info("the first questions:\n%s", in_words([item for part in parts.values() for item in part], margins))
     else:
         from reporting.errors import draw_errors
 
-        log.info("errors: %s", draw_errors(margins, items, out / "errors", title=f"Errors on {cfg.suite.name}"))
+        log.info("errors: %s", draw_errors(margins, parts, out / "errors", title=f"Errors on {cfg.suite.name}"))
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -101,6 +106,8 @@ def main(cfg: DictConfig) -> None:
             evaluate(cfg)
         else:
             check_settings(cfg, Evaluate)
+            if other := [override.input_line for override in given() if override.key_or_group != "verify"]:
+                raise SettingsError(f"{other[0]}: means nothing with verify={cfg.verify}, which scores nothing")
             from audits.verify import verify  # late, as above
 
             found = verify(cfg.verify)

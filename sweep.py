@@ -28,6 +28,7 @@ from records.run_folder import RunFolder, RunFolderError
 from records.sweep_status import note_cell
 from reporting.sweep_callback import WriteTables, exit_of_sweep
 from train import run
+from training.settings import CONF
 from training.start import start
 
 log = logging.getLogger(__name__)
@@ -64,8 +65,14 @@ def looking_only(arguments: list[str]) -> list[str]:
     """plan=true and status=true stand for launchers that run nothing, whatever launcher is asked for beside them."""
     launcher = {f"{show}=true": f"hydra/launcher={show}" for show in ("plan", "status")}
     wanted = [launcher[argument] for argument in arguments if argument in launcher]
-    rest = [a for a in arguments if a not in launcher and not (wanted and a.startswith("hydra/launcher="))]
-    return rest + wanted[:1]
+    if len(wanted) > 1:
+        sys.exit("error: plan=true status=true: one at a time")
+    rest = [argument for argument in arguments if argument not in launcher]
+    asked = [argument for argument in rest if wanted and argument.startswith("hydra/launcher=")]
+    names = ["basic", *sorted(path.stem for path in (CONF / "hydra/launcher").iterdir())]
+    if unknown := [argument for argument in asked if argument.partition("=")[2] not in names]:
+        sys.exit(f"error: {unknown[0]}: must be one of {', '.join(names)}")
+    return [argument for argument in rest if argument not in asked] + wanted
 
 
 if __name__ == "__main__":

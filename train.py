@@ -3,7 +3,7 @@
     python train.py                                        semantic loss, transitivity, demo scale
     python train.py loss=semantic schedule=cosine          another lambda schedule
     python train.py task=dseparation loss=cross_entropy    another task and loss
-    python train.py experiment=dseparation_semantic        a variant of the paper, as released
+    python train.py experiment=dseparation_semantic        a variant of the paper (as released: scale=paper)
     python train.py -m seed=0,1,2                          several runs
     python train.py resume=true                            go on after an interruption
     torchrun --nproc-per-node=4 train.py experiment=dseparation_semantic    several GPUs

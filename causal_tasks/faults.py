@@ -52,7 +52,10 @@ class Faults:
 
 
 NAMES = tuple(field.name for field in fields(Faults))
-NO_FAULTS = Faults(**dict.fromkeys(NAMES, False))
+# What they change: the data of the released construction; how a run is scored; the loss or prompt of a published variant.
+OF_DATA = ("unblocked_reversed_chain", "lost_separators", "repeated_names", "ordered_queries")
+OF_SCORING = ("merged_into_4bit", "yes_anywhere_in_text", "empty_adapter")
+OF_VARIANTS = ("unshifted_cross_entropy", "class_weighted_answer", "foreign_training_prompt")
 ALL_FAULTS = Faults()
 
 

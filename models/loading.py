@@ -183,7 +183,10 @@ def _commit_in_the_cache(source: str, revision: str | None) -> str | None:
 def _resolve_source(model) -> tuple[str | None, str | None]:
     """(folder or hub id, revision); (None, None) for the tiny random model."""
     if model.name_or_path:
-        return str(model.name_or_path), model.revision
+        source = str(model.name_or_path)
+        if Path(source).is_absolute() and not Path(source).is_dir():
+            raise ModelError(f"model.name_or_path={source}: no such folder")
+        return source, model.revision
     if model.wheel:
         return str(dense_copy_of_wheel(model.name, model.wheel, terms_of(model))), None
     if model.random_architecture:

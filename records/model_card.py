@@ -29,7 +29,7 @@ def write_model_card(folder: RunFolder) -> Path:
             if (terms := loaded.get("terms"))
             else []
         ),
-        f"- Training data: generated, {training['samples']} questions on {training['graphs']} graphs, "
+        f"- Training data: {training.get('file') or 'generated'}, {training['samples']} questions on {training['graphs']} graphs, "
         f"protocol `{record['protocol']}`, {100 * training['yes_share']:.1f} % Yes, "
         f"fingerprint `{training['data_fingerprint']}`",
         f"- Loss: `{record['loss']}`; lambda schedule: `{record['schedule']}`",

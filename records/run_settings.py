@@ -8,9 +8,11 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from causal_tasks.faults import OF_SCORING, OF_VARIANTS
 from records.component import Component, differences, nested, take
 
 # Settings that say where, how fast and in whose name, not what: a run may be resumed with others.
@@ -43,14 +45,7 @@ WITHOUT_LAMBDA = tuple(
     for name in ("CrossEntropy", "Focal", "LabelSmoothing", "LogitAdjusted", "Margin", "WeightedCrossEntropy")
 )
 # What these faults change is a setting of its own: loss, prompt, weights, verdict.
-FAULTS_SEEN_ELSEWHERE = (
-    "class_weighted_answer",
-    "empty_adapter",
-    "foreign_training_prompt",
-    "merged_into_4bit",
-    "unshifted_cross_entropy",
-    "yes_anywhere_in_text",
-)
+FAULTS_SEEN_ELSEWHERE = OF_SCORING + OF_VARIANTS
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,8 @@ class RunSettings:
         variant: name of the row in the tables. model, scale: names of their configs.
         task: what was trained on; None for a model as it is, which has no settings of a training.
         protocol, questions (sampled or families), questions_per_graph, samples (questions, as asked for), yes_share (as
-            asked for; None: the protocol's own), sampler, unlabelled_fraction: of the training data.
+            asked for; None: the protocol's own), sampler, unlabelled_fraction: of the training data. A file has its own
+            questions_per_graph and samples, which are None here.
         faults: those of the data that are not as the protocol has them, ``(("lost_separators", False),)``.
         loss, schedule: a loss without a term that lambda weighs has no schedule.
         prompt: of training. weights, verdict: how the run is scored.
@@ -109,6 +105,8 @@ class RunSettings:
             settings = take(left, name)
             if settings:
                 known[name] = Component(settings.pop("_target_", "?"), nested(settings))
+        if left.get("data.path"):
+            known |= {"questions_per_graph": None, "samples": None}
         faults = nested(take(left, "faults"))
         found = cls(**known, faults=faults, others=tuple(sorted(left.items())), hash=settings_hash(config))
         hash(found)
@@ -116,9 +114,12 @@ class RunSettings:
 
     @property
     def trained_on(self) -> str:
-        """Construction of the training data in a word: ``released-k1`` (1 question a graph), ``corrected-k6-families``."""
+        """Construction of the training data in a word: ``released-k1`` (1 question a graph), ``corrected-k6-families``, or the
+        name of the file."""
         if self.task is None:
             return "nothing"
+        if file := dict(self.others).get("data.path"):
+            return Path(file).name
         return f"{self.protocol}-k{self.questions_per_graph}" + "-families" * (self.questions == "families")
 
     def differences(self, peers: Sequence["RunSettings"]) -> str:

@@ -78,7 +78,7 @@ def left_after(run: Run) -> int | None:
 
 def _questions(run: Run, progress: float = 1.0) -> int:
     """Trained on until then, all epochs counted."""
-    return round(progress * (run.settings.samples or 0) * (run.settings.epochs or 1))
+    return round(progress * run.group["samples"] * (run.settings.epochs or 1))
 
 
 def _seconds(run: Run) -> float | None:

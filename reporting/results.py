@@ -128,7 +128,7 @@ def load(folder: str | Path) -> Results:
             pooled += _with_pooled(measured)
             name = run.folder.relative_to(folder)
             if not measured:
-                results.problems.append(f"{name}: finished, but nothing under evaluation/")
+                results.problems.append(f"{name}: finished, but not scored as an adapter by the larger logit")
             if run.info.get("diverged"):
                 why = "training.divergence in run.json says how"
                 results.problems.append(f"{name}: reported, but its training diverged ({why})")

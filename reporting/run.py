@@ -44,7 +44,7 @@ class Run:
         return {
             "model": settings.model,
             "scale": settings.scale,
-            "samples": settings.samples or 0,
+            "samples": settings.samples or (self.training.get("samples", 0) if settings.task else 0),
             "trained_on": settings.trained_on,
         }
 

@@ -1,5 +1,6 @@
 """The loss and the lambda schedule that a config names: classes of this project, and none else, are built from it."""
 
+import inspect
 from typing import TYPE_CHECKING
 
 from hydra.errors import InstantiationException
@@ -46,8 +47,8 @@ def _causes(error: BaseException | None) -> str:
 
 
 def _refuse_foreign_classes(key: str, node) -> None:
-    """Raise SettingsError unless every ``_target_`` in the node is a loss or schedule of this project: nothing else is built
-    from a config, wherever it comes from."""
+    """Raise SettingsError unless every ``_target_`` in the node is a loss or schedule of this project, with settings that it
+    has: nothing else is built from a config, wherever it comes from."""
     if isinstance(node, list):
         node = dict(enumerate(node))
     if not isinstance(node, dict):
@@ -61,5 +62,8 @@ def _refuse_foreign_classes(key: str, node) -> None:
             raise SettingsError(f"{key}._target_={name}: {str(error).splitlines()[0]}") from error
         if found is None or found.__module__.partition(".")[0] != room:
             raise SettingsError(f"{key}._target_={name}: must be a class of losses/ or schedulers/")
+        known = inspect.signature(found).parameters
+        if unknown := [setting for setting in node if setting not in (*known, "_target_")]:
+            raise SettingsError(f"{key}.{unknown[0]}: {name} has no such setting; it has {', '.join(known) or 'none'}")
     for name, child in node.items():
         _refuse_foreign_classes(f"{key}.{name}", child)

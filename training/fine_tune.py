@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
@@ -116,6 +117,7 @@ def fine_tune(
     trainer.check_weights()
     answerer = trainer.accelerator.unwrap_model(trainer.model)
     facts = {
+        "file": Path(cfg.data.path).name if cfg.data.path else None,
         "samples": len(labels),
         "graphs": len(items),
         "yes_share": yes_share,
@@ -131,20 +133,25 @@ def fine_tune(
     if facts["diverged"]:
         log.warning("this run diverged: %s", facts["divergence"])
     if trainer.is_world_process_zero():
-        aside = folder.path / ".adapter-unfinished"
-        shutil.rmtree(aside, ignore_errors=True)
-        try:
-            save_adapter(answerer, aside)
-        except SafetensorError as error:  # a full disk
-            raise CheckpointNotWritten(
-                f"{folder.adapter}: cannot be written ({error}); what was computed stays, resume=true goes on"
-            ) from error
-        facts["adapter_sha256"] = sha256(aside / ADAPTER_WEIGHTS)
-        write_json(aside / TRAINED, facts)
-        publish(aside, folder.adapter)
+        _write_adapter(answerer, folder, facts)
     tracker.summary({"lambda": trainer.used_lambda, "diverged": facts["diverged"]})
     answerer.freeze()
     return facts
+
+
+def _write_adapter(answerer: Answerer, folder: RunFolder, facts: dict) -> None:
+    """The adapter and the facts of its training, in one rename; adds the adapter's sum to the facts."""
+    aside = folder.path / ".adapter-unfinished"
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        save_adapter(answerer, aside)
+    except SafetensorError as error:  # a full disk
+        raise CheckpointNotWritten(
+            f"{folder.adapter}: cannot be written ({error}); what was computed stays, resume=true goes on"
+        ) from error
+    facts["adapter_sha256"] = sha256(aside / ADAPTER_WEIGHTS)
+    write_json(aside / TRAINED, facts)
+    publish(aside, folder.adapter)
 
 
 def _smaller_pass(cfg: DictConfig) -> str:

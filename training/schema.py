@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from causal_tasks.evaluation_graphs import OWN
-from causal_tasks.faults import NAMES
+from causal_tasks.faults import NAMES, OF_DATA, OF_SCORING
 from causal_tasks.questions import TASKS
 from causal_tasks.spec import PROTOCOLS
 from models.prompts import PROMPTS
@@ -26,7 +26,6 @@ Count = number(int, 1, 10**8)
 Share = number(float, 0.001, 0.999)
 Task, Protocol = Literal[TASKS], Literal[PROTOCOLS]
 Weights, Verdict, Prompt = Literal[WEIGHTS], Literal[VERDICTS], Literal[tuple(PROMPTS)]
-FaultSwitches = dict[Literal[NAMES], bool]
 Questions = Literal["sampled", "families"]
 QuestionsPerGraph = number(int, 1, 64)
 
@@ -94,7 +93,7 @@ class Suite(Node):
     questions_per_graph: QuestionsPerGraph = 1
     samples: Count = 1
     seed: Seed = 0
-    faults: FaultSwitches | None = None
+    faults: dict[Literal[OF_DATA], bool] | None = None
     weights: Weights | None = None
     verdict: Verdict | None = None
     prompt: Prompt | None = None
@@ -153,7 +152,7 @@ class Script(Node):
     """What both configs hold."""
 
     # Faults first: other keys are derived from them.
-    faults: FaultSwitches
+    faults: dict[str, bool]
     model: Model
     prompt: Prompt
     weights: Weights
@@ -163,6 +162,7 @@ class Script(Node):
 
 
 class Train(Script):
+    faults: dict[Literal[NAMES], bool]
     task: TaskNode
     loss: dict
     schedule: dict
@@ -185,6 +185,7 @@ class Train(Script):
 
 
 class Evaluate(Script):
+    faults: dict[Literal[OF_SCORING], bool]
     prompt: Prompt | None
     run: str | None
     suite: Suite

@@ -9,11 +9,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from causal_tasks.families import family_size
+from causal_tasks.faults import OF_DATA, OF_VARIANTS
 from records.errors import SettingsError
 from records.published import published_yes_share
 from records.run_settings import differing_keys, loss_name, settings_hash
@@ -32,8 +34,6 @@ OmegaConf.register_new_resolver("published_yes_share", published_yes_share, repl
 OmegaConf.register_new_resolver("settings_hash", lambda *, _root_: settings_hash(_root_), replace=True)
 
 
-# Of the faults, those that only the released construction can have.
-DATA_FAULTS = ("unblocked_reversed_chain", "lost_separators", "repeated_names", "ordered_queries")
 # The layers of the models in conf/model/ that an adapter can stand beside.
 ADAPTED_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -43,11 +43,12 @@ def check_settings(cfg: DictConfig, schema: type[BaseModel] = Train) -> None:
     try:
         settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
-        raise SettingsError(str(error).splitlines()[0]) from error
+        raise SettingsError(f"{error.full_key}: is missing; give {error.full_key}=...") from error
     except OmegaConfBaseException as error:
         raise SettingsError(" ".join(str(error).split())) from error
     known = set(dotted_keys(settings))
-    if added := added_keys() & {key for key in known if key.startswith(("loss.", "schedule."))}:
+    added = {override.key_or_group for override in given() if override.is_add()}
+    if added := added & {key for key in known if key.startswith(("loss.", "schedule."))}:
         raise SettingsError(unknown_key(min(added), known - added))
     try:
         schema.model_validate(settings)
@@ -108,10 +109,10 @@ def dotted_keys(node, prefix: str = "") -> Iterator[str]:
         yield from dotted_keys(child, f"{prefix}{name}.")
 
 
-def added_keys() -> set[str]:
-    """Keys that the command line adds to the config (+key=value)."""
-    given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    return {o.key_or_group for o in OverridesParser.create().parse_overrides(list(given)) if o.is_add()}
+def given() -> list[Override]:
+    """What the command line sets, adds (+key=value) and chooses (group=option)."""
+    task = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    return OverridesParser.create().parse_overrides(list(task))
 
 
 def unknown_key(key: str, known: set[str]) -> str:
@@ -150,12 +151,13 @@ def _expected(problem) -> str:
 
 def _check_combinations(cfg: DictConfig) -> None:
     questions = cfg.task.questions_per_graph
-    if cfg.protocol == "corrected" and (on := [name for name in DATA_FAULTS if cfg.faults[name]]):
+    if cfg.protocol == "corrected" and (on := [name for name in OF_DATA if cfg.faults[name]]):
         raise SettingsError(
             f"faults.{on[0]}=true: protocol=corrected has none of the data's faults; use protocol=released"
         )
-    if not cfg.training.enabled and cfg.weights.startswith("merged"):
-        raise SettingsError(f"weights={cfg.weights}: an untrained model has no adapter to merge; use weights=adapter")
+    if not cfg.training.enabled and cfg.weights != "adapter":
+        raise SettingsError(f"weights={cfg.weights}: an untrained model has no adapter; use weights=adapter")
+    _check_given(cfg)
     if cfg.protocol == "released":
         if questions != 1:
             raise SettingsError(
@@ -184,6 +186,25 @@ def _check_combinations(cfg: DictConfig) -> None:
         _check_loss(cfg, questions, asked)
 
 
+def _check_given(cfg: DictConfig) -> None:
+    """What the command line asks for must not be passed over."""
+    keys = {override.key_or_group: override.value() for override in given()}
+    asked = [name for name in OF_VARIANTS if cfg.faults[name] and keys.get(f"faults.{name}")]
+    if keys.get("faults") == "released":
+        asked += OF_VARIANTS
+    if asked and HydraConfig.get().runtime.choices.get("experiment") is None:
+        raise SettingsError(
+            f"faults.{asked[0]}=true: a fault of a published variant's loss or prompt; give its experiment=, or faults=data"
+        )
+    if keys.get("model.name_or_path") and "model.name" not in keys:
+        raise SettingsError(
+            f"model.name_or_path={cfg.model.name_or_path}: give model.name=, too; runs and scores are filed under it "
+            f"(now {cfg.model.name})"
+        )
+    if cfg.data.wrong_labels and cfg.data.path is None:
+        raise SettingsError(f"data.wrong_labels={cfg.data.wrong_labels}: concerns a file; give data.path")
+
+
 def graphs_in_a_pass(cfg: DictConfig) -> int:
     """Graphs in one forward pass of one process; raises SettingsError if they do not share the batch evenly."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))
@@ -210,6 +231,8 @@ def _check_file(cfg: DictConfig) -> int:
         raise SettingsError("data.yes_share: a file has its own share of Yes; leave it out with data.path")
     if cfg.task.questions == "families":
         raise SettingsError("task.questions=families: a file has its own questions; use task.questions=sampled")
+    if not Path(cfg.data.path).is_file():
+        raise SettingsError(f"data.path={cfg.data.path}: no such file")
     # Raises for a file that cannot be trained on, before a model is loaded.
     items = read_training_file(cfg.data.path, cfg.task.name, cfg.data.wrong_labels == "keep")
     return max(len(item.questions) for item in items)

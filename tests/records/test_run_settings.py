@@ -140,6 +140,11 @@ def test_a_label_says_what_differs_among_peers_and_is_not_usual():
     assert told({}, {"lora": {"rank": 64}}) == ["", "lora.rank=64"]
 
 
+def test_a_file_has_its_own_questions():
+    record = RunSettings.of(config(data={"path": "folder/own.jsonl"}))
+    assert (record.trained_on, record.samples, record.questions_per_graph) == ("own.jsonl", None, None)
+
+
 def test_a_run_is_named_after_its_loss():
     assert loss_name({"_target_": "losses.CrossEntropy", "target": "sequence"}) == "sequence_ce"
     assert loss_name({"_target_": "losses.Semantic", "base": "released"}) == "released_semantic"

@@ -246,7 +246,37 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
     ("name", "arguments", "message"),
     [
         ("train", ["scale=smoke", "protocol=wrong"], "error: protocol=wrong: must be one of released, corrected"),
-        ("train", ["scale=smoke", "model.name_or_path=/nowhere"], "error: model.name_or_path=/nowhere"),
+        (
+            "train",
+            ["scale=smoke", "model.name_or_path=/nowhere"],
+            "error: model.name_or_path=/nowhere: give model.name=",
+        ),
+        (
+            "train",
+            ["scale=smoke", "model.name_or_path=/nowhere", "model.name=mine"],
+            "error: model.name_or_path=/nowhere: no such folder",
+        ),
+        (
+            "train",
+            ["scale=smoke", "task=dseparation", "protocol=released", "faults=released"],
+            "error: faults.unshifted_cross_entropy=true: a fault of a published variant's loss or prompt; give its experiment=",
+        ),
+        (
+            "train",
+            ["scale=smoke", "training.enabled=false", "weights=empty"],
+            "error: weights=empty: an untrained model has no adapter",
+        ),
+        (
+            "train",
+            ["scale=smoke", "experiment=transitivity_answer_ce", "loss=focal"],
+            "error: loss.target: losses.Focal has no such setting; it has gamma",
+        ),
+        ("evaluate", ["suite=file", "model=tiny"], "error: suite.path: is missing; give suite.path=..."),
+        ("evaluate", ["run=r", "suite=published", "model=tiny"], "error: model: run=r is scored with the model"),
+        ("evaluate", ["verify=results", "run=r"], "error: run=r: means nothing with verify=results"),
+        ("evaluate", ["suite=published", "+faults.lost_separators=true"], "error: faults.lost_separators: "),
+        ("sweep", ["plan=true", "status=true"], "error: plan=true status=true: one at a time"),
+        ("sweep", ["plan=true", "hydra/launcher=slurmm"], "error: hydra/launcher=slurmm: must be one of basic"),
         (
             "train",
             ["scale=smoke", "training.leaning_rate=1"],
