@@ -11,7 +11,7 @@ python tables.py explain=TABLE:ROW:COLUMN    where a number comes from: runs, se
 import sys
 from pathlib import Path
 
-from causal_tasks.command_line import read_settings
+from records.command_line import read_settings
 from records.files import write_text
 from reporting import write_all
 from reporting.explain import explain

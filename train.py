@@ -49,7 +49,7 @@ def run(cfg: DictConfig) -> RunFolder:
     from training.fine_tune import fine_tune
 
     loss, schedule = build_loss(cfg), build_schedule(cfg)
-    suites = scored_suites(cfg)
+    suites = suites_to_score(cfg)
     for suite in suites.values():
         check_suite(suite)
     RunFolder(cfg.out)  # refuses a path that is none for a run, before a claim is laid beside it
@@ -89,7 +89,7 @@ def run(cfg: DictConfig) -> RunFolder:
     return folder
 
 
-def scored_suites(cfg: DictConfig) -> dict[str, DictConfig]:
+def suites_to_score(cfg: DictConfig) -> dict[str, DictConfig]:
     """Name -> suite, validation first: it tunes the thresholds. Left out: suites without splits, and of an untrained
     model those that want merged weights."""
     suites = {name: suite for name, suite in cfg.suites.items() if "splits" not in suite or suite.splits}

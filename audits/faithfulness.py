@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from audits.isomorphism import Structures, shared_structures
-from causal_tasks.command_line import report_command
 from causal_tasks.constructions.released import GRAPHS, LARGEST_GIVEN_OF_BRANCHING, draw
 from causal_tasks.faults import ALL_FAULTS
 from causal_tasks.items import Item
@@ -22,6 +21,7 @@ from causal_tasks.questions import TASKS
 from causal_tasks.randomness import generator
 from causal_tasks.spec import EVALUATION_SPLITS, PUBLISHED_SUITE
 from causal_tasks.suites import build
+from records.command_line import report_command
 
 _DEFAULTS = {"n": "10000", "training": "50000", "seed": "0", "out": "results/faithfulness"}
 _PUBLISHED = Path(__file__).parent.parent / "results" / "published"

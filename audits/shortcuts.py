@@ -25,14 +25,14 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from audits.local_features import NAMES, asked_in, learn, table, trees
-from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.headline import is_headline
 from causal_tasks.questions import TASKS
 from causal_tasks.spec import EVALUATION_SPLITS, TRAINING_SPLITS
 from causal_tasks.suites import available_splits, build
+from records.command_line import read_settings, whole, write_report
 from records.provenance import commit
 from scoring.blocks import NETWORK, PAIR, blocks
+from scoring.local_features import NAMES, asked_in, learn, table, trees
 
 _DEFAULTS = {"n": "2000", "training": "20000", "seed": "0"}
 _DEFAULTS |= {"out": "results/shortcuts", "before": "results/shortcuts_before"}

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import goals
 from benchmarks.measuring import CONF, comparison_table
 from benchmarks.scoring_speed import VERDICTS
-from causal_tasks.command_line import read_settings
+from records.command_line import read_settings
 from records.files import replace_between, write_text
 from records.reading import read_json
 

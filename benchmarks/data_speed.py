@@ -21,11 +21,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.export import main as export
 from causal_tasks.randomness import Stream
 from causal_tasks.spec import PUBLISHED_SUITE
 from causal_tasks.suites import build
+from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 
 NAME = "data_speed"

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from causal_tasks.command_line import read_settings
+from records.command_line import read_settings
 from records.files import write_text
 from records.provenance import provenance
 

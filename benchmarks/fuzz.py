@@ -20,8 +20,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.fuzz_readers import Reader, readers
-from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.randomness import generator
+from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 from records.reading import shortened
 

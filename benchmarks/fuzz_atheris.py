@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from causal_tasks.command_line import read_settings, whole, write_report
+from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 
 NAME = "fuzz_atheris"

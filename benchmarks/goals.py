@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from causal_tasks.command_line import read_settings
+from records.command_line import read_settings
 from records.files import replace_between, write_text
 from records.reading import read_json
 

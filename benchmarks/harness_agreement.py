@@ -16,12 +16,12 @@ from pathlib import Path
 
 from benchmarks.measuring import configuration
 from benchmarks.peers import ask_harness, harness_margins, weights_for_peers
-from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.files import read_jsonl
 from causal_tasks.harness import task_name, write_harness_tasks
 from causal_tasks.questions import TASKS
 from causal_tasks.suites import build
 from models.loading import load_answerer
+from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 from scoring.scorer import score
 

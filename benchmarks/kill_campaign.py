@@ -23,7 +23,7 @@ import pandas as pd
 import yaml
 
 import training.fine_tune  # noqa: F401  the children share what these import
-from causal_tasks.command_line import read_settings, whole, write_report
+from records.command_line import read_settings, whole, write_report
 from records.files import replace_between, write_text
 from records.provenance import provenance
 

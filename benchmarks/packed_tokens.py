@@ -18,12 +18,12 @@ from benchmarks.measuring import configuration
 from benchmarks.questions_per_graph import separate
 from benchmarks.scoring_speed import QUESTIONS, graphs_with
 from benchmarks.work import tokens_in
-from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.items import Item
 from models.errors import ModelError
 from models.loading import load_answerer
 from models.packing import pack
 from models.prompts import PromptFormat
+from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 
 NAME = "packed_tokens"

@@ -20,11 +20,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from causal_tasks.command_line import read_settings, whole, write_report
 from causal_tasks.items import Item
 from causal_tasks.suites import build
 from models.answerer import Answerer
 from models.loading import load_answerer
+from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 from scoring.scorer import score, tokens_at_once
 

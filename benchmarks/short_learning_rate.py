@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 
-from causal_tasks.command_line import read_settings, whole, write_report
+from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 from records.reading import read_json
 from train import run

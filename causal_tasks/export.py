@@ -19,7 +19,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from causal_tasks import suites
-from causal_tasks.command_line import read_settings, whole
 from causal_tasks.dataset_card import Tally, write_card
 from causal_tasks.faults import read_faults
 from causal_tasks.files import write_jsonl
@@ -27,6 +26,7 @@ from causal_tasks.harness import write_harness_tasks
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
 from causal_tasks.spec import PROTOCOLS, Spec
+from records.command_line import read_settings, whole
 
 _REQUIRED = ("task", "protocol", "split", "n", "out")
 _DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl", "faults": "released"}

@@ -4,7 +4,7 @@ Sample i depends only on (task, protocol, split, seed, i). How items are made is
 here a Spec finds its construction, and as many items are taken as hold the questions it wants.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import count
@@ -62,7 +62,7 @@ def build(
     return list(items(Spec(task, protocol, split, n, seed, questions_per_graph, faults, questions)))
 
 
-def yes_share(items: list[Item]) -> float:
+def yes_share(items: Sequence[Item]) -> float:
     """The share of Yes among all labels, 0..1."""
     labels = [question.label for item in items for question in item.questions]
     return sum(labels) / len(labels)

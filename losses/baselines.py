@@ -52,7 +52,7 @@ def margin_cross_entropy(answers: Answers, offset: float = 0.0) -> Tensor:
 class _WithPrior(Loss):
     """A loss that needs pi; ValueError for a ``yes_share`` outside (0, 1), or if pi is never learnt."""
 
-    def __init__(self, yes_share: float | None) -> None:
+    def __init__(self, yes_share: float | None = None) -> None:
         super().__init__()
         if yes_share is not None:
             yes_share = require_number("loss.yes_share", yes_share, 0, 1, open_low=True, open_high=True)
@@ -79,9 +79,6 @@ class WeightedCrossEntropy(_WithPrior):
     """
 
     name = "weighted_cross_entropy"
-
-    def __init__(self, yes_share: float | None = None) -> None:
-        super().__init__(yes_share)
 
     def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         share = self.prior()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from causal_tasks import suites
 from losses.answers import Answers, FormattedText
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 def yes_share(items: Sequence[Item]) -> float:
     """Share of Yes among the labels of ``items``; ValueError unless both answers occur."""
-    labels = [question.label for item in items for question in item.questions]
-    share = sum(labels) / len(labels)
+    share = suites.yes_share(items)
     if not 0 < share < 1:
         raise ValueError(
             f"the training labels are all {'Yes' if share else 'No'}; a loss that reweights them needs both"

@@ -6,9 +6,9 @@ from pathlib import Path
 from peft import LoraConfig
 
 from models.errors import ModelError
+from records.checkpoints import ADAPTER_CONFIG
 from records.reading import read_json
 
-FILE = "adapter_config.json"
 # What our adapters set; checked below, and all that is handed to peft.
 _SET = ("r", "lora_alpha", "lora_dropout", "target_modules")
 # What says nothing about the weights.
@@ -21,9 +21,9 @@ def read_adapter_config(folder: Path) -> LoraConfig:
     Raises ModelError, naming the key, unless they are a plain LoRA's: rank, alpha, dropout, names of modules (a text would
     be a regular expression, which can hang), and peft's defaults everywhere else.
     """
-    path = folder / FILE
+    path = folder / ADAPTER_CONFIG
     if not path.is_file():
-        raise ModelError(f"{folder}: no {FILE} there; an adapter needs it beside its weights")
+        raise ModelError(f"{folder}: no {ADAPTER_CONFIG} there; an adapter needs it beside its weights")
     found = read_json(path)
     if not isinstance(found, dict) or found.get("peft_type") != "LORA":
         raise ModelError(f"{path}: peft_type: must be LORA")

@@ -14,7 +14,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from causal_tasks.suites import build
-from models.adapter_config import FILE as ADAPTER_CONFIG
 from models.adapters import add_adapters, load_adapters, put_weights
 from models.answerer import Answerer
 from models.errors import ModelError
@@ -22,14 +21,13 @@ from models.prompts import GEMMA_CHAT_TEMPLATE, PromptFormat
 from models.quantization import four_bit_layers, keep_exact, require_bitsandbytes, round_to_nf4
 from models.tiny import tiny_model, tiny_tokenizer
 from models.wheels import dense_copy_of_wheel
+from records.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from records.provenance import processor_computes_in_bf16
 
 log = logging.getLogger(__name__)
 
 # Their packed margins are held against plain ones in the tests; others are checked when they are loaded.
 TESTED_ARCHITECTURES = ("llama", "gemma3_text")
-# Adapter weights only: an adapter from elsewhere must not bring code or pickles along.
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def load_answerer(
@@ -67,41 +65,7 @@ def load_answerer(
     if weights.startswith("merged") and quantization == "4bit":
         quantization = "nf4"  # the same numbers, as weights that can be added to
     torch.manual_seed(seed)
-    source, revision = _resolve_source(model)
-    if source is None:
-        tokenizer = tiny_tokenizer()
-        if quantization == "4bit":
-            raise ModelError(
-                "model.quantization=4bit: bitsandbytes' layers are made from a checkpoint; the random model takes nf4 or none"
-            )
-        language_model = tiny_model(tokenizer, attention).to(dtype)
-    else:
-        arguments = {"revision": revision} if revision else {}
-        layers = (
-            {"quantization_config": four_bit_layers(dtype), "device_map": {"": device}}
-            if quantization == "4bit"
-            else {}
-        )
-        if (Path(source) / ADAPTER_CONFIG).is_file():
-            raise ModelError(f"model.name_or_path={source}: an adapter, not a model; score it with run=DIR")
-        # Data only: no code of the model's own, no pickle.
-        arguments |= {"trust_remote_code": False}
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(source, **arguments)
-            language_model = AutoModelForCausalLM.from_pretrained(
-                source, dtype=dtype, attn_implementation=attention, use_safetensors=True, **layers, **arguments
-            )
-        except (OSError, ValueError) as error:
-            first_line = str(error).strip().splitlines()[0]
-            raise ModelError(f"model.name_or_path={source}: cannot be loaded: {first_line}") from error
-    if tokenizer.chat_template is None and language_model.config.model_type.startswith("gemma"):
-        tokenizer.chat_template = GEMMA_CHAT_TEMPLATE
-    if quantization == "4bit":
-        keep_exact(language_model)
-    else:
-        language_model.to(device)
-    if quantization == "nf4":
-        round_to_nf4(language_model)
+    language_model, tokenizer, source, revision = _load_base(model, device, dtype, attention, quantization)
     commit = _commit_in_the_cache(source, revision) if source and not Path(source).is_dir() else None
     if commit and not revision:
         log.warning(
@@ -178,6 +142,46 @@ def _commit_in_the_cache(source: str, revision: str | None) -> str | None:
     """What a hub id and revision stand for, by the hub's cache after they were loaded: transformers no longer says it."""
     found = try_to_load_from_cache(source, "config.json", revision=revision)
     return Path(found).parent.name if isinstance(found, str) else None
+
+
+def _load_base(model, device: torch.device, dtype: torch.dtype, attention: str, quantization: str) -> tuple:
+    """The language model on its device, its tokenizer, and the source and revision that `_resolve_source` found."""
+    source, revision = _resolve_source(model)
+    if source is None:
+        tokenizer = tiny_tokenizer()
+        if quantization == "4bit":
+            raise ModelError(
+                "model.quantization=4bit: bitsandbytes' layers are made from a checkpoint; the random model takes nf4 or none"
+            )
+        language_model = tiny_model(tokenizer, attention).to(dtype)
+    else:
+        arguments = {"revision": revision} if revision else {}
+        layers = (
+            {"quantization_config": four_bit_layers(dtype), "device_map": {"": device}}
+            if quantization == "4bit"
+            else {}
+        )
+        if (Path(source) / ADAPTER_CONFIG).is_file():
+            raise ModelError(f"model.name_or_path={source}: an adapter, not a model; score it with run=DIR")
+        # Data only: no code of the model's own, no pickle.
+        arguments |= {"trust_remote_code": False}
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source, **arguments)
+            language_model = AutoModelForCausalLM.from_pretrained(
+                source, dtype=dtype, attn_implementation=attention, use_safetensors=True, **layers, **arguments
+            )
+        except (OSError, ValueError) as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise ModelError(f"model.name_or_path={source}: cannot be loaded: {first_line}") from error
+    if tokenizer.chat_template is None and language_model.config.model_type.startswith("gemma"):
+        tokenizer.chat_template = GEMMA_CHAT_TEMPLATE
+    if quantization == "4bit":
+        keep_exact(language_model)
+    else:
+        language_model.to(device)
+    if quantization == "nf4":
+        round_to_nf4(language_model)
+    return language_model, tokenizer, source, revision
 
 
 def _resolve_source(model) -> tuple[str | None, str | None]:

@@ -17,13 +17,16 @@ COMPLETE = "complete.json"
 PREFIX = "checkpoint-"
 # Under checkpoints/: what is being written.
 UNFINISHED = ".unfinished"
+# An adapter by peft, with the state of a loss and a schedule beside it.
+ADAPTER_WEIGHTS, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+SCHEDULE_STATE, LOSS_WEIGHTS = "lambda_schedule.json", "loss_parameters.json"
 TRAINER_STATE = "trainer_state.json"
 # Without any of these a training would not go on as it would have: the Trainer passes over some of them in silence.
 NEEDED = (
-    "adapter_model.safetensors",
-    "adapter_config.json",
-    "lambda_schedule.json",
-    "loss_parameters.json",
+    ADAPTER_WEIGHTS,
+    ADAPTER_CONFIG,
+    SCHEDULE_STATE,
+    LOSS_WEIGHTS,
     "optimizer.pt",
     "scheduler.pt",
     "rng_state*.pth",

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from causal_tasks.command_line import read_settings, whole
 from causal_tasks.items import Item
+from records.command_line import read_settings, whole
 from records.errors import UserError
 from records.files import write_json, write_parquet
 from records.provenance import commit, fingerprints, margins_fingerprint, same_questions

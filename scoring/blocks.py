@@ -29,10 +29,10 @@ def blocks(margins: pd.DataFrame) -> pd.Series:
     drawn = graph.str.extract(_DRAWN_IN_BLOCKS)
     number = pd.to_numeric(drawn["index"]) // BLOCK
     found = (drawn["suite"] + "-block" + number.astype("Int64").astype("string")).fillna(graph)
-    if NETWORK in margins:
-        found = (margins["task"].astype("string") + "-" + margins[NETWORK].astype("string")).fillna(found)
-    if PAIR in margins:
-        found = found.where(margins[PAIR].isna(), margins["task"].astype("string") + "-" + graph)
+    for column in (NETWORK, PAIR):
+        if column in margins:
+            named = margins["task"].astype("string") + "-" + margins[column].astype("string")
+            found = named.fillna(found)
     return found.astype(object)
 
 

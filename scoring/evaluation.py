@@ -133,7 +133,7 @@ def margins_table(items: Sequence[Item], margins, task: str, protocol: str, spli
             )
     table = pd.DataFrame(rows)
     table.insert(6, "margin", margins)
-    table.insert(2, "block", blocks(table))
+    table.insert(2, "block", place + blocks(table).str.removeprefix(place))
     return table
 
 

@@ -10,12 +10,12 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from audits.local_features import asked_in, learn, table
 from causal_tasks import transitivity
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item
 from causal_tasks.questions import Question
 from scoring.blocks import blocks
+from scoring.local_features import asked_in, learn, table
 from scoring.metrics import measure, paired_differences
 
 COLUMN = "yardstick/"

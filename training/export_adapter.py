@@ -17,13 +17,12 @@ import torch
 from omegaconf import DictConfig
 from safetensors.torch import load_file, save_file
 
-from causal_tasks.command_line import read_settings, whole
-from models.loading import ADAPTER_WEIGHTS, terms_of
+from models.loading import terms_of
+from records.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from records.command_line import read_settings, whole
 from records.files import write_json, write_text
 from records.reading import PLAIN_NAME, read_json, shortened
 from records.run_folder import RunFolder, RunFolderError
-
-ADAPTER_CONFIG = "adapter_config.json"
 
 
 def write_adapter(source: Path, target: Path) -> None:

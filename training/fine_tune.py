@@ -24,9 +24,8 @@ from causal_tasks.questions import Question
 from causal_tasks.spec import Spec
 from losses.loss import Loss
 from models.answerer import Answerer
-from models.loading import ADAPTER_WEIGHTS
 from models.memory import is_out_of_memory
-from records.checkpoints import newest_whole, publish, sha256
+from records.checkpoints import ADAPTER_WEIGHTS, newest_whole, publish, sha256
 from records.errors import SettingsError, UserError
 from records.files import write_json, write_text
 from records.run_folder import TRAINED, RunFolder, RunFolderError
@@ -70,7 +69,6 @@ def fine_tune(
     started = time.monotonic()
     items = training_items(cfg)
     labels = [question.label for item in items for question in item.questions]
-    yes_share = sum(labels) / len(labels)
     unlabelled = int(cfg.data.unlabelled_fraction * len(items))
     try:
         weights = class_balance_weights(labels) if cfg.data.sampler == "balanced" else None
@@ -85,7 +83,9 @@ def fine_tune(
         oracle=oracle_of_the_semantic_term(cfg),
     )
     refuse_long_prompts([example.encoded for example in dataset.examples], answerer.context_length)
-    log.info("training on %d questions about %d graphs, %.1f %% Yes", len(labels), len(items), 100 * yes_share)
+    log.info(
+        "training on %d questions about %d graphs, %.1f %% Yes", len(labels), len(items), 100 * suites.yes_share(items)
+    )
 
     trainer = CausalTrainer(
         answerer,
@@ -120,7 +120,7 @@ def fine_tune(
         "file": Path(cfg.data.path).name if cfg.data.path else None,
         "samples": len(labels),
         "graphs": len(items),
-        "yes_share": yes_share,
+        "yes_share": suites.yes_share(items),
         "questions": cfg.task.questions,
         "sampler": cfg.data.sampler,
         "unlabelled_fraction": cfg.data.unlabelled_fraction,

@@ -25,14 +25,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers.trainer_pt_utils import safe_globals
 
-from causal_tasks.command_line import read_settings, whole
-from models.loading import ADAPTER_WEIGHTS
-from records.checkpoints import TRAINER_STATE, publish, step_of
+from records.checkpoints import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    LOSS_WEIGHTS,
+    SCHEDULE_STATE,
+    TRAINER_STATE,
+    publish,
+    step_of,
+)
+from records.command_line import read_settings, whole
 from records.files import write_json
 from records.reading import read_json
 from records.run_folder import RunFolder, RunFolderError
-from training.export_adapter import ADAPTER_CONFIG, write_adapter
-from training.trainer import LOSS_WEIGHTS, SCHEDULE_STATE
+from training.export_adapter import write_adapter
 
 MOMENTS, STATE = "moments.safetensors", "state.json"
 # Random generators of the Trainer's rng_state.pth → their tensors. The second is there if a GPU trained.

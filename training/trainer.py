@@ -20,6 +20,7 @@ from losses.loss import Loss
 from models.answerer import Answerer
 from models.packing import PackedBatch
 from records import checkpoints
+from records.checkpoints import LOSS_WEIGHTS, SCHEDULE_STATE
 from records.errors import UserError
 from records.files import write_text
 from records.provenance import fingerprint
@@ -28,8 +29,6 @@ from schedulers import LearningState, Schedule
 from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
 from training.sampling import LengthGroupedSampler
 
-SCHEDULE_STATE = "lambda_schedule.json"
-LOSS_WEIGHTS = "loss_parameters.json"
 CHECKPOINTS_KEPT = 2
 
 

@@ -21,6 +21,7 @@ _LIKE_TRAINING = ("train", "validation", "in_distribution")
 # Inferred: what is public of the release says 0-3 for training and nothing about `branching`. 0-3 gives 1.3 % Yes
 # there and 0-2 gives 1.7 %, where 1.96 % were published (n = 10,000): see results/faithfulness.md.
 LARGEST_GIVEN_OF_BRANCHING = 2
+SHORT_NAMES = (1, 3)  # letters, least and most
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Chains:
     shortest: int
     longest: int
     flips: tuple[float, ...]
-    name_lengths: tuple[int, int] = (1, 3)
+    name_lengths: tuple[int, int] = SHORT_NAMES
     shuffled: bool = False
 
 
@@ -44,7 +45,6 @@ class Density:
     highest: float
     most_edges: int
     largest_given: int
-    name_lengths: tuple[int, int] = (1, 3)
 
 
 GRAPHS = {
@@ -112,7 +112,7 @@ def _draw_chain(chains: Chains, faults: Faults, rng: random.Random, item_id: str
 
 def _draw_separation(density: Density, faults: Faults, rng: random.Random, item_id: str) -> Item:
     n, order = random_dag(density.shortest, density.longest, density.lowest, density.highest, density.most_edges, rng)
-    names = _names(n, density.name_lengths, faults, rng)
+    names = _names(n, SHORT_NAMES, faults, rng)
     graph = CausalGraph(tuple((names[a], names[b]) for a, b in order))
     source, target = rng.sample(names, 2)
     others = [name for name in names if name not in (source, target)]

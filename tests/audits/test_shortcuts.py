@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audits import shortcuts
-from audits.local_features import NAMES, features
 from causal_tasks.questions import TASKS, Question, parse_premise
+from scoring.local_features import NAMES, features
 
 
 def of(premise: str, question: Question) -> dict[str, float]:

@@ -6,11 +6,11 @@ from itertools import pairwise
 import networkx as nx
 import pytest
 
-from audits.local_features import features
 from causal_tasks import counts
 from causal_tasks.adversarial_families import DIFFERENT_COUNTS, FAMILIES
 from causal_tasks.questions import TASKS
 from causal_tasks.suites import build
+from scoring.local_features import features
 
 ITEMS = 440  # 20 pairs of each of the eleven families of d-separation
 

@@ -5,13 +5,13 @@ from collections import Counter
 
 import pytest
 
-from audits.local_features import NAMES, features
 from causal_tasks import counts
 from causal_tasks.bitgraph import BitGraph
 from causal_tasks.headline import UNSEEN_STRUCTURE
 from causal_tasks.matching import Candidate, choose
 from causal_tasks.questions import TASKS
 from causal_tasks.suites import build
+from scoring.local_features import NAMES, features
 
 GRAPH = BitGraph(2, [(0, 1)])
 

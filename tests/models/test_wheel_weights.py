@@ -108,9 +108,9 @@ GEMMA = "the Gemma Terms of Use, https://ai.google.dev/gemma/terms"
         ([], None),
         (["model=tiny"], None),
         (["model=gemma3_270m"], GEMMA),
-        (["model=gemma3_270m", "model.name_or_path=folder/of/another"], None),
+        (["model=gemma3_270m", "model.name_or_path=folder/of/another", "model.name=another"], None),
         (["model=gemma3_270m_it"], GEMMA),
-        (["model=gemma3_270m_it", "model.name_or_path=folder/of/another"], None),
+        (["model=gemma3_270m_it", "model.name_or_path=folder/of/another", "model.name=another"], None),
     ],
 )
 def test_terms_belong_to_the_model_and_not_to_another_in_its_place(composed, overrides, terms):

@@ -9,11 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers.trainer_pt_utils import safe_globals
 
-from models.loading import ADAPTER_WEIGHTS
-from records.checkpoints import TRAINER_STATE
-from training.export_adapter import ADAPTER_CONFIG
+from records.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS, LOSS_WEIGHTS, SCHEDULE_STATE, TRAINER_STATE
 from training.portable import MOMENTS, pack_checkpoint, unpack_checkpoint
-from training.trainer import LOSS_WEIGHTS, SCHEDULE_STATE
 
 OF_GPU = torch.arange(16, dtype=torch.uint8)
 MOMENT = torch.tensor([0.5, -0.25])
