@@ -172,7 +172,13 @@ def margin_densities(margins: dict[str, pd.DataFrame], group: dict) -> Figure | 
             values = items.loc[items["label"] == label, "margin"]
             axis.hist(values, edges, density=True, histtype="stepfilled", alpha=0.45, color=shade, label=name)
         axis.axvline(0, color="black", lw=1.2, label="verdict turns (0)")
-        axis.set(title=title, yticks=[], xlabel="margin: logit(Yes) − logit(No)", xlim=(edges[0], edges[-1]))
+        axis.set(
+            title=title,
+            yticks=[],
+            ylabel="density, scale by panel",
+            xlabel="margin: logit(Yes) − logit(No)",
+            xlim=(edges[0], edges[-1]),
+        )
         axis.title.set_fontsize(10)
         axis.locator_params(axis="x", nbins=6)
     figure.suptitle(f"Margins by label on the headline: {heading(group)}")

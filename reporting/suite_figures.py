@@ -16,15 +16,16 @@ PANELS = {"released": "released suites (faults included)", "corrected": "the sam
 
 
 def accuracy_by_suite(results: Results, group: dict, published: Published) -> Figure | None:
-    """Bars: mean over seeds; dots: each seed, or the Wilson interval of a single one.
-
-    Lines: constant answers. Diamonds: the paper's accuracy.
+    """Bars: mean over seeds; dots: each seed, or the Wilson interval of a single one, and what those of the suites make of
+    their mean. Lines: constant answers. Diamonds: the paper's accuracy.
     """
     columns = [*SUITES, "mean"]
     paper = published.confusion.assign(
         accuracy=from_confusion(*(published.confusion[name] for name in COUNTS))["accuracy"]
     ).pivot(index="variant", columns="suite", values="accuracy")
     paper["mean"] = paper.mean(axis=1)
+    # One variant has no counts, and of its accuracies the mean alone.
+    paper = paper.combine_first(published.accuracy.set_index("variant")[columns] / 100)
 
     def decorate(axis, protocol, shares, place):
         for answer, line in ((True, "dotted"), (False, "dashed")):
@@ -99,9 +100,9 @@ def _by_suite(results: Results, group: dict, value: str, columns, title, decorat
     protocols = [name for name in PANELS if (table["suites"] == name).any()]
     if not protocols:
         return None
-    # Wilson bounds, in the rows of `table`; the mean over suites has none.
+    # In the rows of `table`.
     sides = ("low", "high") if bars else ()
-    bounds = [measured_by_suite(measured, f"{value}_{side}").assign(mean=float("nan")) for side in sides]
+    bounds = [_with_mean(measured_by_suite(measured, f"{value}_{side}"), table) for side in sides]
     shares = label_shares(measured).set_index("suites")
     variants = list(dict.fromkeys(table["variant"]))
     width = 0.9 / len(variants)
@@ -134,3 +135,12 @@ def _by_suite(results: Results, group: dict, value: str, columns, title, decorat
     figure.suptitle(title)
     legend_below(figure, axes[:, 0])
     return figure
+
+
+def _with_mean(bounds: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """One side's Wilson bounds with that of the mean over the suites, which are independent samples: their distances from
+    the values add up in squares (Zou & Donner, 2008)."""
+    distance = bounds[[*SUITES]].astype(float) - values[[*SUITES]].astype(float)
+    # The distances of one side have one sign.
+    of_mean = np.sign(distance.sum(axis=1)) * np.sqrt((distance**2).sum(axis=1, min_count=len(SUITES))) / len(SUITES)
+    return bounds.assign(mean=values["mean"].astype(float) + of_mean)

@@ -83,6 +83,16 @@ def test_bars_are_the_mean_accuracy_over_seeds(results):
     rows = rows[(rows["split"] == "reversed") & (rows["variant"] == "transitivity_semantic")]
     heights = [bar.get_height() for bar in figure.axes[1].patches]
     assert len(rows) == 2 and np.isclose(heights, rows["accuracy"].mean()).any()
+    paper = [line.get_ydata() for line in figure.axes[0].lines if line.get_label() == "paper"]
+    assert any(np.isnan(heights[:-1]).all() and heights[-1] == pytest.approx(0.686) for heights in paper)
+
+
+def test_the_interval_of_a_mean_over_suites_hand_worked():
+    values = pd.DataFrame([dict.fromkeys(suite_figures.SUITES, 0.5) | {"mean": 0.5}])
+    low = suite_figures._with_mean(values - 0.1, values)["mean"]
+    assert low.tolist() == pytest.approx([0.5 - 0.1 / 5**0.5])
+    assert suite_figures._with_mean(values + 0.1, values)["mean"].tolist() == pytest.approx([0.5 + 0.1 / 5**0.5])
+    assert suite_figures._with_mean(values.assign(length=None), values)["mean"].isna().all()
 
 
 def test_lambda_is_drawn_where_there_is_a_second_term(results):
@@ -99,6 +109,9 @@ def test_every_look_at_the_probe_set_is_a_point(results):
     points = axis.collections[0].get_offsets()
     assert len(points) == sum(len(run.probes) for run in trained) == 8 * len(trained)
     assert np.allclose(points[:, 0], 1 - points[:, 1] / 2)
+    assert [line.get_label() for line in axis.lines[:2]] == ["transitivity CE", "transitivity CE"]  # two seeds
+    many = training_figures.constancy_and_knowledge(trained * 2, group).axes[0]
+    assert [line.get_label()[0] for line in many.lines[:-1]] == ["_"] * 2 * len(trained)
     assert training_figures.constancy_and_knowledge([run for run in runs if run.log is None], group) is None
 
 
