@@ -7,7 +7,7 @@ import pandas as pd
 
 from records.provenance import same_questions
 from reporting.groups import GROUP, SETTING
-from reporting.paired_table import is_control
+from reporting.paired_table import OTHER_RECIPE, is_control, other_recipe
 from reporting.results import Results
 from reporting.run import Run
 from reporting.table import Table
@@ -76,16 +76,17 @@ def adversarial_contrasts(results: Results) -> Table:
         for run, control in itertools.product(runs, runs):
             if is_control(control, run) and (found := _by_pair(results, run, control)) is not None:
                 about = {"variant": run.name, "against": control.name, "task": run.settings.task}
+                about |= {"other_recipe": other_recipe(run, control)}
                 rows.append(about | group | {"seed": str(run.settings.seed)} | found)
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
     columns = ["variant", "against", "task", "pair_accuracy", "pair_accuracy_against"]
     columns += [f"pair_accuracy_difference{end}" for end in ("", "_low", "_high")]
-    columns += ["only_variant", "only_against", "p", "p_holm", "pairs", *GROUP, "seed"]
+    columns += ["only_variant", "only_against", "p", "p_holm", "pairs", "other_recipe", *GROUP, "seed"]
     note = (
         "Same pairs, both questions right. One row is one seed: an anecdote, whatever its p. *only variant* counts the "
         "pairs that it alone answers. Exact McNemar over pairs, Holm over this table; the interval of the difference is "
-        "bootstrapped over pairs."
+        f"bootstrapped over pairs. {OTHER_RECIPE}"
     )
     decimal = ("pair_accuracy", "pair_accuracy_against", "pair_accuracy_difference")
     title = "Adversarial minimal pairs, two runs by pair"

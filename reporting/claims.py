@@ -12,7 +12,7 @@ from reporting.verdicts import verdicts
 NOT_MEASURED = "not measured"
 
 
-SOURCES = ("table1_accuracy", "table4_collapse_rate", "table4_collapse", "adversarial", "paired_tests")
+SOURCES = ("table1_accuracy", "table4_collapse_rate", "table4_collapse", "adversarial", "paired_tests", "checkpoints")
 
 
 def claims_table(results: Results, published: Published, tables: dict[str, pd.DataFrame]) -> Table:
@@ -74,9 +74,9 @@ def _as_published(frame: pd.DataFrame) -> pd.DataFrame:
 class _Group:
     """The rows of one group in the tables, and the phrases made of them; None of what was not measured."""
 
-    def __init__(self, accuracy, rates, judged, pairs, tests):
+    def __init__(self, accuracy, rates, judged, pairs, tests, checkpoints):
         self.accuracy, self.rates, self.judged = accuracy, rates, judged
-        self.pairs, self.tests = pairs, tests
+        self.pairs, self.tests, self.checkpoints = pairs, tests, checkpoints
 
     def mean_accuracy(self, variant: str) -> str | None:
         return _measured("released {}", _percent(self._released(variant)))
@@ -86,7 +86,17 @@ class _Group:
         return _percent(_only(rows["mean"]))
 
     def corrected(self, variant: str) -> str | None:
-        return _measured("corrected {}", _percent(_summary(self.judged, "balanced_accuracy", variant=variant)))
+        """Of the finished runs; where there are none, of the last checkpoint that was scored, with its interval."""
+        finished = _percent(_summary(self.judged, "balanced_accuracy", variant=variant))
+        on_the_way = self.checkpoints[self.checkpoints["variant"] == variant]
+        if finished or on_the_way.empty:
+            return _measured("corrected {}", finished)
+        last = on_the_way.sort_values("step").iloc[-1]
+        low, high = (100 * last[f"balanced_accuracy_{end}"] for end in ("low", "high"))
+        return (
+            f"at step {last['step']:,.0f} of {last['steps']:,.0f} corrected {_percent(last['balanced_accuracy'])} "
+            f"[{low:.1f}, {high:.1f}] on {last['n']:,} questions"
+        )
 
     def collapse(self, variant: str) -> str | None:
         rows = self.rates[self.rates["variant"] == variant]
@@ -125,7 +135,8 @@ class _Group:
                 f"(seed {r.seed})"
                 for r in tests.itertuples()
             )
-            found.append(f"{variant} against {against}, balanced accuracy in points: {points}")
+            also = ", of another recipe too," if (tests["other_recipe"] != "").any() else ","
+            found.append(f"{variant} against {against}{also} balanced accuracy in points: {points}")
         return "; ".join(found)
 
     def _released(self, variant: str) -> float | None:

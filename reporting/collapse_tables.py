@@ -3,7 +3,7 @@
 import pandas as pd
 
 from reporting.groups import GROUP, RUN, SETTING
-from reporting.metrics_tables import DECIMAL, METRICS, PROVENANCE, pooled_corrected, with_bounds
+from reporting.metrics_tables import DECIMAL, METRICS, PROVENANCE, TREES, pooled_corrected, with_bounds
 from reporting.results import Results
 from reporting.table import Table
 from scoring.collapse import collapse_rate, is_collapsed, is_uninformative
@@ -14,8 +14,6 @@ from scoring.words import words
 # Beside METRICS, what is said of the headline: the best path-blind yardstick there and the run's AUROC less its own.
 OF_HEADLINE = ["n", "calibrated_balanced_accuracy", "yardstick"]
 OF_HEADLINE += [f"calibrated_accuracy{end}" for end in ("", "_low", "_high")]
-# Of the trees among the yardsticks, what a row of the summary shows: its name there and the column here.
-TREES = {name: f"yardstick_local_features_{name}" for name in ("auroc", "balanced_accuracy")}
 OF_HEADLINE += TREES.values()
 OF_HEADLINE += [f"over_yardstick{end}" for end in ("", "_low", "_high")]
 

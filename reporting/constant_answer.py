@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from reporting.collapse_tables import TREES, judged_rows
+from reporting.collapse_tables import judged_rows
 from reporting.groups import RUN, SETTING
+from reporting.metrics_tables import TREES
 from reporting.results import Results
 from reporting.run import Run
 from reporting.table import Table

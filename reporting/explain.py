@@ -13,7 +13,7 @@ from reporting.run_files import ResultsError, read_table
 from reporting.verdicts import JUDGED_BY
 
 # Tables that show unfinished runs, as far as they came.
-OF_UNFINISHED = ("adapter_growth", "claims", "closure", "faults", "forensics", "lambda_law", "runs")
+OF_UNFINISHED = ("adapter_growth", "checkpoints", "claims", "closure", "faults", "forensics", "lambda_law", "runs")
 # What a table calls a suite, where the record calls it otherwise.
 SUITES = {"released": "published"}
 

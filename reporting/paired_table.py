@@ -4,6 +4,7 @@ import itertools
 
 import pandas as pd
 
+from records.run_settings import KEYS, RunSettings
 from reporting.groups import GROUP
 from reporting.metrics_tables import DECIMAL
 from reporting.results import Results
@@ -11,6 +12,13 @@ from reporting.run import Run
 from reporting.table import Table
 from scoring.intervals import holm, mcnemar_exact
 from scoring.metrics import paired_differences
+
+# Of a training, beside its loss and schedule.
+RECIPE = ("data", "lora", "prompt", "training")
+OTHER_RECIPE = (
+    "*other recipe*: the settings of the training, beside the loss and its λ, in which the two differ as well; such a "
+    "row does not tell what the loss does."
+)
 
 
 def paired_table(results: Results) -> Table:
@@ -24,17 +32,18 @@ def paired_table(results: Results) -> Table:
             answers = results.paired_margins(run, control) if is_control(control, run) else None
             if answers is not None and both_labels(answers):
                 about = group | {"variant": run.name, "against": control.name, "seed": str(run.settings.seed)}
-                rows.append(about | {"task": run.settings.task} | _paired(answers))
+                about |= {"task": run.settings.task, "other_recipe": other_recipe(run, control)}
+                rows.append(about | _paired(answers))
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
     columns = ["variant", "against", "task", "accuracy", "accuracy_against"]
     columns += [f"balanced_accuracy_difference{end}" for end in ("", "_low", "_high")]
-    columns += ["only_variant", "only_against", "p", "p_holm", *GROUP, "seed", "n"]
+    columns += ["only_variant", "only_against", "p", "p_holm", "other_recipe", *GROUP, "seed", "n"]
     note = (
         "Same questions: the headline of the task. One row is one seed: an anecdote, whatever its p. *only variant* counts "
         "the questions that it alone answers correctly. Exact McNemar; Holm over this table. The test takes "
         "questions as independent; those of one block make p somewhat too small. The interval of the difference (95 %, "
-        "paired bootstrap over blocks) does not."
+        f"paired bootstrap over blocks) does not. {OTHER_RECIPE}"
     )
     frame = pd.DataFrame(rows, columns=columns)
     decimal = (*DECIMAL, "accuracy_against", "balanced_accuracy_difference")
@@ -54,6 +63,20 @@ def is_control(control: Run, run: Run) -> bool:
         return False
     plain = theirs.loss.name == "CrossEntropy" and theirs.loss.get("class_weights") is None
     return ours.loss.name == "Semantic" and plain and theirs.loss.get("target") in ("sequence", "answer")
+
+
+def other_recipe(run: Run, control: Run) -> str:
+    """In which settings of RECIPE the two differ, in words; empty if in none."""
+    ours, theirs = (_recipe(one.settings) for one in (run, control))
+    differing = [key for key in sorted(ours.keys() | theirs.keys()) if ours.get(key) != theirs.get(key)]
+    return ", ".join(key.rpartition(".")[2].replace("_", " ") for key in differing)
+
+
+def _recipe(settings: RunSettings) -> dict[str, object]:
+    known = {key: getattr(settings, name) for name, key in KEYS.items()} | dict(settings.others)
+    own = {key: value for key, value in known.items() if key.partition(".")[0] in RECIPE}
+    # How often it is looked at changes no outcome.
+    return {key: value for key, value in own.items() if not key.endswith("_every")} | {"faults": settings.faults}
 
 
 def _paired(answers: pd.DataFrame) -> dict:

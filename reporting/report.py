@@ -14,6 +14,7 @@ from reporting.ablation_contrasts import ablation_contrasts
 from reporting.ablation_table import ablation_table, judged_runs
 from reporting.adapter_growth import adapter_growth_table
 from reporting.adversarial_table import adversarial_contrasts, adversarial_table
+from reporting.checkpoint_table import checkpoint_table
 from reporting.claims import claims_table
 from reporting.closure_table import closure_table
 from reporting.collapse_tables import collapse_rate_table, collapse_table
@@ -156,9 +157,10 @@ def build_tables(results: Results) -> dict[str, Table]:
     summary = summary_table(named["table1_accuracy"].frame, named["table4_collapse"].frame)
     forensics = forensics_table(results, published, named["table1_accuracy"].frame)
     law, growth = lambda_law_table(everything, published), adapter_growth_table(everything)
-    found = {table.name: table.frame for table in (*made, forensics, growth)}
+    checkpoints = checkpoint_table(everything)
+    found = {table.name: table.frame for table in (*made, forensics, growth, checkpoints)}
     claims = claims_table(results, published, found)
-    others = (claims, forensics, law, growth, faults_table(everything), constant_answer_table(everything))
+    others = (claims, forensics, law, growth, checkpoints, faults_table(everything), constant_answer_table(everything))
     others += (closure_table(everything),)
     others += (ablation, contrasts, runs_table(everything))
     return {summary.name: summary} | named | {table.name: table for table in others}

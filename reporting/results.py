@@ -125,7 +125,7 @@ def load(folder: str | Path) -> Results:
         if run.finished:
             about |= {"commit": run.commit, "seconds": run.seconds}
             measured = [about | {"suite": one.name} | row for one in evaluations if one.plain for row in one.rows]
-            pooled += _with_pooled(measured)
+            pooled += with_pooled(measured)
             name = run.folder.relative_to(folder)
             if not measured:
                 results.problems.append(f"{name}: finished, but not scored as an adapter by the larger logit")
@@ -225,7 +225,7 @@ def _read_run(results: Results, path: Path) -> tuple[Run, list[Evaluation]] | No
     return run, evaluations
 
 
-def _with_pooled(rows: list[dict]) -> list[dict]:
+def with_pooled(rows: list[dict]) -> list[dict]:
     """A task with a single split is its own pool: evaluate.py writes the row once, the tables look for "pooled"."""
     parts: dict[tuple, list[dict]] = {}
     for row in rows:

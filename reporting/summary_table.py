@@ -4,8 +4,8 @@ import pandas as pd
 
 from causal_tasks.spec import TASKS
 from records.files import replace_between
-from reporting.collapse_tables import TREES
 from reporting.groups import CONTROL, GROUP, RUN, SETTING, VARIANTS, of_group
+from reporting.metrics_tables import TREES
 from reporting.published import PAPER_MODEL, paper_model_first
 from reporting.table import Table, as_markdown
 

@@ -59,11 +59,11 @@ def test_without_runs_the_papers_numbers_are_still_shown(tmp_path):
 
 
 def test_every_table_is_written_and_reads_back(written):
-    assert len(written.tables) == 21
+    assert len(written.tables) == 22
     for path in written.tables:
         frame = pd.read_csv(path.with_suffix(".csv"))
         assert len(frame) or path.stem.startswith(
-            ("ablation", "adapter_growth", "faults", "constant_answer", "closure")
+            ("ablation", "adapter_growth", "checkpoints", "faults", "constant_answer", "closure")
         )
         means = path.read_text().count("| mean of ")
         assert len(path.read_text().splitlines()) == 6 + len(frame) + means
@@ -74,6 +74,15 @@ def test_the_summary_keeps_the_tables(written):
     """So that a sweep need not make them twice for its tracker."""
     assert set(written.frames) == {path.stem for path in written.tables}
     assert len(written.frames["table4_collapse"]) == len(pd.read_csv(written.folder / "tables/table4_collapse.csv"))
+
+
+def test_the_threats_are_counted_from_the_runs(five_variants, written):
+    page = (written.folder / "REPORT.md").read_text(encoding="utf-8")
+    assert (
+        "Of 4 trained settings 2 have one seed, the most that any has is 2; of the 0 on gemma3_270m 0 have one." in page
+    )
+    assert "[0 of 3 paired tests](tables/paired_tests.md) are of two recipes" in page
+    assert "None was scored on the paper's model." in page  # the model of the tests is another
 
 
 def test_every_pair_of_a_fault_is_shown_at_its_own_newest_step():

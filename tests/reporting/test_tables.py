@@ -4,6 +4,7 @@ import shutil
 
 import pandas as pd
 import pytest
+import yaml
 
 from reporting import tables
 from reporting.adversarial_table import family_scores
@@ -76,6 +77,8 @@ def test_the_learned_shortcut_is_a_baseline_that_runs_are_held_against(made):
     assert judged.loc["transitivity_semantic", "above_shortcut"] and not judged.loc["dseparation_ce", "above_shortcut"]
     summary = made["summary"].query("variant == 'local features'")
     assert summary["task"].tolist() == ["transitivity", "dseparation"]
+    by_split = made["table2_metrics_by_split"].query("split == 'headline' and task == 'dseparation'")
+    assert set(by_split["trees_auroc"]) == {summary["auroc"].iloc[1]}
     assert summary["auroc"].between(0.55, 0.75).all() and summary["balanced_accuracy"].between(0.5, 0.7).all()
 
 
@@ -177,6 +180,24 @@ def test_the_semantic_loss_is_held_against_both_cross_entropies(tmp_path, make_r
     assert "transitivity_semantic against transitivity_ce, " in essential
     assert "transitivity_semantic against transitivity_answer_ce, " in essential
     assert "dseparation" not in essential  # not measured
+
+
+def test_a_comparison_of_more_than_the_loss_says_what_else_differs(tmp_path, make_run):
+    for variant in ("transitivity_ce", "transitivity_answer_ce", "transitivity_semantic"):
+        folder = make_run(tmp_path, variant, n=40, task="transitivity")
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        if variant == "transitivity_ce":
+            config["training"]["learning_rate"] = 0.1
+            config["lora"] = {"rank": 2}
+        config["training"]["log_every"] = len(variant)  # changes no outcome
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    made = tables(tmp_path)
+    for name in ("paired_tests", "adversarial_contrasts"):
+        assert made[name].set_index("against")["other_recipe"].to_dict() == {
+            "transitivity_ce": "rank, learning rate", "transitivity_answer_ce": "",
+        }  # fmt: skip
+    essential = made["claims"].set_index("id").loc["C8", "measured"]
+    assert essential.count("of another recipe too") == 1 and "against transitivity_ce, of another" in essential
 
 
 def test_claims_put_the_measurement_beside_the_published_figure(made):
