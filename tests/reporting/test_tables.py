@@ -123,7 +123,7 @@ def test_uninformative_is_judged_on_all_corrected_suites(five_variants):
     def judged(pooled, headline):
         rows = measured.copy()
         for split, bounds in (("pooled", pooled), ("headline", headline)):
-            rows.loc[own & (rows["split"] == split), ["mcc_low", "mcc_high"]] = bounds
+            rows.loc[own & (rows["split"] == split), ["mcc", "mcc_low", "mcc_high"]] = (sum(bounds) / 2, *bounds)
         found = judged_rows(rows)
         return set(found.loc[found["task"] == "transitivity", "uninformative"])
 
