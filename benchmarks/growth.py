@@ -68,9 +68,15 @@ def seconds(work: Callable[[], object], repetitions: int) -> float:
     return min(times)
 
 
-def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
-    """b of the power law a · size^b through the points, by least squares of logarithms."""
+def exponent(sizes: Sequence[float], times: Sequence[float]) -> float | None:
+    """b of the power law a · size^b through the points, by least squares of logarithms; None of times that rise and fall."""
+    if (steps := np.sign(np.diff(times))).min() * steps.max() < 0:
+        return None
     return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def _said(found: float | None) -> str:
+    return "none" if found is None else f"{found:.2f}"
 
 
 def works(answerer: Answerer, most: int, longest: int) -> dict[str, dict[int, Callable[[], object]]]:
@@ -124,9 +130,13 @@ def draw(rows: Sequence[dict], models: Sequence[str], path: Path) -> None:
                 row["seconds"],
                 "o-",
                 color=colour,
-                label=f"{row['model']}: exponent {row['exponent']:.2f}",
+                label=f"{row['model']}: exponent {_said(row['exponent'])}",
             )
-        axis.set(xscale="log", yscale="log", xlabel=label, ylabel="seconds")
+        axis.set(xscale="log", xlabel=label, ylabel="seconds")
+        if all(row["exponent"] is None for row in rows if row["grows"] == name):
+            axis.set_ylim(0, 1.1 * axis.get_ylim()[1])  # else a few per cent look like a cliff
+        else:
+            axis.set_yscale("log")
         axis.set_xticks([size for row in rows if row["grows"] == name for size in row["sizes"]])
         for side in (axis.xaxis, axis.yaxis):
             side.set_major_formatter("{x:g}")
@@ -145,7 +155,7 @@ def markdown(result: dict) -> str:
     lines += ["| model | what grows | from | to | seconds | exponent |", "|---|---|---|---|---|---|"]
     for row in result["rows"]:
         sizes, times = row["sizes"], row["seconds"]
-        shown = f"{sizes[0]} | {sizes[-1]} | {times[0]:.3g} to {times[-1]:.3g} | {row['exponent']:.2f}"
+        shown = f"{sizes[0]} | {sizes[-1]} | {times[0]:.3g} to {times[-1]:.3g} | {_said(row['exponent'])}"
         lines.append(f"| {row['model']} | {AXES[row['grows']]} | {shown} |")
     machine = result["provenance"]["machine"]
     lines += ["", f"`{result['provenance']['command']}`, {result['threads']} threads of {machine['processor']}.", ""]

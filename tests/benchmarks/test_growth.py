@@ -26,6 +26,7 @@ def test_the_figure_and_its_exponents(tmp_path, capsys, monkeypatch):
 
 def test_the_exponent_of_a_power_law():
     assert growth.exponent([1, 2, 4, 8], [3, 12, 48, 192]) == pytest.approx(2)
+    assert growth.exponent([1, 2, 4], [3, 2, 3]) is None
     assert growth.doubling(8, 100) == [8, 16, 32, 64]
 
 
