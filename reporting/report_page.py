@@ -33,7 +33,7 @@ THREATS = """\
 - **Rebuilt data.** Training questions and suites are drawn anew by the release's construction, they are not its files; how large the
   conditioning sets of `branching` are is inferred from its share of Yes ([faithfulness.md](faithfulness.md)).
 - **More than the loss differs.** The paper's variants of a task differ in learning rate, adapter, batch and clipping too, and so do
-  their rows here, in C5 and C8 as well. {recipes}
+  their rows here with the paper's settings, in C5 and C8 as well. {recipes}
   The control that differs in the loss alone is cross-entropy on the answer; on d-separation it lacks the weight of Yes too (A3).
 - **C5 changes the measure.** The paper's gain is in accuracy on the released suites; the rule asks for one in balanced accuracy on the
   corrected headline.
