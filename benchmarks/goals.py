@@ -46,12 +46,15 @@ def _row(key: str, case: str, peer: str = "") -> Callable[[dict], float]:
     return read
 
 
+def _median(measured: float | list[float]) -> float:
+    return statistics.median(measured) if isinstance(measured, list) else measured
+
+
 def _drawn(task: str) -> Callable[[dict], float]:
     def read(report: dict) -> float:
         alone = {"task": task, "protocol": "corrected", "questions_per_graph": 1}
         (row,) = (row for row in report["drawn"] if alone.items() <= row.items())
-        found = row["questions_per_second"]
-        return statistics.median(found) if isinstance(found, list) else found
+        return _median(row["questions_per_second"])
 
     return read
 
@@ -68,6 +71,10 @@ GOALS = (
         "head and loss of 64 × 128 tokens, GiB", 0.25, "training_speed", lambda r: r["memory"]["head"] / 2**30, most=True
     ),
     Goal("training, 8 questions a graph, questions/s", 25, "training_speed", _row("ours", "training, 8")),
+    Goal(
+        "gradients against the released way's, relative difference, fp32", 1e-5, "released_way",
+        lambda r: max(row["whole"] for row in r["rows"]), most=True,
+    ),
     Goal("training against TRL's SFTTrainer", 2, "against_trl", _row("ratio", ANSWER)),
     Goal("scoring in bf16, questions/s", 18, "scoring_speed", _row("ours", "scoring, bf16", "released")),
     Goal("scoring against the released way", 10, "scoring_speed", _row("ratio", "scoring, bf16", "released")),
@@ -85,8 +92,11 @@ GOALS = (
     Goal("d-separation questions drawn/s, one a graph", 20_000, "data_speed", _drawn("dseparation"), each_model=False),
     Goal(
         "350,000 questions written, processor seconds, either protocol", 60, "data_speed",
-        lambda r: max(statistics.median(w["seconds"]) if isinstance(w["seconds"], list) else w["seconds"] for w in r["written"]),
-        most=True, each_model=False,
+        lambda r: max(_median(written["seconds"]) for written in r["written"]), most=True, each_model=False,
+    ),
+    Goal(
+        "the same on the clock, seconds", 60, "data_speed",
+        lambda r: max(_median(written["wall_seconds"]) for written in r["written"]), most=True, each_model=False,
     ),
     Goal(
         "tables and figures of 100 runs × 250,000 margins, processor seconds", 10, "tables_speed",
