@@ -90,7 +90,7 @@ class LogitAdjusted(_WithPrior):
 
     Menon et al. 2021 (arXiv:2007.07314), eq. 10, for two classes: the margin has to overcome the
     training prior, and without it in evaluation it is calibrated to balanced accuracy.
-    tau: strength >= 0; 1 is the consistent choice, 0 is ``Margin``.
+    tau: strength >= 0, else ValueError; 1 is the consistent choice, 0 is ``Margin``.
     """
 
     name = "logit_adjusted"
@@ -105,7 +105,8 @@ class LogitAdjusted(_WithPrior):
 
 
 class Focal(Loss):
-    """Focal loss (Lin et al. 2017, arXiv:1708.02002). gamma >= 0: how much easy answers are discounted."""
+    """Focal loss (Lin et al. 2017, arXiv:1708.02002). gamma >= 0, else ValueError: how much easy answers are
+    discounted; 0 is answer cross-entropy."""
 
     name = "focal"
 
@@ -118,7 +119,8 @@ class Focal(Loss):
 
 
 class LabelSmoothing(Loss):
-    """Answer cross-entropy against smoothed labels. smoothing in [0, 0.5): mass of the other answer."""
+    """Answer cross-entropy against smoothed labels. smoothing in [0, 0.5), else ValueError: mass of the
+    other answer."""
 
     name = "label_smoothing"
 

@@ -18,7 +18,8 @@ UNENDED = {
 def note(
     sweep_folder: str | Path, number: int, status: str, out: str, reason: str | None = None, job: str = ""
 ) -> None:
-    """Record the state of a cell: submitted | started | finished | skipped | failed. job: the launcher's name for it."""
+    """Record the state of a cell: submitted | started | finished | skipped | failed |
+    elsewhere (another process works on it). job: the launcher's name for it."""
     cell = {"status": status, "out": out, "reason": reason, "job": job}
     write_json(Path(sweep_folder) / f"cell-{number:04d}.json", cell)
 

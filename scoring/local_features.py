@@ -17,7 +17,10 @@ NAMES = (*counts.NAMES, "source_place", "target_place", "places_apart")
 
 
 def features(graph: CausalGraph, question: Question) -> list[float]:
-    """One number for each of NAMES."""
+    """One number for each of NAMES: counts, 0 or more, and places, of which the last may be negative.
+
+    Raises KeyError for a question about a node that the graph lacks.
+    """
     place = {name: number for number, name in enumerate(graph.nodes)}
     numbered = BitGraph(
         len(place), *([(place[a], place[b]) for a, b in pairs] for pairs in (graph.edges, graph.hidden))
