@@ -14,6 +14,7 @@ committed record.
 
 import gc
 import logging
+import os
 import sys
 from contextlib import suppress
 
@@ -21,9 +22,8 @@ import hydra
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from records.claim import Claimed
+from records.claim import Claimed, is_first_process
 from records.errors import UserError
-from records.reading import FileFormatError
 from records.run_folder import RunFolder, RunFolderError
 from records.sweep_status import note_cell
 from reporting.sweep_callback import WriteTables, exit_of_sweep
@@ -33,32 +33,44 @@ from training.start import start
 
 log = logging.getLogger(__name__)
 
+UNNOTED: list[str] = []  # a line for each failure that could not be written into the sweep's folder
+
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="sweep")
 def main(cfg: DictConfig) -> None:
     """One cell of the grid."""
-    note_cell("started", cfg.out)
     try:
+        note_cell("started", cfg.out)
         skipped = RunFolder.for_training(cfg.out).finished
         run(cfg)
         note_cell("skipped" if skipped else "finished", cfg.out)
-    except Claimed as elsewhere:
-        log.warning("left to another process: %s", elsewhere)
-        note_cell("elsewhere", cfg.out)
     except Exception as error:  # whatever a cell dies of, the others must run
-        if isinstance(error, UserError):
-            log.error("%s: failed: %s", cfg.out, error)
-        else:
-            log.exception("%s: failed", cfg.out)
-        note_cell("failed", cfg.out, f"{type(error).__name__}: {error}")
-        # A record that cannot be read stays as it is, and settings that name no run, or no folder, get none: the list names them.
-        with suppress(FileFormatError, OmegaConfBaseException, OSError):
-            folder = RunFolder.for_training(cfg.out)
-            refused = isinstance(error, UserError) and not folder.config.is_file()  # before any work
-            if not refused and not isinstance(error, RunFolderError):
-                folder.fail(cfg, error)
+        try:
+            note_end(cfg, error)
+        except OSError as full:
+            UNNOTED.append(f"{cfg.out}: {type(error).__name__}: {error}; that cannot be noted: {full}")
+            log.error(UNNOTED[-1])
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            sys.exit(1)  # so that torchrun and srun end the cell's other processes, which would wait for this one
     finally:
         gc.collect()  # the Trainer and its callbacks hold each other, and with them the model
+
+
+def note_end(cfg: DictConfig, error: Exception) -> None:
+    """What a cell ended with: into the log, the sweep's list and, if it failed at its work, its record."""
+    if isinstance(error, Claimed):
+        log.warning("left to another process: %s", error)
+        note_cell("elsewhere", cfg.out)
+        return
+    log.error("%s: failed: %s", cfg.out, error, exc_info=None if isinstance(error, UserError) else error)
+    note_cell("failed", cfg.out, f"{type(error).__name__}: {error}")
+    # A record that cannot be read stays as it is, and settings that name no run, or no folder, get none: the list names them.
+    with suppress(UserError, OmegaConfBaseException, OSError):
+        folder = RunFolder.for_training(cfg.out)
+        refused = isinstance(error, UserError) and not folder.config.is_file()  # before any work
+        # Only the first process has the claim; the others know nothing of whose the record is.
+        if is_first_process() and not refused and not isinstance(error, RunFolderError):
+            folder.fail(cfg, error)
 
 
 def looking_only(arguments: list[str]) -> list[str]:
@@ -78,4 +90,4 @@ def looking_only(arguments: list[str]) -> list[str]:
 if __name__ == "__main__":
     sys.argv[1:] = looking_only(sys.argv[1:])
     start(main, __doc__, "sweep")
-    sys.exit(exit_of_sweep(WriteTables.failed))
+    sys.exit(exit_of_sweep(WriteTables.failed + UNNOTED))

@@ -13,7 +13,6 @@ task.questions_per_graph, results (default: outputs, which git ignores), out. Al
 """
 
 import logging
-import os
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from records.claim import claim
+from records.claim import claim, is_first_process
 from records.errors import UserError
 from records.model_card import write_model_card
 from records.reading import read_json
@@ -53,7 +52,7 @@ def run(cfg: DictConfig) -> RunFolder:
     for suite in suites.values():
         check_suite(suite)
     RunFolder(cfg.out)  # refuses a path that is none for a run, before a claim is laid beside it
-    first_process = os.environ.get("RANK", "0") == "0"
+    first_process = is_first_process()
     with claim(cfg.out) if first_process else nullcontext():
         folder = RunFolder.for_training(cfg.out)
         folder.check(cfg)

@@ -113,7 +113,7 @@ def _state(config: DictConfig) -> tuple[str, bool]:
         folder = RunFolder(settings.out)
         folder.check(settings)
         return settings.out, folder.finished
-    except UserError:  # the cell will say why
+    except (UserError, OSError):  # the cell will say why
         return settings.out, False
     finally:
         HydraConfig.instance().cfg = before

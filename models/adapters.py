@@ -6,10 +6,13 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from models.adapter_config import read_adapter_config
+from models.errors import ModelError
 from models.quantization import dense, on_nf4_grid
+from records.checkpoints import ADAPTER_WEIGHTS
 
 _RANDOM_BITS = 16
 
@@ -96,8 +99,13 @@ def add_adapters(language_model: nn.Module, lora) -> PeftModel:
 
 
 def load_adapters(language_model: nn.Module, folder: Path) -> PeftModel:
-    """The adapters saved in a folder, for inference. Raises ModelError for settings that are not a plain LoRA's."""
-    return _fuse(PeftModel.from_pretrained(language_model, str(folder), config=read_adapter_config(folder)))
+    """The adapters saved in a folder, for inference. Raises ModelError for settings that are not a plain LoRA's, and for weights
+    that cannot be read."""
+    config = read_adapter_config(folder)
+    try:
+        return _fuse(PeftModel.from_pretrained(language_model, str(folder), config=config))
+    except SafetensorError as error:
+        raise ModelError(f"{folder / ADAPTER_WEIGHTS}: cannot be read: {error}") from error
 
 
 def lora_layers(language_model: nn.Module) -> list[tuple[str, LoraLayer]]:

@@ -70,8 +70,7 @@ def damage(checkpoint: Path) -> str | None:
         if not any(checkpoint.glob(pattern)):
             return f"{pattern} is missing"
     try:
-        sealed = (checkpoint / COMPLETE).is_file()
-        if found := _against_sums(checkpoint) if sealed else _unreadable(checkpoint):
+        if found := against_seal(checkpoint) if is_sealed(checkpoint) else _unreadable(checkpoint):
             return found
         step = step_of(checkpoint)
         return None if checkpoint.name == f"{PREFIX}{step}" else f"{TRAINER_STATE} is of step {step}"
@@ -111,9 +110,14 @@ def step_of(checkpoint: Path) -> int:
     return step
 
 
-def _against_sums(checkpoint: Path) -> str | None:
-    for name, sums in read_object(checkpoint / COMPLETE).items():
-        path = checkpoint / name
+def is_sealed(folder: Path) -> bool:
+    return (folder / COMPLETE).is_file()
+
+
+def against_seal(folder: Path) -> str | None:
+    """What in a folder is not as it was published; None if all is. Raises for a seal that is none."""
+    for name, sums in read_object(folder / COMPLETE).items():
+        path = folder / name
         if not path.is_file():
             return f"{name} is missing"
         if path.stat().st_size != sums["bytes"]:

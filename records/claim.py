@@ -18,6 +18,11 @@ class Claimed(UserError, RuntimeError):
     """Another process works on the folder; the message names its machine, its number and since when."""
 
 
+def is_first_process() -> bool:
+    """Whether this process claims, writes and speaks for those that train one run together (torchrun, Slurm's tasks)."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def claim(folder: str | Path) -> Iterator[None]:
     """Hold ``folder``, which need not exist, until the block ends.

@@ -85,8 +85,15 @@ class RunFolder:
         return checkpoints.step_of(checkpoint)
 
     def adapter_of(self, step: int | None) -> Path:
-        """The folder with the finished adapter, or with that of a checkpoint."""
-        return self.adapter if step is None else self.checkpoint(step)
+        """The folder with the finished adapter, or with that of a checkpoint; RunFolderError for one that is damaged, or not of
+        this training. One that came without facts and sums, as by git, is taken as it is."""
+        if step is None:
+            self.trained()
+            return self.adapter
+        found = self.checkpoint(step)
+        if found != self.portable and (reason := checkpoints.damage(found)):
+            raise RunFolderError(f"checkpoint={step}: {found} is damaged ({reason}); take another")
+        return found
 
     def progress(self, step: int | None) -> dict:
         """step and steps (of the whole training) of a checkpoint, for the record; empty for the finished adapter."""
@@ -109,7 +116,7 @@ class RunFolder:
         """The facts of the training that ended here, None if none did; RunFolderError if the adapter is not its own."""
         if not (self.adapter / TRAINED).is_file():
             return None
-        facts = read_json(self.adapter / TRAINED)
+        facts = read_object(self.adapter / TRAINED)
         if facts.get("adapter_sha256") not in (None, self._adapter_sum()):
             raise RunFolderError(
                 f"{self.adapter}: not the adapter of the training that is recorded there; move it away"
@@ -122,7 +129,7 @@ class RunFolder:
         with git does not count: its adapter is not there, and who runs the grid wants it run."""
         if not (self._recorded_as_finished and self._made_here.is_file()):
             return False
-        return self._made_here.read_text(encoding="utf-8") == self._adapter_sum()
+        return self._made_here.read_bytes() == self._adapter_sum().encode()
 
     @property
     def _recorded_as_finished(self) -> bool:

@@ -1,10 +1,10 @@
 """How each cell of a sweep ended: small files in the sweep's own folder, so that any launcher can write them."""
 
-import os
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
+from records.claim import is_first_process
 from records.files import write_json
 from records.reading import read_json
 
@@ -26,7 +26,7 @@ def note(
 
 def note_cell(status: str, out: str, reason: str | None = None) -> None:
     """Record the state of the current Hydra job; of several processes that share it, the first speaks."""
-    if os.environ.get("RANK", "0") == "0":
+    if is_first_process():
         hydra = HydraConfig.get()
         note(hydra.sweep.dir, hydra.job.num, status, out, reason, str(hydra.job.id))
 

@@ -203,7 +203,8 @@ class CausalTrainer(Trainer):
             yield
         except (OSError, RuntimeError, SafetensorError) as error:  # a full disk is any of these
             folder = Path(self.args.output_dir)
-            shutil.rmtree(folder / checkpoints.UNFINISHED, ignore_errors=True)
+            if self.is_world_process_zero():  # the others would delete what it is writing
+                shutil.rmtree(folder / checkpoints.UNFINISHED, ignore_errors=True)
             good, _ = checkpoints.newest_whole(folder)
             raise CheckpointNotWritten(
                 f"step {self.state.global_step}: the checkpoint cannot be written ({str(error).splitlines()[0]}); last good "

@@ -66,6 +66,13 @@ class Payload:
         return (os.mkdir, ("ran",))
 
 
+def test_truncated_weights_are_one_line(adapter, tiny):
+    weights = adapter / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
+    with pytest.raises(ModelError, match=f"{weights}: cannot be read"):
+        load_answerer(tiny, adapter=adapter)
+
+
 def test_a_pickle_is_refused_before_it_is_loaded(adapter, tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     weights = adapter / "adapter_model.safetensors"

@@ -156,8 +156,16 @@ def test_another_trainings_adapter_is_not_this_runs(tmp_path):
     (folder.adapter / "adapter_model.safetensors").write_bytes(b"another's")
     assert not folder.finished
     write_json(folder.adapter / "training.json", {"adapter_sha256": "of its own"})
-    with pytest.raises(RunFolderError, match="not the adapter of the training"):
-        folder.trained()
+    for look in (folder.trained, lambda: folder.adapter_of(None)):  # what evaluate.py would score
+        with pytest.raises(RunFolderError, match="not the adapter of the training"):
+            look()
+
+
+def test_a_damaged_checkpoint_is_not_scored_in_silence(tmp_path):
+    folder = RunFolder(tmp_path)
+    write_json(folder.checkpoints / "checkpoint-3/trainer_state.json", {"global_step": 3})
+    with pytest.raises(RunFolderError, match="checkpoint=3: .* is damaged .adapter_model.safetensors is missing"):
+        folder.adapter_of(3)
 
 
 @pytest.mark.parametrize("path", ["", None, PROJECT, PROJECT.parent, PROJECT / "conf/.."])

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,10 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from losses import Semantic
-from records.checkpoints import publish
+from records.checkpoints import UNFINISHED, publish
 from training import fine_tune
 from training.fine_tune import training_items
-from training.trainer import CausalTrainer
+from training.trainer import CausalTrainer, CheckpointNotWritten
 
 # Dropout draws from the generator whose state a checkpoint keeps.
 SMALL = ["scale=smoke", "out=run", "tracking=none", "evaluation.resamples=50", "lora.dropout=0.1"]
@@ -140,6 +141,22 @@ def test_other_training_questions_do_not_go_on_from_a_checkpoint_of_the_first(
         shutil.rmtree(interrupted / "checkpoints")
         assert refused in run_script(*go_on, cwd=tmp_path, expect=1)
     assert "going on from run/checkpoints/checkpoint-3" in run_script(*go_on, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_several_processes_the_first_alone_deletes_what_is_half_written(tmp_path, first):
+    (tmp_path / UNFINISHED).mkdir()
+    trainer = SimpleNamespace(
+        args=SimpleNamespace(output_dir=tmp_path),
+        state=SimpleNamespace(global_step=3),
+        is_world_process_zero=lambda: first,
+    )
+    with (
+        pytest.raises(CheckpointNotWritten, match="No space left"),
+        CausalTrainer._naming_the_last_good_checkpoint(trainer),
+    ):
+        raise OSError(28, "No space left on device")
+    assert (tmp_path / UNFINISHED).exists() != first
 
 
 class Payload:

@@ -1,7 +1,12 @@
 """The launchers' settings and the account they keep of a sweep; the engines themselves: tests/cluster."""
 
 import importlib.util
+import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from hydra.conf import HydraConf
@@ -11,6 +16,7 @@ from hydra_plugins import cells as hydra_cells
 from hydra_plugins import slurm_launcher
 from hydra_plugins.joblib_launcher import JoblibLauncher
 from records.reading import FileFormatError
+from records.run_folder import RunFolder
 from records.sweep_status import cells, failures, note, waiting
 from reporting.sweep_callback import WriteTables, exit_of_sweep
 
@@ -83,6 +89,51 @@ def test_a_cell_whose_record_cannot_be_read_fails_alone(tmp_path, monkeypatch):
     sweep.main.__wrapped__(OmegaConf.create({"out": str(tmp_path / "seed0")}))
     assert [status for status, *_ in noted] == ["started", "failed"] and "run.json:1: not JSON" in noted[1][2]
     assert (tmp_path / "seed0/run.json").read_text() == GIT_CONFLICT
+
+
+def test_a_cell_that_cannot_be_noted_fails_alone_and_is_listed(tmp_path, monkeypatch):
+    """Its file in the sweep's folder cannot be written: a full disk."""
+    import sweep
+
+    def full(*said):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sweep, "note_cell", full)
+    monkeypatch.setattr(sweep, "UNNOTED", [])
+    sweep.main.__wrapped__(OmegaConf.create({"out": str(tmp_path / "seed0")}))
+    (line,) = sweep.UNNOTED
+    assert line.startswith(f"{tmp_path}/seed0: OSError: ") and "cannot be noted" in line
+
+
+def test_a_cell_whose_note_of_this_checkout_is_damaged_is_not_taken_for_finished(tmp_path):
+    run = RunFolder(tmp_path)
+    run.finish({})
+    (tmp_path / ".made_here").write_bytes(b"\xff")
+    config = OmegaConf.create({"hydra": OmegaConf.structured(HydraConf), "out": str(tmp_path)})
+    assert not run.finished and hydra_cells._state(config) == (str(tmp_path), False)
+
+
+def test_a_cell_on_a_disk_that_fails_stops_no_launcher(tmp_path, monkeypatch):
+    def broken(path):
+        raise OSError(5, "Input/output error")
+
+    config = OmegaConf.create({"hydra": OmegaConf.structured(HydraConf), "out": str(tmp_path)})
+    monkeypatch.setattr(Path, "is_file", broken)
+    assert hydra_cells._state(config) == (str(tmp_path), False)
+
+
+@pytest.mark.parametrize(("rank", "error", "status"), [(1, "RuntimeError", "started"), (0, "Claimed", "elsewhere")])
+def test_of_a_cells_processes_none_waits_for_one_that_is_gone(rank, error, status, tmp_path):
+    """The other would wait for ever; and only the first writes the record."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    script = Path(__file__).with_name("swept_by_two.py")
+    command = [*launcher, str(script), str(rank), error, "scale=smoke", "experiment=transitivity_ce", "out=run"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(script.parents[2])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 1 and "it dies" in done.stdout + done.stderr
+    (cell,) = tmp_path.glob("multirun/**/cell-*.json")
+    assert json.loads(cell.read_text())["status"] == status
+    assert not (tmp_path / "run/run.json").exists()
 
 
 @pytest.mark.parametrize("override", ["training.epochs=0", "~training"])
