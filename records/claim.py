@@ -1,9 +1,11 @@
-"""A claim on a folder: of the processes that want to train one run, one does, and the others hear who."""
+"""A claim on a folder: of the processes that want to make what lies in it, one does, and the others hear who."""
 
+import errno
+import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from filelock import FileLock, Timeout
 from records.errors import UserError
 from records.files import write_json
 from records.reading import read_json
+
+log = logging.getLogger(__name__)
+# What a file system without locks answers.
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 class Claimed(UserError, RuntimeError):
@@ -24,28 +30,52 @@ def is_first_process() -> bool:
 
 
 @contextmanager
-def claim(folder: str | Path) -> Iterator[None]:
+def locked(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold the operating system's lock on a file, which is made, until the block ends. It ends with the process, however that
+    dies; a file whose presence is the lock, which filelock would fall back on, would stay.
+
+    timeout: seconds to wait for it, after which Timeout is raised; -1 waits without end.
+    Raises UserError where the disk has no locks.
+    """
+    lock = FileLock(path, timeout=timeout, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        raise UserError(
+            f"the disk of {path.parent} has no locks ({error.strerror}); mount it with them, or use another (results=, out=, CAUSAL_CACHE)"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def claim(folder: str | Path, wait: bool = False) -> Iterator[None]:
     """Hold ``folder``, which need not exist, until the block ends.
 
-    The lock is the operating system's, on `.NAME.lock` beside the folder: it ends with the process, however that dies, so
-    that no stale claim is left; who holds it stands in `.NAME.claim`.
-    Raises Claimed at once if another process holds it.
+    The lock is on `.NAME.lock` beside the folder: no stale claim is left; who holds it stands in `.NAME.claim`.
+    Raises Claimed at once if another process holds it, unless it is to ``wait`` for that.
     """
     folder = Path(folder).absolute()
     owner = folder.with_name(f".{folder.name}.claim")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise Claimed(f"{folder}: {_holder(owner)} works on it; wait for it, or choose another out=") from error
-    try:
+    path = folder.with_name(f".{folder.name}.lock")
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(path, timeout=0))
+        except Timeout as error:
+            works = f"{folder}: {_holder(owner)} works on it"
+            if not wait:
+                raise Claimed(f"{works}; wait for it, or choose another out=") from error
+            log.info("%s; waiting for it", works)
+            held.enter_context(locked(path))
+        held.callback(owner.unlink, missing_ok=True)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         write_json(owner, {"host": socket.gethostname(), "pid": os.getpid(), "since": since})
         yield
-    finally:
-        owner.unlink(missing_ok=True)
-        lock.release()
 
 
 def _holder(owner: Path) -> str:

@@ -163,16 +163,16 @@ class RunFolder:
         """The folder in which the run is made that is to lie in ``out``.
 
         That is ``out``; but while a finished record without its adapter lies there (it came with git), `.NAME.unfinished`
-        beside it, and `finish` puts the run in the record's place. A process that was killed just then is helped to the end.
+        beside it, and `finish` puts the run in the record's place; a process that was killed just then has left it there, maybe
+        with nothing in ``out``. Only looks: what lies there may be renamed by who has the claim, and nobody else.
         """
         folder = cls(out)
         aside = folder.aside
-        if not folder.path.exists() and aside._recorded_as_finished:
-            aside.path.rename(folder.path)
-        if not folder._recorded_as_finished or folder.finished:
-            return folder
-        aside.final = folder.path
-        return aside
+        killed = not folder.path.exists() and aside.finished
+        if killed or (folder._recorded_as_finished and not folder.finished):
+            aside.final = folder.path
+            return aside
+        return folder
 
     def check(self, cfg: DictConfig) -> None:
         """Raise RunFolderError if a run of other or unknown settings lies here, or an unfinished one and ``resume`` is false.
@@ -211,22 +211,26 @@ class RunFolder:
         write_text(self.config, OmegaConf.to_yaml(cfg, resolve=True))
 
     def finish(self, facts: dict) -> None:
-        """Write the record, remove the checkpoints, which are of no more use, and take the place of an older record.
-
-        That one is moved to `.NAME.replaced-K`: nothing is deleted that was recorded.
-        """
+        """Write the record, remove the checkpoints, which are of no more use, and take the place of an older record."""
         # The record last: with a record alone, a kill between the two would leave what looks as if it came with git.
         write_text(self._made_here, self._adapter_sum())
         write_json(self.record, {"status": "finished", **facts, **provenance()})
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-        if self.final:
+        self.take_place()
+
+    def take_place(self) -> None:
+        """Move a finished run to where it is to lie, if it was made aside. The record there is moved to `.NAME.replaced-K`:
+        nothing is deleted that was recorded. For who has the claim."""
+        if self.final is None:
+            return
+        if self.final.exists():
             past = (self.final.with_name(f".{self.final.name}.replaced-{k}") for k in itertools.count(1))
             moved = next(path for path in past if not path.exists())
             self.final.rename(moved)
-            self.path.rename(self.final)
             log.info("%s: the record that lay there is now in %s", self.final, moved)
-            self._lie_at(self.final)
-            self.final = None
+        self.path.rename(self.final)
+        self._lie_at(self.final)
+        self.final = None
 
     def fail(self, cfg: DictConfig, error: Exception) -> None:
         """Record that the run failed and why; what it computed stays, and so does a record that is finished."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 
 from causal_tasks.spec import TASKS
+from records.claim import locked
 from records.files import write_text
 from records.reading import read_json
 from reporting.ablation_contrasts import ablation_contrasts
@@ -96,7 +96,7 @@ def write_all(
     results_folder(results_dir)  # before `out`, which may be the same, is made
     out = Path(out_dir if out_dir is not None else results_dir)
     out.mkdir(parents=True, exist_ok=True)
-    with FileLock(out / ".tables.lock"):  # two sweeps may end at the same time
+    with locked(out / ".tables.lock"):  # two sweeps may end at the same time
         return _write_all(load(results_dir), out, tex)
 
 

@@ -167,9 +167,9 @@ def evaluate_suite(
     for (task, split), items in parts.items():
         margins = unfinished.margins(task, split)
         if margins is None:
-            score = SCORERS[way.verdict]
+            score, begun = SCORERS[way.verdict], time.monotonic()
             margins = score(answerer, items, settings.token_budget, description=f"{suite.name} {task}/{split}")
-            unfinished.keep(task, split, margins)
+            unfinished.keep(task, split, margins, time.monotonic() - begun)
         scored = margins_table(items, margins, task, protocol, split)
         if protocol != "released":  # whose labels are not balanced: a yardstick of counts would say nothing there
             yardsticks = yardstick_scores(items, task, settings.get("yardstick_questions", YARDSTICK_QUESTIONS))
@@ -192,7 +192,7 @@ def evaluate_suite(
         "margins_fingerprint": margins_fingerprint(table),
         "resamples": settings.resamples,
         "prior": settings.get("prior"),
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(unfinished.seconds + time.monotonic() - started, 1),
         **({"label_check": _label_check(parts)} if "path" in suite else {}),
         **(described or {}),
         "provenance": provenance(),

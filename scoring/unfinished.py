@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 class Unfinished:
     """Margins of finished splits in ``folder/unfinished/``, until the suite is whole.
 
+    seconds: what the splits that are taken up took, so that the whole counts them.
     They are taken up only for the same weights, the same way of scoring and the same items, whose fingerprints stand in
     ``fingerprints`` by task/split.
     """
@@ -24,6 +25,7 @@ class Unfinished:
     def __init__(self, folder: Path, answerer: Answerer, way: Way, fingerprints: dict[str, str]):
         self.folder = folder / "unfinished"
         self.items = fingerprints
+        self.seconds = 0.0
         self.of = {"weights": answerer.fingerprint(), "way": vars(way)}
 
     def margins(self, task: str, split: str) -> np.ndarray | None:
@@ -35,11 +37,12 @@ class Unfinished:
         if found["of"] != self.of or found["items"] != self.items[f"{task}/{split}"]:
             return None
         log.info("%s/%s: scored before, going on", task, split)
+        self.seconds += found.get("seconds", 0.0)
         return np.array(found["margins"], dtype=np.float32)
 
-    def keep(self, task: str, split: str, margins: np.ndarray) -> None:
-        found = {"of": self.of, "items": self.items[f"{task}/{split}"], "margins": margins.tolist()}
-        write_json(self._path(task, split), found)
+    def keep(self, task: str, split: str, margins: np.ndarray, seconds: float) -> None:
+        found = {"of": self.of, "items": self.items[f"{task}/{split}"]}
+        write_json(self._path(task, split), found | {"seconds": seconds, "margins": margins.tolist()})
 
     def clear(self) -> None:
         """The suite is whole."""

@@ -1,10 +1,14 @@
 """Run folders: claimed once, compared by settings, written whole."""
 
+import errno
+import fcntl
 import json
 import multiprocessing
 import os
 import signal
 import subprocess
+import threading
+import time
 
 import pandas as pd
 import pytest
@@ -12,6 +16,7 @@ from omegaconf import OmegaConf
 
 from records import run_folder
 from records.claim import Claimed, claim
+from records.errors import UserError
 from records.files import write_json, write_parquet, write_text
 from records.model_card import write_model_card
 from records.provenance import provenance, same_questions
@@ -104,11 +109,21 @@ def test_a_record_that_came_with_git_stays_until_the_new_run_is_finished(tmp_pat
     assert RunFolder.for_training(out).path == out
 
 
-def test_a_kill_between_the_two_renames_is_helped_to_its_end(tmp_path):
-    aside = scored(RunFolder(tmp_path / ".seed0.unfinished"))
-    aside.finish({"note": "new"})
-    assert RunFolder.for_training(tmp_path / "seed0").finished
+@pytest.mark.parametrize("renames", [0, 1])
+def test_a_kill_before_or_between_the_two_renames_is_helped_to_its_end_by_who_has_the_claim(tmp_path, renames):
+    """And by nobody else: a second sweep that looks in between would take the folder from the one that is at it."""
+    scored(RunFolder(tmp_path / ".seed0.unfinished")).finish({"note": "new"})
+    old = RunFolder(tmp_path / "seed0")
+    if not renames:
+        old.finish({"note": "old"})
+        (old.path / ".made_here").unlink()
+    before = tree(tmp_path)
+    folder = RunFolder.for_training(tmp_path / "seed0")
+    assert folder.finished and tree(tmp_path) == before
+    folder.take_place()
+    assert RunFolder(tmp_path / "seed0").finished and not folder.aside.path.exists()
     assert read_json(tmp_path / "seed0/run.json")["note"] == "new"
+    assert (tmp_path / ".seed0.replaced-1/run.json").is_file() == (not renames)
 
 
 @pytest.mark.parametrize("file", ["adapter/adapter_model.safetensors", "run.json", "evaluation/corrected/metrics.json"])
@@ -207,6 +222,34 @@ def test_one_process_claims_a_run_and_the_next_hears_which(tmp_path):
         ):
             pass
     with claim(tmp_path / "seed0"):
+        pass
+
+
+def test_who_waits_has_the_claim_once_it_is_free(tmp_path, caplog):
+    caplog.set_level("INFO")
+    order = []
+
+    def wait():
+        with claim(tmp_path / "suite", wait=True):
+            order.append("second")
+
+    other = threading.Thread(target=wait)
+    with claim(tmp_path / "suite"):
+        other.start()
+        while "works on it; waiting for it" not in caplog.text:
+            time.sleep(0.01)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_is_one_line_and_gets_no_lock_that_outlives_its_holder(tmp_path, monkeypatch, code):
+    def none(*arguments):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(UserError, match=f"the disk of {tmp_path} has no locks"), claim(tmp_path / "seed0"):
         pass
 
 

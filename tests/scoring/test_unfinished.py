@@ -1,6 +1,9 @@
 """An interrupted scoring goes on after the last split that it finished, and only with the same weights and items."""
 
+import json
 from contextlib import nullcontext
+from itertools import count
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -55,6 +58,21 @@ def test_it_goes_on_after_the_split_that_was_done(answerer, scored, tmp_path):
     whole, broken = (pd.read_parquet(tmp_path / name / "margins.parquet") for name in ("whole", "broken"))
     pd.testing.assert_frame_equal(whole, broken)
     assert {path.name for path in (tmp_path / "broken").iterdir()} == {"margins.parquet", "metrics.json"}
+
+
+def test_its_seconds_are_those_of_both(answerer, scored, tmp_path, monkeypatch):
+    """Each look at the clock is a second later."""
+    now = count()
+    monkeypatch.setattr(evaluation, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
+    scored(answerer, tmp_path / "whole")
+    scored(answerer, tmp_path / "broken", dies=True)
+    scored(answerer, tmp_path / "broken")
+    assert seconds(tmp_path / "whole") == 5.0  # two splits, begun and ended, and the end
+    assert seconds(tmp_path / "broken") == 1.0 + 3.0
+
+
+def seconds(folder):
+    return json.loads((folder / "metrics.json").read_text())["seconds"]
 
 
 def test_other_items_or_weights_are_scored_from_the_start(answerer, scored, tmp_path):

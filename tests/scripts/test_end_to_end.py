@@ -1,6 +1,7 @@
 """The scripts as their users run them, at scale=smoke: train → resume → evaluate → sweep → tables."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from causal_tasks.headline import SEEN_STRUCTURE
 from records import run_folder
+from records.claim import claim
 from scoring.blocks import in_headline
 
 QUIET = ["tracking=none", "evaluation.resamples=50"]
@@ -115,6 +117,14 @@ def test_scores_of_other_questions_are_not_overwritten_unasked(run_script, train
     assert "suite.name=../..: must be letters" in run_script(*command, "suite.name=../..", cwd=tmp_path, expect=1)
 
 
+def test_two_do_not_score_into_one_folder_at_once(run_script, trained, tmp_path):
+    command = ["evaluate.py", f"run={trained}", "suite=published", "suite.samples=4", "out=few", "overwrite=true"]
+    with claim(tmp_path / "few"):
+        output = run_script(*command, cwd=tmp_path, expect=1)
+    assert f"error: {tmp_path}/few: process {os.getpid()} on" in output and not (tmp_path / "few").exists()
+    assert (trained / "evaluation/.published.lock").is_file(), "train.py claims what it scores, too"
+
+
 def test_scores_of_other_weights_or_another_way_are_not_overwritten_unasked(run_script, trained, tmp_path):
     command = ["evaluate.py", "suite=published", "suite.samples=4", "out=scored"]
     run_script(*command, f"run={trained}", cwd=tmp_path)
@@ -208,7 +218,7 @@ def test_a_grid_scores_the_other_ways_and_an_unfinished_run_by_its_checkpoint(ru
     assert list(growth) == [1, 2, 4, 6]
     left = read(tmp_path / "run/evaluation/published-merged_4bit/metrics.json")["adapter"]
     assert {name: growth[6][f"adapter/{name}"] for name in left} == pytest.approx(left)
-    names = {path.name for path in (tmp_path / "run/evaluation").iterdir()}
+    names = {path.name for path in (tmp_path / "run/evaluation").glob("[!.]*")}
     assert names == {"validation", "published", "corrected", "published-merged_4bit", "published-text"}
     command = ["evaluate.py", "run=run", "suite=published", "suite.samples=4"]
     run_script(*command, "checkpoint=3", "weights=merged_16bit", cwd=tmp_path)
