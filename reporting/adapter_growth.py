@@ -28,10 +28,10 @@ def adapter_growth_table(results: Results) -> Table:
         if run.settings.task is not None:
             own = scored.get(tuple(run.key.values()), results.scored[:0])
             rows += _growth(run, own, untuned.get(run.settings.model, []))
-    columns = ["variant", "step", *SIZES, *WAYS, "flips", "flips_n", *LEFT]
+    columns = ["variant", "step", "of", *SIZES, *WAYS, "flips", "flips_n", *LEFT]
     frame = pd.DataFrame(rows).reindex(columns=[*columns, *(name for name in RUN if name != "variant")])
     note = (
-        "*relative size*: standard deviation of the adapter's change of a weight matrix over that of the matrix. *surviving "
+        "*step* of *of*: the optimisation step, and how many the run has when it is finished. *relative size*: standard deviation of the adapter's change of a weight matrix over that of the matrix. *surviving "
         "share*: how much of the change, along its own direction, is left when it is merged into the base and rounded to 4 "
         "bit again. Both are means over modules. *adapter*, *merged 16bit*, *merged 4bit*: mean accuracy over the five "
         "released suites with these weights, where that step was scored. *flips*: share of the verdicts of the 4-bit merge "
@@ -84,7 +84,8 @@ def _growth(run: Run, own: pd.DataFrame, untuned: list[Run]) -> list[dict]:
             by_step[step] |= differing_verdicts((run, evaluation), (one, "published"))
             if (step, "adapter") in scored_as:
                 by_step[step] |= margins_left(run, evaluation, scored_as[step, "adapter"], one)
-    return [run.key | row for _, row in sorted(by_step.items()) if row.get("relative_size") is not None]
+    about = run.key | {"of": run.training.get("steps") or own["steps"].max()}
+    return [about | row for _, row in sorted(by_step.items()) if row.get("relative_size") is not None]
 
 
 def asked_alike(run: Run, untuned: list[Run], evaluation: str) -> Run | None:

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from reporting.evidence import answers_of, evidence, measured_on_released
+from reporting.evidence import answers_of, evidence, last_merges, measured_on_released
 from reporting.groups import GROUP, PLAIN, SEMANTIC, grouped, of_group
 from reporting.published import Published
 from reporting.results import Results
 from reporting.table import Table
-from reporting.verdicts import verdicts
+from reporting.verdicts import JUDGED_BY, verdicts
 
 NOT_MEASURED = "not measured"
 
@@ -32,16 +32,15 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         frames = {name: _as_published(of_group(tables[name], group)) for name in SOURCES}
         own = _Group(*frames.values())
         growth = _as_published(of_group(tables["adapter_growth"], group))
-        lost = _after_the_merge(growth, SEMANTIC["transitivity"])
+        lost = _after_the_merge(last_merges(growth, SEMANTIC["transitivity"]))
         verdict = verdicts(evidence(frames, tables["forensics"], growth))
         measured = {
             "C1": [own.collapse(variant) for variant in PLAIN.values()],
             "C2": [
-                own.mean_accuracy(PLAIN["dseparation"]),
-                own.collapse(PLAIN["dseparation"]),
+                *map(own.collapse_and_score, JUDGED_BY["C2"]),
                 f"always No there {own.baseline('always No')}",
             ],
-            "C3": [*own.scores(SEMANTIC["transitivity"]), lost],
+            "C3": [*own.scores(SEMANTIC["transitivity"]), *lost],
             "C4": own.scores(SEMANTIC["dseparation"]),
             "C5": own.difference(SEMANTIC["transitivity"], PLAIN["transitivity"]),
             "C6": [own.adversarial(variant) for variant in (*SEMANTIC.values(), *PLAIN.values())],
@@ -104,6 +103,9 @@ class _Group:
             return None
         return f"{variant} collapsed in {rows['collapsed'].iloc[0]} of {rows['runs'].iloc[0]} runs"
 
+    def collapse_and_score(self, variant: str) -> str | None:
+        return ", ".join(filter(None, (self.collapse(variant), self.mean_accuracy(variant)))) or None
+
     def scores(self, variant: str) -> list[str | None]:
         return [self.mean_accuracy(variant), self.corrected(variant), self.collapse(variant)]
 
@@ -148,16 +150,14 @@ def _measured(phrase: str, value: str | None) -> str | None:
     return None if value is None else phrase.format(value)
 
 
-def _after_the_merge(growth: pd.DataFrame, variant: str) -> str | None:
-    """What the newest measured adapter of a variant scores, and what is left of it in 4 bit; None where none was merged."""
-    rows = growth[growth["variant"] == variant].dropna(subset=["adapter", "merged_4bit", "flips"])
-    if rows.empty:
-        return None
-    newest = rows.iloc[-1]
-    return (
-        f"at step {newest['step']:,.0f} released {_percent(newest['adapter'])} as adapter, {_percent(newest['merged_4bit'])} "
-        f"merged into 4 bit, where {_percent(newest['flips'])} of {newest['flips_n']:,.0f} verdicts differ from the untuned model's"
-    )
+def _after_the_merge(merges: pd.DataFrame) -> list[str]:
+    """Of each of `last_merges`, what the adapter scores, and what is left of it in 4 bit."""
+    return [
+        f"at step {row.step:,.0f} of {row.of:,.0f} released {_percent(row.adapter)} as adapter, {_percent(row.merged_4bit)} "
+        f"merged into 4 bit, where {_percent(row.flips)} of {row.flips_n:,.0f} verdicts differ from the untuned model's and "
+        f"{row.margins_left:.4f} of the adapter's change of the margins is left"
+        for row in merges.itertuples()
+    ]
 
 
 def _summary(frame: pd.DataFrame, column: str, **keys) -> float | None:

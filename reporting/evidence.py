@@ -3,8 +3,8 @@
 import pandas as pd
 
 from causal_tasks.spec import TASKS
-from reporting.groups import PLAIN, SEMANTIC, VARIANTS
-from reporting.verdicts import Evidence
+from reporting.groups import PLAIN, RUN, SEMANTIC, VARIANTS
+from reporting.verdicts import JUDGED_BY, Evidence
 from scoring.intervals import Interval
 from scoring.seeds import FEWEST_SEEDS, over_seeds
 
@@ -24,21 +24,31 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
     pairs = pairs[pairs["family"] == "all"]
     published = forensics[forensics["suites"] == "paper's own"]
     distance = published.drop_duplicates(["variant", "source"]).set_index(["variant", "source"])["distance"]
-    constants = published[published["source"].isin(("always No", "always Yes"))]["mean"].astype(float)
-    flips = growth[(growth["variant"] == SEMANTIC["transitivity"])]["flips"].dropna()
+    known = judged.dropna(subset="collapsed")
+    constant = known[known["collapsed"].astype(bool) & known["variant"].isin(JUDGED_BY["C2"])]
+    ended, scored = {*_keys(constant)}, measured_on_released(own["table1_accuracy"]).dropna(subset="mean")
+    merged = last_merges(growth, SEMANTIC["transitivity"])
     gained = {task: _gain(pairs[pairs["task"] == task], "pair_accuracy", SEMANTIC[task], PLAIN[task]) for task in TASKS}
     return Evidence(
-        constant={name: rows["collapsed"].dropna().astype(bool).tolist() for name, rows in judged.groupby("variant")},
+        constant={name: rows["collapsed"].astype(bool).tolist() for name, rows in known.groupby("variant")},
+        majority={name: rows["majority_share"].astype(float).tolist() for name, rows in known.groupby("variant")},
+        constant_scores=[mean for key, mean in zip(_keys(scored), scored["mean"], strict=True) if key in ended],
         text_rule_distance=_number(distance.get((PLAIN["transitivity"], "always Yes"))),
         untuned_distance=_number(distance.get((SEMANTIC["transitivity"], "published, untuned model"))),
         own_distance=_number(distance.get((SEMANTIC["transitivity"], "release, adapter, cell 134"))),
-        merged_flips=float(flips.iloc[-1]) if len(flips) else None,
-        constant_mean=float(constants.max()) if len(constants) else None,
+        merged_flips=_number(merged["flips"].max()),
+        margins_left=_number(merged["margins_left"].abs().max()),
         gain=_gain(judged, "balanced_accuracy", SEMANTIC["transitivity"], PLAIN["transitivity"]),
         pairs_gained={task: interval for task, interval in gained.items() if interval is not None},
         answers=int(answered["n"].sum()),
         variants=len(answered),
     )
+
+
+def last_merges(growth: pd.DataFrame, variant: str) -> pd.DataFrame:
+    """Of adapter_growth, a row a seed of the variant: the last step at which adapter and 4-bit merge were compared."""
+    compared = growth[growth["variant"] == variant].dropna(subset=["adapter", "merged_4bit", "flips", "margins_left"])
+    return compared.astype({"flips": float, "margins_left": float}).groupby("seed").tail(1)
 
 
 def measured_on_released(accuracy: pd.DataFrame) -> pd.DataFrame:
@@ -61,6 +71,10 @@ def _gain(rows: pd.DataFrame, measure: str, variant: str, against: str) -> Inter
     )
     differences = (ours - theirs).dropna()
     return (over_seeds(differences.tolist())[0] or (0.0, 0.0)) if len(differences) >= FEWEST_SEEDS else None
+
+
+def _keys(rows: pd.DataFrame) -> list[tuple]:
+    return [*rows[RUN].itertuples(index=False, name=None)]
 
 
 def _number(value) -> float | None:

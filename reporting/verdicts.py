@@ -10,8 +10,11 @@ from scoring.seeds import FEWEST_SEEDS
 REPLICATES, FAILS, UNSETTLED = "replicates", "does not replicate", "not settled"
 # Two rows of five accuracies that differ by less, on average, were printed from the same numbers.
 SAME_ROW = 0.001
-# A merged model of which fewer verdicts differ from the untuned model's is that model.
-SAME_MODEL = 0.01
+# A run none of whose answers makes up so much is clearly not constant.
+CLEARLY_VARIED = 0.90
+# A merged model is the untuned one if fewer of their verdicts differ, and less is left of what the adapter does to the margins:
+# a base that says Yes to all but everything hides a change from the verdicts alone.
+SAME_MODEL, NOTHING_LEFT = 0.01, 0.01
 PUBLISHED_SAMPLES = 200_000
 LOOKS_ACCURATE = 0.70
 
@@ -26,12 +29,17 @@ PREVENTED = (
 )
 RULES = {
     "C1": f"task by task, with {FEWEST_SEEDS} seeds: *{REPLICATES}* if every run is constant, else *{FAILS}*; with fewer, "
-    "transitivity is *explained by A11* if some run was finished, none of them constant, and the text rule gives the published "
-    f"row on the published labels, whatever the model (mean difference at most {100 * SAME_ROW:g} points)",
-    "C2": f"*{REPLICATES}* if a constant answer scores at least {100 * LOOKS_ACCURATE:g} % on the mean of the published suites",
+    f"transitivity is *explained by A11* if some run was finished, no answer makes up {100 * CLEARLY_VARIED:g} % of any of them, "
+    "and the text rule gives the published row on the published labels, whatever the model (mean difference at most "
+    f"{100 * SAME_ROW:g} points); by that row alone it cannot be told from a model that really says Yes to everything",
+    "C2": f"*{REPLICATES}* if a fine-tuned d-separation run, whatever its loss, ended constant and scores at least "
+    f"{100 * LOOKS_ACCURATE:g} % on the mean of the released suites (the claim is of what can be: one is enough); *{FAILS}* if "
+    f"{FEWEST_SEEDS} ended constant and none does; else *{UNSETTLED}*. What always No would score there is arithmetic on the "
+    "labels, and decides nothing",
     "C3": f"{PREVENTED}; with fewer, *explained by A10* if "
     "the published row lies five times nearer to the published untuned model than to the release's own evaluation of the "
-    f"adapter, and our adapter, merged into 4 bit, changes at most {100 * SAME_MODEL:g} % of the untuned model's verdicts",
+    f"adapter, and our adapter at the last step that was scored, merged into 4 bit, changes at most {100 * SAME_MODEL:g} % of the "
+    f"untuned model's verdicts and keeps at most {NOTHING_LEFT:g} of what it does to the margins (slope)",
     "C4": PREVENTED,
     "C5": f"with {FEWEST_SEEDS} paired seeds: *{REPLICATES}* if the t interval of the difference in balanced accuracy lies above "
     f"0, *{FAILS}* if it does not and lies below the published gain, else *{UNSETTLED}*; with fewer, explained as "
@@ -41,13 +49,13 @@ RULES = {
     f"{100 * HOLDS:g} points, else *{UNSETTLED}*",
     "C7": f"*{REPLICATES}* if all five variants answered the published suites, {PUBLISHED_SAMPLES:,} questions or more together, "
     "one seed each",
-    "C8": f"with {FEWEST_SEEDS} seeds of cross-entropy on the answer alone at the same settings: *{FAILS}* if none of them is "
-    f"constant; *{REPLICATES}* if all are and, of {FEWEST_SEEDS} semantic runs, none; else *{UNSETTLED}*",
+    "C8": f"task by task, with {FEWEST_SEEDS} seeds of cross-entropy on the answer alone at the same settings: *{FAILS}* if none of "
+    f"them is constant; *{REPLICATES}* if all are and, of {FEWEST_SEEDS} semantic runs, none; else *{UNSETTLED}*",
 }
 # Claim → the variants that its row measures or its rule asks about.
 JUDGED_BY = {
     "C1": (*PLAIN.values(),),
-    "C2": (PLAIN["dseparation"],),
+    "C2": (PLAIN["dseparation"], CONTROL["dseparation"], SEMANTIC["dseparation"]),
     "C3": (PLAIN["transitivity"], SEMANTIC["transitivity"]),
     "C4": (PLAIN["dseparation"], SEMANTIC["dseparation"]),
     "C5": (PLAIN["transitivity"], SEMANTIC["transitivity"]),
@@ -61,23 +69,27 @@ JUDGED_BY = {
 class Evidence:
     """What the verdicts rest on; None, or no entry, where it was not measured.
 
-    constant: variant → whether each finished run, one a seed, ended constant.
+    constant: variant → whether each finished run, one a seed, ended constant. majority: variant → the share of the more frequent
+        answer in each.
+    constant_scores: mean accuracies on the released suites of JUDGED_BY["C2"]'s runs that ended constant.
     text_rule_distance, untuned_distance, own_distance: mean absolute difference of accuracies over the five suites,
         shares in 0..1: of the published transitivity_ce row to the text rule on the published labels; of the published
         transitivity_semantic row to the published untuned model, and to the release's own evaluation of that adapter.
-    merged_flips: share of verdicts that differ between transitivity_semantic merged into 4 bit and the untuned model.
-    constant_mean: the higher mean accuracy of the two constant answers on the published suites.
+    merged_flips, margins_left: of transitivity_semantic merged into 4 bit, at the last step scored: share of the verdicts that
+        differ from the untuned model's, and slope of its change of the margins on the adapter's; of several seeds the largest.
     gain: 95 % t interval over seeds of balanced accuracy, transitivity_semantic minus transitivity_ce.
     pairs_gained: task → that of the share of minimal pairs answered, semantic minus plain.
     answers, variants: questions answered on the published suites, of one seed a variant, and how many of the five answered them.
     """
 
     constant: dict[str, list[bool]] = field(default_factory=dict)
+    majority: dict[str, list[float]] = field(default_factory=dict)
+    constant_scores: list[float] = field(default_factory=list)
     text_rule_distance: float | None = None
     untuned_distance: float | None = None
     own_distance: float | None = None
     merged_flips: float | None = None
-    constant_mean: float | None = None
+    margins_left: float | None = None
     gain: Interval | None = None
     pairs_gained: dict[str, Interval] = field(default_factory=dict)
     answers: int = 0
@@ -95,7 +107,7 @@ class Evidence:
 
 
 def verdicts(found: Evidence) -> dict[str, str]:
-    """Claim → verdict, by RULES; C1 names both tasks where they differ."""
+    """Claim → verdict, by RULES; C1 and C8 name both tasks where they differ."""
     collapse = {task: _decided(found.enough(plain), found.always(plain)) for task, plain in PLAIN.items()}
     if collapse["transitivity"] == UNSETTLED and _text_rule(found):
         collapse["transitivity"] = "explained by A11"
@@ -107,21 +119,32 @@ def verdicts(found: Evidence) -> dict[str, str]:
     if found.gain is None and explained:
         gain = "explained by A10 and A11"
     return {
-        "C1": collapse["transitivity"]
-        if len({*collapse.values()}) == 1
-        else "; ".join(map(": ".join, collapse.items())),
-        "C2": _decided(found.constant_mean is not None, (found.constant_mean or 0) >= LOOKS_ACCURATE),
+        "C1": _by_task(collapse),
+        "C2": _looks_accurate(found.constant_scores),
         "C3": prevented["transitivity"],
         "C4": prevented["dseparation"],
         "C5": gain,
         "C6": _gained([*found.pairs_gained.values()], len(TASKS), HOLDS),
         "C7": REPLICATES if found.variants == 5 and found.answers >= PUBLISHED_SAMPLES else UNSETTLED,
-        "C8": _essential(found),
+        "C8": _by_task({task: _essential(found, CONTROL[task], SEMANTIC[task]) for task in TASKS}),
     }
+
+
+def _by_task(verdict: dict[str, str]) -> str:
+    """One word where the tasks agree."""
+    same = len({*verdict.values()}) == 1
+    return next(iter(verdict.values())) if same else "; ".join(map(": ".join, verdict.items()))
 
 
 def _decided(measured: bool, holds: bool) -> str:
     return UNSETTLED if not measured else REPLICATES if holds else FAILS
+
+
+def _looks_accurate(scores: list[float]) -> str:
+    """Whether one of the constant runs that scored these does, or none of enough."""
+    if any(score >= LOOKS_ACCURATE for score in scores):
+        return REPLICATES
+    return FAILS if len(scores) >= FEWEST_SEEDS else UNSETTLED
 
 
 def _gained(intervals: list[Interval], wanted: int, worth: float) -> str:
@@ -134,10 +157,11 @@ def _gained(intervals: list[Interval], wanted: int, worth: float) -> str:
 
 
 def _text_rule(found: Evidence) -> bool:
-    """Whether the published plain row on transitivity is the text rule's, and our runs give no constant answer (audit A11)."""
-    plain = PLAIN["transitivity"]
-    measured = found.text_rule_distance is not None and bool(found.constant.get(plain))
-    return measured and not found.ever(plain) and found.text_rule_distance <= SAME_ROW
+    """Whether the published plain row on transitivity is the text rule's, and our runs are clearly not constant (audit A11)."""
+    shares = found.majority.get(PLAIN["transitivity"])
+    if found.text_rule_distance is None or not shares:
+        return False
+    return max(shares) < CLEARLY_VARIED and found.text_rule_distance <= SAME_ROW
 
 
 def _prevented(found: Evidence, semantic: str, plain: str) -> str:
@@ -151,14 +175,15 @@ def _prevented(found: Evidence, semantic: str, plain: str) -> str:
 
 def _rounded_away(found: Evidence) -> bool:
     """Whether the published semantic row is the untuned model's, the adapter lost in the merge (audit A10)."""
-    measured = (found.untuned_distance, found.own_distance, found.merged_flips)
+    measured = (found.untuned_distance, found.own_distance, found.merged_flips, found.margins_left)
     if None in measured:
         return False
-    return 5 * found.untuned_distance < found.own_distance and found.merged_flips <= SAME_MODEL
+    lost = found.merged_flips <= SAME_MODEL and found.margins_left <= NOTHING_LEFT
+    return lost and 5 * found.untuned_distance < found.own_distance
 
 
-def _essential(found: Evidence) -> str:
-    control, semantic = CONTROL["transitivity"], SEMANTIC["transitivity"]
+def _essential(found: Evidence, control: str, semantic: str) -> str:
+    """Whether cross-entropy on the answer alone ends constant where the semantic loss does not."""
     if not found.enough(control):
         return UNSETTLED
     if not found.ever(control):

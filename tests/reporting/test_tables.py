@@ -9,7 +9,7 @@ import yaml
 from reporting import tables
 from reporting.adversarial_table import family_scores
 from reporting.collapse_tables import judged_rows
-from reporting.evidence import _gain
+from reporting.evidence import _gain, last_merges
 from reporting.published import load_published
 from reporting.report import build_tables
 from reporting.results import load
@@ -229,6 +229,18 @@ def test_three_seeds_decide_what_fewer_do_not(tmp_path, make_run):
     verdict = tables(tmp_path)["claims"].set_index("id")["verdict"]
     assert verdict["C1"] == "transitivity: replicates; dseparation: not settled"  # d-separation was not run
     assert verdict["C3"] == verdict["C5"] == "replicates"
+    assert verdict["C2"] == "not settled"  # what a constant answer would score is no measurement
+
+
+def test_the_merge_that_kept_most_is_the_one_that_counts():
+    """Of each seed the last step at which adapter and merge were compared."""
+    columns = ["seed", "step", "adapter", "merged_4bit", "flips", "margins_left"]
+    rows = [("0", 1, 0.9, 0.3, 0.5, 0.5), ("0", 2, 0.9, 0.3, 0.001, 0.0001), ("0", 3, 0.9, None, None, None)]
+    rows += [("1", 2, 0.9, 0.3, 0.002, -0.02)]
+    growth = pd.DataFrame(rows, columns=columns).assign(variant="transitivity_semantic", of=9, flips_n=10)
+    merges = last_merges(growth, "transitivity_semantic")
+    assert merges["step"].tolist() == [2, 2]
+    assert (merges["flips"].max(), merges["margins_left"].abs().max()) == (0.002, 0.02)
 
 
 def test_three_seeds_that_do_not_differ_show_no_gain():
