@@ -8,6 +8,9 @@ import pytest
 
 from reporting import tables, write_all
 from reporting.adapter_growth import asked_alike, differing_verdicts, margins_left
+from reporting.claims import _after_the_merge
+from reporting.evidence import last_merges
+from reporting.forensics_page import NEAREST, _variant
 from reporting.published import SUITES, load_published
 from reporting.results import load
 from reporting.run_files import ResultsError
@@ -193,7 +196,16 @@ def test_the_page_names_what_lies_nearest_and_what_a_merge_leaves(made):
     assert "Nearest: **published, untuned model** (paper's own suites), 2.7 points away." in semantic
     assert "release, adapter, cell 134" in semantic  # however far
     assert "Published is the mean alone, 68.6 %" in sections["dseparation_semantic"]
-    assert "| transitivity_semantic | 40     | 0.02000" in sections["Which adapters survive a merge"]
+    assert "| transitivity_semantic | 40     | 40   | 0.02000" in sections["Which adapters survive a merge"]
+
+
+def test_the_merge_and_the_text_rule_are_shown_however_far(made):
+    """The verdicts rest on them, and on the base model they are among the farthest."""
+    sentence, _, table = _variant(of(tables(made)["forensics"], "transitivity_semantic"))
+    shown = [line.split("|")[1].strip() for line in table.splitlines()[3:]]
+    assert shown[-2:] == ["merged_4bit", "adapter, text rule"] and len(shown) == NEAREST + 2
+    assert "merged_16bit" not in shown  # as far away
+    assert "Our 4-bit merge is 56.9 points away" in sentence and "2.7 for the paper's untuned checkpoint." in sentence
 
 
 def test_growth_joins_the_log_with_what_was_scored(made):
@@ -215,6 +227,10 @@ def test_growth_joins_the_log_with_what_was_scored(made):
     end = growth.iloc[1]
     assert end["merged_4bit"] == pytest.approx(0.276) and end["adapter"] == pytest.approx(0.6)
     assert end["flips"] == pytest.approx((ours != theirs).mean()) and end["flips_n"] == len(ours)
+    assert growth["of"].tolist() == [40, 40]
+    (said,) = _after_the_merge(last_merges(growth, "transitivity_semantic"))
+    assert said.startswith("at step 40 of 40 released 60.0 % as adapter, 27.6 % merged into 4 bit")
+    assert said.endswith("and 1.0000 of the adapter's change of the margins is left")
 
 
 def test_flips_are_held_against_the_untuned_model_of_the_same_scale_or_the_same_questions(tmp_path, make_run):
