@@ -21,8 +21,12 @@ NOTE = (
     "Pairs of measurements that differ in one fault of the release (docs/release.md) and nothing else: two trainings of one seed, or one adapter scored in two ways. *released*: mean accuracy over the five released suites; "
     "*balanced*: balanced accuracy on the headline of the own task, corrected suites; *constant*: whether one answer made up "
     "at least 99 % there. *flips*: share of the verdicts on the same *n* released questions that differ; a question that a fault of the "
-    "suites changes is compared with itself without that fault. One row is one seed: an anecdote."
+    "suites changes is compared with itself without that fault. *questions changed*, *labels changed*: of these *n*, where the fault "
+    "is one of the suites; a fault that changes none was *not exercised*, and its row says nothing of it. One row is one seed: an anecdote."
 )
+NO_FAULT, NOT_EXERCISED = " (no fault)", " (not exercised)"
+CHANGED = ("questions_changed", "labels_changed")
+FINDINGS = [f"A{number}" for number in range(1, 15)]  # docs/release.md
 MEASURES = ("released", "balanced", "constant")
 
 
@@ -74,7 +78,7 @@ SWITCHES = (
 # Way of scoring that has a fault → its number, what is left without it.
 SCORING = {
     ("weights", "merged_4bit"): ("A10", "adapter, not merged into 4 bit"),
-    ("weights", "merged_16bit"): ("A10", "adapter, not merged into 16 bit (no fault)"),
+    ("weights", "merged_16bit"): ("A10", f"adapter, not merged into 16 bit{NO_FAULT}"),
     ("weights", "empty"): ("A13", "the trained adapter, not an empty one"),
     ("verdict", "text"): ("A11", "logits, not the text rule"),
     ("prompt", "dseparation_released"): ("A12", "benchmark's prompt, not that of training"),
@@ -86,13 +90,27 @@ def faults_table(results: Results) -> Table:
     rows = [*_trainings(results), *_scorings(results)]
     columns = ["audit", "without", "variant", "setting", "against"]
     columns += [f"{m}_{side}" for m in MEASURES for side in ("with", "without")]
-    columns += ["flips", "n", "step", *(name for name in RUN if name not in ("variant", "setting"))]
+    columns += ["flips", "n", *CHANGED, "step", *(name for name in RUN if name not in ("variant", "setting"))]
     frame = pd.DataFrame(rows).reindex(columns=columns)
     order = frame["audit"].str[1:].astype(int) if len(frame) else frame["audit"]
     frame = frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
     percent = ("flips", *(f"{m}_{side}" for m in MEASURES[:2] for side in ("with", "without")))
     title = "Each fault switched alone: what moves"
     return Table("faults", title, NOTE, frame, percent=percent, hidden=("against",))
+
+
+def not_switched(frame: pd.DataFrame) -> str:
+    """What the rows say of fewer than two variants, or of none, in a line."""
+    switches = {*OF_DATA.values(), *(audit for audit, _ in SCORING.values()), *(switch.audit for switch in SWITCHES)}
+    exercised = frame[~frame["without"].str.endswith((NO_FAULT, NOT_EXERCISED))].groupby("audit")["variant"].nunique()
+    said = {
+        "Not measured yet": switches.difference(frame["audit"]),
+        "Measured where nothing exercises it": {*frame["audit"]}.difference(exercised.index),
+        "Measured on one variant only": exercised.index[exercised == 1],
+        "Findings about published numbers, with nothing to switch": {*FINDINGS} - switches,
+    }
+    lists = {name: [audit for audit in FINDINGS if audit in found] for name, found in said.items()}
+    return ". ".join(f"{name}: {', '.join(found)}" for name, found in lists.items() if found) + "."
 
 
 def _trainings(results: Results) -> list[dict]:
@@ -157,8 +175,22 @@ def _scorings(results: Results) -> list[dict]:
                 continue
             row = run.key | {"audit": audit, "without": without, "step": way["step"] if way["step"] >= 0 else None}
             row |= {"released_with": means[faulty], "released_without": means[sound]}
+            if name == "without":
+                row |= (changed := _changed(run, faulty, sound))
+                if changed and not any(changed.values()):
+                    row["without"] += NOT_EXERCISED
             rows.append(row | _flips((run, faulty), (run, sound)))
     return rows
+
+
+def _changed(run: Run, one: str, other: str) -> dict:
+    """CHANGED of two evaluations by one model, {} if one is not on record: the same question has the same margin."""
+    tables = [run.margins(name, ("id", "label", "margin").__contains__) for name in (one, other)]
+    if any(table is None for table in tables):
+        return {}
+    both = tables[0].merge(tables[1], on="id")
+    labels, margins = (both[f"{name}_x"] != both[f"{name}_y"] for name in ("label", "margin"))
+    return dict(zip(CHANGED, (int((labels | margins).sum()), int(labels.sum())), strict=True))
 
 
 def _flips(one: tuple[Run, str], other: tuple[Run, str]) -> dict:

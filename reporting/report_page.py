@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from reporting.faults_table import CHANGED, not_switched
 from reporting.groups import RUN
 from reporting.published import PAPER_MODEL, SUITES, paper_model_first
 from reporting.results import Results
@@ -18,7 +19,7 @@ VERDICTS = """\
 Each claim has one of four verdicts: *replicates*, *does not replicate*, *explained by* a fault of the release that gives the
 published number without the claim ([docs/release.md](../docs/release.md); it is what is likely, not proven), *not settled*. They are
 computed by the rule printed with the claim, and hold for the model and the number of questions that they stand beside. One seed is
-an anecdote: rules that speak of runs want three.
+an anecdote: rules that speak of runs want three, unless they ask for fewer.
 """
 THREATS = """\
 ## Threats to validity
@@ -64,8 +65,8 @@ def report_page(results: Results, tables: dict[str, Table], figures: list[Path],
         *_claims(tables["claims"].frame),
         "## Where the published numbers come from",
         "",
-        "[FORENSICS.md](FORENSICS.md): each published row beside everything that could have given it, nearest first; at which "
-        "size an adapter survives the merge; the law of λ.",
+        "[FORENSICS.md](FORENSICS.md): each published row beside what could have given it, nearest first; at which size "
+        "an adapter survives the merge; the law of λ.",
         "",
         *_faults(tables["faults"]),
         *_constant_answer(tables["constant_answer"]),
@@ -116,7 +117,8 @@ def _faults(table: Table) -> list[str]:
         return [*lines, "Not measured.", ""]
     columns = ["audit", "without", "variant", "setting"]
     columns += [f"{measure}_{side}" for measure in ("released", "balanced") for side in ("with", "without")]
-    return [*lines, as_markdown(replace(table, frame=frame).display([*columns, "flips", "n", "samples"])), ""]
+    shown = replace(table, frame=frame).display([*columns, "flips", "n", *CHANGED, "samples"])
+    return [*lines, as_markdown(shown), "", not_switched(frame), ""]
 
 
 def _constant_answer(table: Table) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from reporting import tables, write_all
 from reporting.explain import explain
+from reporting.faults_table import not_switched
 from reporting.report import build_tables
 from reporting.results import load
 
@@ -57,6 +58,22 @@ def test_ways_of_scoring_are_paired_and_flips_counted(made):
     assert frame.loc["A10", "flips"] == pytest.approx(1 - yes) and frame.loc["A11", "flips"] == pytest.approx(yes)
     # the fault is on in the plain suite
     assert frame.loc["A5", "flips"] == pytest.approx(1 - yes)
+    changed = frame.loc["A5", ["questions_changed", "labels_changed"]].tolist()
+    assert changed == [(margins["margin"] < 0).sum(), 0] and frame.loc["A10", "questions_changed":].isna().iloc[0]
+
+
+def test_a_fault_that_changes_no_question_is_no_null_effect(made):
+    margins = score_again(made, "published-without_unblocked_reversed_chain", 1, without="unblocked_reversed_chain")
+    without = next(made.glob("runs/tiny/*/*/seed0/evaluation/published-without_unblocked_reversed_chain"))
+    margins.to_parquet(without / "margins.parquet")
+    frame = tables(made)["faults"]
+    row = frame.set_index("audit").loc["A4"]
+    assert row["without"].endswith("(not exercised)") and (row["questions_changed"], row["labels_changed"]) == (0, 0)
+    assert not_switched(frame) == (
+        "Not measured yet: A3, A5, A6, A10, A11, A12, A13. Measured where nothing exercises it: A4. Measured on one variant "
+        "only: A1, A2. Findings about published numbers, with nothing to switch: A7, A8, A9, A14."
+    )
+    assert not_switched(frame[:0]).startswith("Not measured yet: A1, A2, A3, A4, A5, A6, A10, A11, A12, A13. Findings")
 
 
 def test_a_row_tells_its_run_from_others_of_the_variant_and_names_what_it_is_held_against(made):
