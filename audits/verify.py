@@ -74,8 +74,7 @@ def verify(folder: str | Path) -> Verified:
     for suite in ScoredSuite.below(folder):
         _one(found, suite.folder, _verify_suite)
     for run in find_runs(folder):
-        if RunFolder(run).record.is_file():
-            _one(found, run, _verify_run)
+        _one(found, run, _verify_run)
     if not found.suites + found.runs + len(found.differences):
         raise UserError(f"verify={folder}: no run.json and no metrics.json there")
     return found
@@ -162,6 +161,8 @@ def _verify_rows(
 
 def _verify_run(found: Verified, folder: Path) -> None:
     run = RunFolder(folder)
+    if not run.record.is_file():
+        return
     record = read_json(run.record)
     found.runs += 1
     if record["status"] != "finished":

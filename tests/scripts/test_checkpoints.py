@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from losses import Semantic
-from records.checkpoints import UNFINISHED, publish
+from records.checkpoints import COMPLETE, UNFINISHED, publish
 from training import fine_tune
 from training.fine_tune import training_items
 from training.trainer import CausalTrainer, CheckpointNotWritten
@@ -92,7 +92,13 @@ def test_a_portable_checkpoint_goes_on_in_another_clone(run_script, interrupted,
     state = json.loads((interrupted / "portable/trainer_state.json").read_text())
     del state["stateful_callbacks"]["_Steps"]  # as of a version before it
     (interrupted / "portable/trainer_state.json").write_text(json.dumps(state))
-    output = run_script("train.py", *SMALL, "resume=true", cwd=tmp_path)
+    train = ["train.py", *SMALL, "resume=true"]
+    output = run_script(*train, cwd=tmp_path, expect=1)
+    assert (
+        "run/portable: no checkpoint can be made of it (trainer_state.json has" in output and "Traceback" not in output
+    )
+    (interrupted / "portable" / COMPLETE).unlink()  # as of a version before it, too
+    output = run_script(*train, cwd=tmp_path)
     assert "checkpoint-3" in output
     (steps, loss), (steps_whole, loss_whole) = logged(interrupted), logged(whole)
     assert [step[:2] for step in steps] == [step[:2] for step in steps_whole]

@@ -4,7 +4,6 @@ import json
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -60,20 +59,6 @@ def test_without_home_and_git_and_from_another_folder_the_run_is_the_same(tmp_pa
     assert margins(tmp_path / "run") == undisturbed
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["commit"] == "unknown" and record["uncommitted_changes"] == "unknown"
-
-
-@pytest.fixture
-def small_files():
-    """A function that lets no file grow beyond so many bytes: what a full disk does, without filling one."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-    def limit(size):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-
-    yield limit
-    limit(before[0])
-    signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize("size", [2_000, 60_000])

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers.trainer_pt_utils import safe_globals
 
-from records.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS, LOSS_WEIGHTS, SCHEDULE_STATE, TRAINER_STATE
-from training.portable import MOMENTS, pack_checkpoint, unpack_checkpoint
+from records.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS, COMPLETE, LOSS_WEIGHTS, SCHEDULE_STATE, TRAINER_STATE
+from training.portable import MOMENTS, STATE, NotUnpacked, pack_checkpoint, unpack_checkpoint
 
 OF_GPU = torch.arange(16, dtype=torch.uint8)
 MOMENT = torch.tensor([0.5, -0.25])
@@ -51,3 +51,17 @@ def test_a_checkpoint_of_a_gpu_is_packed_without_one_and_its_generator_goes_alon
         states = torch.load(unpacked / "rng_state.pth", weights_only=True)
     assert torch.equal(states["cpu"], kept["torch_generator"])
     assert torch.equal(states["cuda"], OF_GPU) if of_gpu else "cuda" not in states
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize("name", [ADAPTER_WEIGHTS, MOMENTS, STATE, TRAINER_STATE])
+def test_a_damaged_one_is_a_line_that_names_the_file_and_leaves_nothing(checkpoint, tmp_path, name, sealed):
+    portable = pack_checkpoint(checkpoint(), tmp_path / "portable")
+    (portable / name).write_bytes((portable / name).read_bytes()[:-9])
+    if not sealed:  # as in git, from before there were seals
+        (portable / COMPLETE).unlink()
+    with pytest.raises(
+        NotUnpacked, match=f"{portable}: no checkpoint can be made of it .*{name}.* by git, or move it away"
+    ):
+        unpack_checkpoint(portable, tmp_path / "checkpoints")
+    assert not list(tmp_path.glob("checkpoints/.*"))
