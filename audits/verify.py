@@ -4,8 +4,9 @@
 
 Of every scored suite: the rows of metrics.json from the margins beside it and the questions, the fingerprint of these margins, and the
 fingerprint of the questions, drawn again from the settings. Of every run, failed ones too: that run.json says what config.yaml
-says, the fingerprint of the training questions, the steps and the divergence that follow from the training log, and the SHA-256 of the
-adapter where it is there. What was measured while it ran is listed. Only reads.
+says, the fingerprint of the training questions, the steps and the divergence that follow from the training log, the SHA-256 of
+the adapter where it is there, and that suites that were scored with the same weights name the same. What was measured while it ran
+is listed. Only reads.
 """
 
 import math
@@ -34,8 +35,10 @@ from training.fine_tune import training_items
 # Of a run's training: what the config says, by its key there.
 SETTINGS = {"questions": "task.questions", "sampler": "data.sampler", "unlabelled_fraction": "data.unlabelled_fraction"}
 MEASURED = (
-    "loaded, seconds, peak_memory; of its training the numbers of training_log.jsonl, seconds, turn_tokens; of its suites adapter "
-    "(relative_size, surviving_share), seconds: measured while it ran, and nothing that is kept gives them"
+    "loaded, seconds, peak_memory, commit, uncommitted_changes, versions, machine, command, finished; of its training the "
+    "numbers of training_log.jsonl, seconds, turn_tokens; of its suites adapter (relative_size, surviving_share), loaded, "
+    "seconds, provenance, weights_sha256 (held only against each other): measured while it ran, and nothing that is kept gives "
+    "them"
 )
 OF_ANOTHER_KIND = (AttributeError, LookupError, TypeError, ValueError)  # what a value of another kind ends in
 
@@ -196,6 +199,7 @@ def _verify_run(found: Verified, folder: Path) -> None:
         found.unverified.append(f"{run.record}: {MEASURED}")
     for problem in _adapter(run, training or {}):
         found.differences.append(problem)
+    _verify_weights(found, run, record)
 
 
 def _verify_log(found: Verified, run: RunFolder, record: dict) -> None:
@@ -213,6 +217,21 @@ def _verify_log(found: Verified, run: RunFolder, record: dict) -> None:
         said = str(training.get("divergence")).removesuffix(f" ({RULE})")
         values = ended["divergence"].removesuffix(f" ({RULE})")
         found.number(f"{where}: training.divergence", said, values, run.training_log.name)
+
+
+def _verify_weights(found: Verified, run: RunFolder, record: dict) -> None:
+    """Hold the weights that suites were scored with against each other, where they must be the same."""
+    first: dict[tuple, tuple[str, Path]] = {}
+    for suite in run.scored():
+        report = read_json(suite.metrics)
+        if "weights_sha256" not in report:  # of before it was kept
+            continue
+        loaded = report.get("loaded") or record.get("loaded") or {}
+        way = report.get("weights"), report.get("step"), loaded.get("precision")
+        expected, other = first.setdefault(way, (report["weights_sha256"], suite.metrics))
+        if other != suite.metrics:
+            place = f"{suite.metrics}: weights_sha256, of the same weights as in {other}"
+            found.fingerprint(place, report["weights_sha256"], expected)
 
 
 def _adapter(run: RunFolder, training: dict) -> Iterator[str]:

@@ -84,6 +84,12 @@ class SlurmLauncher(CellLauncher):
 
     def setup(self, **arguments) -> None:
         super().setup(**arguments)
+        if not self.wait and (most := self.config.hydra.sweeper.get("max_batch_size")):
+            # Each batch would have a job of tables, which would start before the later cells.
+            raise CompactHydraException(
+                f"hydra.sweeper.max_batch_size={most}: not with hydra.launcher.wait=false; for so many cells at a time there is "
+                f"hydra.launcher.job.array_parallelism={most}"
+            )
         if shutil.which("sbatch") is None:
             raise CompactHydraException("hydra/launcher=slurm: no sbatch here; submit from a login node of the cluster")
 

@@ -40,6 +40,17 @@ def test_a_misspelt_setting_is_refused(run_script, tmp_path):
     assert "jobs" in output and "Traceback" not in output
 
 
+def test_batches_that_nobody_waits_for_are_refused(run_script, tmp_path, monkeypatch):
+    """Their tables would be written while later cells are waiting, which would pass for failed."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *where: name == "submitit" or found(name, *where))
+    monkeypatch.setattr(slurm_launcher.shutil, "which", lambda name: None)  # submits nothing, wherever this runs
+    command = ["sweep.py", "scale=smoke", "hydra/launcher=slurm", "hydra.sweeper.max_batch_size=2"]
+    (line,) = run_script(*command, cwd=tmp_path, expect=1).splitlines()
+    assert line.startswith("error: hydra.sweeper.max_batch_size=2: not with hydra.launcher.wait=false")
+    assert "no sbatch here" in run_script(*command, "hydra.launcher.wait=true", cwd=tmp_path, expect=1)
+
+
 @pytest.mark.parametrize("setting", ["n_jobs=0", "n_jobs=-1", "n_jobs=x", "gpus=[]"])
 def test_no_cell_at_a_time_is_refused(setting, run_script, tmp_path):
     output = run_script("sweep.py", "hydra/launcher=joblib", f"hydra.launcher.{setting}", cwd=tmp_path, expect=1)

@@ -39,6 +39,10 @@ def test_an_honest_record_is_found_so(made):
     assert found.differences == []
     (line,) = found.unverified
     assert line.startswith(f"{made}/run/run.json: loaded, seconds") and "relative_size" in line
+    record, report = (
+        json.loads((made / "run" / name).read_text()) for name in ("run.json", "evaluation/closure/metrics.json")
+    )
+    assert all(key in line for key in ("provenance", "weights_sha256", *(record.keys() & report["provenance"].keys())))
     assert (found.runs, found.suites) == (1, 5) and found.numbers > 500 and found.fingerprints > 20
     assert "5 scored suites of 1 runs" in str(found) and "0 differ" in str(found)
 
@@ -153,6 +157,10 @@ TAMPERED = {
         "training.data_fingerprint: 0000",
         lambda run: change_json(run / "run.json", "training", "data_fingerprint", value="0" * 16),
     ),
+    "the weights of a suite": (
+        "validation/metrics.json: weights_sha256, of the same weights as in",
+        lambda run: change_json(run / "evaluation/validation/metrics.json", "weights_sha256", value="0" * 64),
+    ),
     "its adapter": (
         "not the adapter of the training",
         lambda run: (run / "adapter/adapter_model.safetensors").write_bytes(b"another's"),
@@ -199,7 +207,7 @@ def test_an_older_scorer_does_not_excuse_rows_beside_a_seal(record):
 
 
 def test_a_file_of_another_kind_is_one_line_and_the_rest_is_verified(record):
-    (record / "run/adapter/training.json").write_text("[]")
+    change_json(record / "run/run.json", "training", value=[1])
     found = verify(record)
     (difference,) = found.differences
     assert "run: cannot be computed again: " in difference and found.suites == 5
