@@ -1,4 +1,4 @@
-"""Run by torchrun in test_launchers.py: a sweep's cell whose process RANK dies of ERROR, while the other waits for it for ever.
+"""Run by torchrun in test_launchers.py: a sweep's cell whose process RANK dies of ERROR, while the other waits for it.
 
 torchrun --nproc-per-node=2 swept_by_two.py RANK ERROR OVERRIDE...
 """
@@ -18,7 +18,7 @@ rank, error = sys.argv[1:3]
 
 def run(cfg):
     if os.environ["RANK"] != rank:
-        time.sleep(10**6)
+        time.sleep(600)  # longer than the test waits
     RunFolder(cfg.out).open(cfg)  # past what settings are refused by
     raise {"Claimed": Claimed, "RuntimeError": RuntimeError}[error]("it dies")
 

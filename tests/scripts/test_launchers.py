@@ -136,6 +136,7 @@ def test_a_cell_on_a_disk_that_fails_stops_no_launcher(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("rank", "error", "status"), [(1, "RuntimeError", "started"), (0, "Claimed", "elsewhere")])
 def test_of_a_cells_processes_none_waits_for_one_that_is_gone(rank, error, status, tmp_path):
     """The other would wait for ever; and only the first writes the record."""
+    (tmp_path / ".smoke/runs").mkdir(parents=True)  # so that the tables of a sweep that goes on to its end do not fail
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
     script = Path(__file__).with_name("swept_by_two.py")
     command = [*launcher, str(script), str(rank), error, "scale=smoke", "experiment=transitivity_ce", "out=run"]
