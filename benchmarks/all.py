@@ -24,7 +24,7 @@ NAME = "all"
 DEFAULTS = {"model": "gemma3_270m,smollm2_135m", "lm_eval": "", "trl": "", "out": "results/benchmarks"}
 # Benchmark → its settings here; the first tells whether the model can be loaded.
 SIZES = {
-    "released_way": ("n=8", "batch=2"),
+    "released_way": ("n=8", "batch=4"),
     "training_speed": (),
     "side_by_side": (),
     "scoring_speed": ("n=160", "plain=10", "harness=64", "graphs=4"),

@@ -72,8 +72,8 @@ GOALS = (
     ),
     Goal("training, 8 questions a graph, questions/s", 25, "training_speed", _row("ours", "training, 8")),
     Goal(
-        "gradients against the released way's, relative difference, fp32", 1e-5, "released_way",
-        lambda r: max(row["whole"] for row in r["rows"]), most=True,
+        "gradients against the released way's (head in fp64), relative, fp32", 1e-5, "released_way",
+        lambda r: max(row["whole_exact"] for row in r["rows"]), most=True,
     ),
     Goal("training against TRL's SFTTrainer", 2, "against_trl", _row("ratio", ANSWER)),
     Goal("scoring in bf16, questions/s", 18, "scoring_speed", _row("ours", "scoring, bf16", "released")),
