@@ -345,7 +345,7 @@ def test_bad_input_is_one_clear_line(run_script, name, arguments, message, tmp_p
     assert message in output
     assert "Traceback" not in output
     assert not list(tmp_path.rglob("adapter")), "refused before any work"
-    assert not list(tmp_path.parent.glob(".*.lock"))
+    assert not (tmp_path.parent / f".{tmp_path.name}.lock").exists()
 
 
 GRID = ["scale=smoke", "suites.published.samples=4", "suites.corrected.samples=8", "evaluation.resamples=50"]
