@@ -81,7 +81,7 @@ SCORING = {
     ("weights", "merged_16bit"): ("A10", f"adapter, not merged into 16 bit{NO_FAULT}"),
     ("weights", "empty"): ("A13", "the trained adapter, not an empty one"),
     ("verdict", "text"): ("A11", "logits, not the text rule"),
-    ("prompt", "dseparation_released"): ("A12", "benchmark's prompt, not that of training"),
+    ("prompt", "dseparation_released"): ("A12", "asked with the prompt of training"),
 }
 
 
@@ -166,7 +166,8 @@ def _scorings(results: Results) -> list[dict]:
             if len(plain) != 1 or len(unusual) != 1:
                 continue
             name, value = unusual[0], way[unusual[0]]
-            faulty, sound = (evaluation, plain[0]) if name != "without" else (plain[0], evaluation)
+            off = name == "without" or (name == "prompt" and value == run.settings.prompt)
+            faulty, sound = (plain[0], evaluation) if off else (evaluation, plain[0])
             if name == "without":
                 audit, without = OF_DATA.get(value), f"suites without {value.replace('_', ' ')}"
             else:

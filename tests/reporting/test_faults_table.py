@@ -62,6 +62,17 @@ def test_ways_of_scoring_are_paired_and_flips_counted(made):
     assert changed == [(margins["margin"] < 0).sum(), 0] and frame.loc["A10", "questions_changed":].isna().iloc[0]
 
 
+def test_a_run_is_at_fault_where_it_is_asked_with_another_prompt_than_its_own(tmp_path, make_run):
+    folder = make_run(tmp_path, "dseparation_ce", protocol="released", n=40)
+    with (folder / "config.yaml").open("a") as config:
+        config.write("prompt: dseparation_released\n")
+    rows = json.loads((folder / "evaluation/published/metrics.json").read_text())["rows"]
+    right = [row | {"accuracy": 1.0} for row in rows]
+    score_again(tmp_path, "published-dseparation_released", 1, prompt="dseparation_released", rows=right)
+    row = tables(tmp_path)["faults"].set_index("audit").loc["A12"]
+    assert row["released_without"] == 1.0 > row["released_with"]
+
+
 def test_a_fault_that_changes_no_question_is_no_null_effect(made):
     margins = score_again(made, "published-without_unblocked_reversed_chain", 1, without="unblocked_reversed_chain")
     without = next(made.glob("runs/tiny/*/*/seed0/evaluation/published-without_unblocked_reversed_chain"))
