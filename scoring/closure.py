@@ -43,13 +43,13 @@ def add_closures(rows: list[dict], table: pd.DataFrame, parts: Mapping[Part, Seq
         table: the margins table of a suite.
         parts: task and split -> its items.
     """
-    # A premise that is told twice is two graphs; one whose questions are too many for an item of a file is one.
-    graphs = {part: items if asks_everything(items) else _by_graph(items) for part, items in parts.items()}
-    distances = {
-        (task, split): closure_distances(table[(table["task"] == task) & (table["split"] == split)], items)
-        for (task, split), items in graphs.items()
-        if asks_everything(items)
-    }
+    distances = {}
+    for (task, split), items in parts.items():
+        # A premise that is told twice is two graphs; one whose questions are too many for an item of a file is one.
+        graphs = next(filter(asks_everything, (items, _by_graph(items))), None)
+        if graphs is not None:
+            rows_of_part = table[(table["task"] == task) & (table["split"] == split)]
+            distances[task, split] = closure_distances(rows_of_part, graphs)
     for row in rows:
         of_row = [part for part in parts if part[0] == row["task"] and row["split"] in (part[1], POOLED)]
         if of_row and all(part in distances for part in of_row):

@@ -69,6 +69,7 @@ def fine_tune(
     started = time.monotonic()
     items = training_items(cfg)
     labels = [question.label for item in items for question in item.questions]
+    yes_share = suites.yes_share(items)
     unlabelled = int(cfg.data.unlabelled_fraction * len(items))
     try:
         weights = class_balance_weights(labels) if cfg.data.sampler == "balanced" else None
@@ -83,9 +84,7 @@ def fine_tune(
         oracle=oracle_of_the_semantic_term(cfg),
     )
     refuse_long_prompts([example.encoded for example in dataset.examples], answerer.context_length)
-    log.info(
-        "training on %d questions about %d graphs, %.1f %% Yes", len(labels), len(items), 100 * suites.yes_share(items)
-    )
+    log.info("training on %d questions about %d graphs, %.1f %% Yes", len(labels), len(items), 100 * yes_share)
 
     trainer = CausalTrainer(
         answerer,
@@ -120,7 +119,7 @@ def fine_tune(
         "file": Path(cfg.data.path).name if cfg.data.path else None,
         "samples": len(labels),
         "graphs": len(items),
-        "yes_share": suites.yes_share(items),
+        "yes_share": yes_share,
         "questions": cfg.task.questions,
         "sampler": cfg.data.sampler,
         "unlabelled_fraction": cfg.data.unlabelled_fraction,

@@ -25,16 +25,22 @@ def read_training_file(path: str | Path, task: str, keep_wrong_labels: bool) -> 
     report = check_labels(items)
     wrong = {} if keep_wrong_labels else {key: (label, entailed) for key, label, entailed in report.disagreeing}
     unanswerable = dict(report.unanswerable)
+    if wrong or unanswerable:
+        _refuse_the_first(path, items, wrong, unanswerable)
+    return items
+
+
+def _refuse_the_first(path: str | Path, items: list[Item], wrong: dict, unanswerable: dict) -> None:
+    questions = [question for item in items for question in item.questions]
     # Items keep the order of the file; a .json dictionary counts its entries.
-    count = sum(len(item.questions) for item in items)
-    lines = range(1, count + 1) if Path(path).suffix == ".json" else [line for line, _ in json_lines(path)]
-    for line, question in zip(lines, (question for item in items for question in item.questions), strict=True):
+    numbered = Path(path).suffix == ".json"
+    lines = range(1, len(questions) + 1) if numbered else [line for line, _ in json_lines(path)]
+    for line, question in zip(lines, questions, strict=True):
         if question.id in unanswerable:
             raise WrongLabel(f"{path}:{line}: {unanswerable[question.id]}")
         if question.id in wrong:
             label, entailed = ("Yes" if answer else "No" for answer in wrong[question.id])
             raise WrongLabel(
                 f"{path}:{line}: labelled {label}, but the graph entails {entailed}: {question.hypothesis} "
-                f"({len(wrong)} of {report.questions} labels are wrong; data.wrong_labels=keep trains on them)"
+                f"({len(wrong)} of {len(questions)} labels are wrong; data.wrong_labels=keep trains on them)"
             )
-    return items
