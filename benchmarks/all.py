@@ -4,7 +4,8 @@
     python -m benchmarks.all model=smollm2_135m                         without the peers, which are skipped
 
 Each runs in a process of its own and writes into out=, by default results/benchmarks. A model whose weights are not installed
-is left out. Last, the tables and the list of goals are put between the markers of benchmarks/README.md.
+is left out. Last, the tables and the list of goals are put between the markers of benchmarks/README.md; with an out= of one's
+own, another machine's, into README.md there.
 """
 
 import subprocess
@@ -111,10 +112,14 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     models = settings["model"].split(",")
     failed = run_all(models, settings)
-    written = table(Path(settings["out"]), models)
-    write_text(README, replace_between(README.read_text(encoding="utf-8"), BEGIN, END, written))
-    goals.write(Path(settings["out"]))
-    print(f"written: {README.name}" if not failed else f"failed: {'; '.join(failed)}")
+    folder = Path(settings["out"])
+    measured = table(folder, models)
+    if settings["out"] == DEFAULTS["out"]:
+        write_text(README, replace_between(README.read_text(encoding="utf-8"), BEGIN, END, measured))
+        goals.write(folder)
+    else:
+        write_text(folder / README.name, f"# Speed\n\n{measured}\n\n## Goals\n\n{goals.table(folder)}\n")
+    print("written" if not failed else f"failed: {'; '.join(failed)}")
     return 1 if failed else 0
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.goals [from=results/benchmarks]          reads the reports there, measures nothing
 
-A goal is held against the median of its report. One whose report is not there is listed as not measured.
+A goal is held against the median of its report. One whose report or row is not there is listed as not measured.
 """
 
 import statistics
@@ -23,12 +23,13 @@ MODELS = ("gemma3_270m", "smollm2_135m")
 
 @dataclass(frozen=True)
 class Goal:
-    """`read` takes the report's content; at least `wanted` is the goal, or at most where less is better."""
+    """`read` takes the report's content (None: it says nothing of this); at least `wanted` is the goal, or at most where
+    less is better."""
 
     what: str
     wanted: float
     report: str
-    read: Callable[[dict], float]
+    read: Callable[[dict], float | None]
     most: bool = False
     each_model: bool = True
 
@@ -36,12 +37,14 @@ class Goal:
         return value <= self.wanted if self.most else value >= self.wanted
 
 
-def _row(key: str, case: str, peer: str = "") -> Callable[[dict], float]:
-    """The median of a comparison, or another number of it, by what its case and peer begin with; the least of several."""
+def _row(key: str, case: str, peer: str = "") -> Callable[[dict], float | None]:
+    """The median of a comparison, or another number of it, by what its case and peer begin with; the least of several.
+    {own} in the case is the precision that was the model's own."""
 
-    def read(report: dict) -> float:
-        rows = [r for r in report["rows"] if r["case"].startswith(case) and r["peer"].startswith(peer)]
-        return min(row[key]["median"] if isinstance(row[key], dict) else row[key] for row in rows)
+    def read(report: dict) -> float | None:
+        begins = case.format(own=report["loaded"]["precision"]) if "{own}" in case else case
+        rows = [r for r in report["rows"] if r["case"].startswith(begins) and r["peer"].startswith(peer)]
+        return min((row[key]["median"] if isinstance(row[key], dict) else row[key] for row in rows), default=None)
 
     return read
 
@@ -77,8 +80,8 @@ GOALS = (
     ),
     Goal("training against TRL's SFTTrainer", 2, "against_trl", _row("ratio", ANSWER)),
     Goal("scoring in bf16, questions/s", 18, "scoring_speed", _row("ours", "scoring, bf16", "released")),
-    Goal("scoring against the released way", 10, "scoring_speed", _row("ratio", "scoring, bf16", "released")),
-    Goal("scoring against the lm-evaluation-harness", 2, "scoring_speed", _row("ratio", "scoring, bf16", "lm_eval")),
+    Goal("scoring against the released way", 10, "scoring_speed", _row("ratio", "scoring, {own}", "released")),
+    Goal("scoring against the lm-evaluation-harness", 2, "scoring_speed", _row("ratio", "scoring, {own}", "lm_eval")),
     Goal(
         "verdicts other than the released way's, fp32", 0, "scoring_speed", lambda r: r["verdicts"]["released"]["flips"],
         most=True,
@@ -110,9 +113,9 @@ def rows(folder: Path) -> Iterator[tuple[str, str, str, str]]:
     for goal in GOALS:
         names = {m: f"{goal.report}_{m}" for m in MODELS} if goal.each_model else {"": goal.report}
         found = {
-            model: goal.read(read_json(path))
+            model: value
             for model, name in names.items()
-            if (path := folder / f"{name}.json").is_file()
+            if (path := folder / f"{name}.json").is_file() and (value := goal.read(read_json(path))) is not None
         }
         reached = [model for model, value in found.items() if goal.reached(value)]
         word = "yes" if len(reached) == len(names) else "not measured" if not found else ", ".join(reached) or "no"

@@ -23,8 +23,9 @@ PLACES = ("out", "lm_eval", "trl")
 
 
 def configuration(model: str, *overrides: str, script: str = "train") -> DictConfig:
-    """The config of a script with one of conf/model/. The base is dense: a peer reads the same folder of weights, and nf4
-    (model.quantization) would change its numbers but not what they cost.
+    """The config of a script with one of conf/model/, on the CPU, as the peers are asked and the peak is measured. The base is
+    dense: a peer reads the same folder of weights, and nf4 (model.quantization) would change its numbers but not what they
+    cost.
 
     Raises:
         ValueError: there is no such model.
@@ -33,7 +34,8 @@ def configuration(model: str, *overrides: str, script: str = "train") -> DictCon
     if model not in known:
         raise ValueError(f"model= is one of {', '.join(known)}, not {model!r}")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(script, overrides=[*overrides, f"model={model}", "model.quantization=none"])
+        fixed = [f"model={model}", "model.quantization=none", "model.device=cpu"]
+        return compose(script, overrides=[*overrides, *fixed])
 
 
 def paired(ways: Mapping[str, Callable[[int], float]], pairs: int) -> dict[str, list[float]]:

@@ -3,13 +3,13 @@
     python -m benchmarks.scoring_speed model=gemma3_270m lm_eval=PROGRAM           256 prompts of 85 to 95 tokens
     python -m benchmarks.scoring_speed model=tiny n=8 pairs=2 plain=2 graphs=2 harness=8 size=64 out=DIR
 
-n prompts of `shortest` to `longest` tokens (corrected protocol, both tasks), scored as evaluate.py does, in bf16, and half of
-them in fp32.
+n prompts of `shortest` to `longest` tokens (corrected protocol, both tasks), scored as evaluate.py does in the model's own
+precision: bf16 where the processor computes in it, and then half of them in fp32, too; elsewhere fp32 alone.
 The released way (benchmarks/released_way.py) takes `plain` of them a pair, one at a time in fp32. The harness takes `harness`
-of them in bf16 at the best of four batch sizes, found on the same prompts, and only its request loop is timed: without
+of them in the same precision at the best of four batch sizes, found on the same prompts, and only its request loop is timed: without
 starting, loading and tokenising, which ours has in its time. Packed: 1, 4 and 12 questions on each of `graphs` graphs that
 allow twelve, in one pass, against a row of its own for every question, nothing shared. Verdicts: fp32 against the released
-way's, bf16 against fp32. Writes scoring_speed_MODEL.json and .md into out=, by default results/benchmarks.
+way's, bf16, where it is the model's own, against fp32. Writes scoring_speed_MODEL.json and .md into out=, by default results/benchmarks.
 """
 
 import statistics
@@ -34,7 +34,7 @@ from causal_tasks.harness import task_name, write_harness_tasks
 from causal_tasks.items import Item
 from causal_tasks.spec import Spec
 from models.answerer import Answerer
-from models.loading import load_answerer
+from models.loading import choose_precision, load_answerer
 from models.packing import pack
 from models.prompts import PromptFormat
 from scoring.scorer import length_sorted_batches, score, tokens_at_once
@@ -61,7 +61,6 @@ SOURCES = (
 )
 QUESTIONS = (1, 4, 12)
 BATCH_SIZES = (8, 16, 32, 64)
-PRECISIONS = ("bf16", "fp32")
 _MOST_TRIED = 50  # questions looked at for each that is wanted
 _PART = ("mixed", "corrected", "same_length")
 
@@ -122,33 +121,38 @@ def share_of_peak(
 
 
 class Scoring:
-    """One model in both precisions, and what is measured of it."""
+    """One model in its own precision and in fp32, and what is measured of it.
+
+    own: the precision that evaluate.py would take here. precisions: that, and fp32.
+    """
 
     def __init__(self, settings: dict):
         self.settings = settings
         self.pairs = settings["pairs"]
         self.answerers, self.loaded = {}, {}
-        for precision in PRECISIONS:
+        self.cfg = configuration(settings["model"], script="evaluate")
+        self.own = choose_precision(self.cfg.model.precision, torch.device(self.cfg.model.device))
+        self.precisions = tuple(dict.fromkeys((self.own, "fp32")))
+        for precision in self.precisions:
             cfg = configuration(settings["model"], f"model.precision={precision}", script="evaluate")
             self.answerers[precision], self.loaded[precision] = load_answerer(cfg.model)
-        self.cfg = cfg
-        self.budget = tokens_at_once(self.answerers["fp32"], cfg.evaluation.token_budget)
+        self.budget = tokens_at_once(self.answerers["fp32"], self.cfg.evaluation.token_budget)
         self.released = ReleasedWay(self.answerers["fp32"].language_model, self.answerers["fp32"].prompt_format)
         lengths = settings["shortest"], settings["longest"]
         self.items = prompts_of_length(self.released.prompt_format, settings["n"], *lengths)
-        self.peaks = {precision: peak(precision, settings["size"]) for precision in PRECISIONS}
+        self.peaks = {precision: peak(precision, settings["size"]) for precision in self.precisions}
 
     def margins(self, precision: str, items: Sequence[Item]) -> np.ndarray:
         return score(self.answerers[precision], items, self.budget)
 
     def against_released_way(self) -> tuple[list[dict], dict]:
-        """A row for either precision, and what became of the verdicts."""
+        """A row for each precision, and what became of the verdicts."""
         plain = self.settings["plain"]
         few = [
             [self.items[i % len(self.items)] for i in range(pair * plain, (pair + 1) * plain)]
             for pair in range(self.pairs)
         ]
-        margins = {precision: self.margins(precision, self.items) for precision in PRECISIONS}  # warms up, too
+        margins = {precision: self.margins(precision, self.items) for precision in self.precisions}  # warms up, too
         self.released.margins(few[0][:1])
         found: list[np.ndarray] = []
 
@@ -156,8 +160,8 @@ class Scoring:
             found.append(self.released.margins(asked))
             return found[-1]
 
-        timed = {"bf16": self.items, "fp32": self.items[: -(-len(self.items) // 2)]}  # fp32 takes twice as long
-        ways = {p: lambda pair, p=p: rate(timed[p], lambda asked: self.margins(p, asked)) for p in PRECISIONS}
+        timed = {"fp32": self.items[: -(-len(self.items) // 2)], self.own: self.items}  # fp32 takes twice as long as bf16
+        ways = {p: lambda pair, p=p: rate(timed[p], lambda asked: self.margins(p, asked)) for p in self.precisions}
         rates = paired(ways | {"released": lambda pair: rate(few[pair], released)}, self.pairs)
         rows = [
             comparison(
@@ -170,36 +174,37 @@ class Scoring:
                     self.answerers[precision], timed[precision], self.budget, rates[precision], self.peaks[precision]
                 ),
             )
-            for precision in PRECISIONS
+            for precision in self.precisions
         ]
         own = dict(zip([item.id for item in self.items], margins["fp32"], strict=True))
         asked = [item.id for part in few for item in part]
-        return rows, {
-            "released": agreement([own[name] for name in asked], np.concatenate(found)),
-            "bf16": agreement(margins["bf16"], margins["fp32"]),
-        }
+        verdicts = {"released": agreement([own[name] for name in asked], np.concatenate(found))}
+        if self.own != "fp32":
+            verdicts[self.own] = agreement(margins[self.own], margins["fp32"])
+        return rows, verdicts
 
     def against_harness(self, program: Path) -> tuple[dict, dict]:
-        """The row, and how far the harness's bf16 verdicts are ours; both answer the first `harness` prompts."""
+        """The row, and how far the harness's verdicts in fp32 are ours; both answer the first `harness` prompts."""
         items = self.items[: self.settings["harness"]]
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
             weights = weights_for_peers(self.answerers["fp32"], self.cfg.model, folder / "weights")
             write_harness_tasks({_PART: items}, folder)
             speeds = {
-                size: ask_harness(program, weights, folder, "bf16", size)[1]
+                size: ask_harness(program, weights, folder, self.own, size)[1]
                 for size in BATCH_SIZES
                 if size <= len(items)
             }
             best = max(speeds, key=speeds.get)
             ways = {
-                "ours": lambda pair: rate(items, lambda asked: self.margins("bf16", asked)),
-                "harness": lambda pair: ask_harness(program, weights, folder, "bf16", best)[1],
+                "ours": lambda pair: rate(items, lambda asked: self.margins(self.own, asked)),
+                "harness": lambda pair: ask_harness(program, weights, folder, self.own, best)[1],
             }
             rates = paired(ways, self.pairs)
             version, _ = ask_harness(program, weights, folder, "fp32", best)
             theirs = harness_margins(folder, task_name(*_PART))
-        case, peer = f"scoring, bf16, the first {len(items)} of them", f"lm_eval {version}, bf16, batches of {best}"
+        case = f"scoring, {self.own}, the first {len(items)} of them"
+        peer = f"lm_eval {version}, {self.own}, batches of {best}"
         row = comparison(case, "questions/s", rates["ours"], peer, rates["harness"])
         asked = [question.id for item in items for question in item.questions]
         return row | {"batch_sizes": speeds}, agreement(self.margins("fp32", items), [theirs[name] for name in asked])
@@ -208,18 +213,17 @@ class Scoring:
         """K questions on a graph in one pass, against prompts that share nothing."""
         graphs = graphs_with(task, max(QUESTIONS), self.settings["graphs"])
         items = [replace(item, questions=item.questions[:questions]) for item in graphs]
-        answerer = self.answerers["bf16"]
+        answerer = self.answerers[self.own]
         ways = {
-            "packed": lambda pair: rate(items, lambda asked: self.margins("bf16", asked)),
+            "packed": lambda pair: rate(items, lambda asked: self.margins(self.own, asked)),
             "nothing": lambda pair: rate(items, lambda asked: sharing_nothing(answerer, asked, self.budget)),
         }
         paired(ways, 1)
         rates = paired(ways, self.pairs)
-        share = share_of_peak(answerer, items, self.budget, rates["packed"], self.peaks["bf16"])
+        share = share_of_peak(answerer, items, self.budget, rates["packed"], self.peaks[self.own])
         name = f"scoring, {task}, K = {questions} on each of {len(items)} graphs"
-        return comparison(
-            name, "questions/s", rates["packed"], "prompts that share nothing, bf16", rates["nothing"], share
-        )
+        peer = f"prompts that share nothing, {self.own}"
+        return comparison(name, "questions/s", rates["packed"], peer, rates["nothing"], share)
 
 
 def agreement(ours: Sequence[float], theirs: Sequence[float]) -> dict:
@@ -242,7 +246,7 @@ def measure(settings: dict) -> dict:
         row, verdicts["harness"] = scoring.against_harness(program)
         rows.append(row)
     rows += [scoring.packed(task, questions) for task in ("transitivity", "dseparation") for questions in QUESTIONS]
-    return {"loaded": scoring.loaded["bf16"], "rows": rows, "verdicts": verdicts, "peaks": scoring.peaks}
+    return {"loaded": scoring.loaded[scoring.own], "rows": rows, "verdicts": verdicts, "peaks": scoring.peaks}
 
 
 VERDICTS = {

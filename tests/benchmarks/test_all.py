@@ -14,6 +14,7 @@ def readme(tmp_path, monkeypatch):
     path.write_text(f"before\n{benchmark.BEGIN}\nold\n{benchmark.END}\n{of_goals}\nafter\n")
     for module in (benchmark, benchmark.goals):
         monkeypatch.setattr(module, "README", path)
+    monkeypatch.setitem(benchmark.DEFAULTS, "out", str(tmp_path))
     return path
 
 
@@ -21,7 +22,7 @@ def report(folder, name, model, **more):
     row = comparison("a case", "questions/s", [4.0, 6.0, 5.0], "a peer", [1.0, 2.0, 2.0], 0.5)
     machine = {"processor": "a processor", "cores": 2}
     found = {"machine": machine, "versions": {"torch": "2"}, "commit": "0123456789"}
-    written = {"rows": [row], "threads": 2, "provenance": found, **more}
+    written = {"rows": [row], "loaded": {"precision": "fp32"}, "threads": 2, "provenance": found, **more}
     (folder / f"{name}_{model}.json").write_text(json.dumps(written))
 
 
@@ -51,6 +52,18 @@ def test_everything_runs_with_settings_that_it_knows_and_the_table_is_written(tm
     assert "| a case | 5 [4, 6] questions/s | a peer | 2 [1, 2] | 3 [2.5, 4] | 50% |" in text
     assert "400 GFLOP/s in bf16" in text and "takes 2.00 GiB; head and loss alone take 0.25 GiB" in text
     assert "2 threads of a processor" in text and "old" not in text and text.endswith("after\n")
+
+
+def test_another_machine_has_a_page_of_its_own(tmp_path, readme, monkeypatch):
+    other, before = tmp_path / "other", readme.read_text()
+    other.mkdir()
+    report(other, "scoring_speed", "gemma3_270m", peaks={"fp32": 8.5e10}, verdicts={"released": {"flips": 0, "questions": 5}})
+    monkeypatch.setattr(benchmark, "run", lambda name, settings: 0)
+    assert benchmark.main(["model=gemma3_270m", f"out={other}"]) == 0
+    text = (other / "README.md").read_text()
+    assert "### gemma3_270m" in text and "85 GFLOP/s in fp32" in text
+    assert "| scoring in bf16, questions/s | ≥ 18 | – | not measured |" in text
+    assert readme.read_text() == before
 
 
 def test_a_model_that_is_not_installed_is_left_out(tmp_path, readme, monkeypatch, capsys):

@@ -24,5 +24,21 @@ def test_a_goal_is_held_against_the_median_and_what_is_not_there_is_not_measured
     assert found["training against TRL's SFTTrainer"] == ["≥ 2", "–", "not measured"]
 
 
+def test_scoring_is_held_against_peers_in_the_models_own_precision(tmp_path):
+    rows = [
+        {"case": f"scoring, {p}, 85 to 95 tokens", "peer": "released way, fp32", "ours": {"median": r}, "ratio": {"median": r}}
+        for p, r in (("bf16", 14.0), ("fp32", 4.0))
+    ]
+    rows += [{"case": f"scoring, {t}, K = 12 on", "peer": "", "ratio": {"median": 2}} for t in ("transitivity", "dseparation")]
+    verdicts = {"released": {"flips": 0}}
+    for model, own, measured in (("gemma3_270m", "bf16", rows), ("smollm2_135m", "fp32", rows[1:])):
+        written = {"rows": measured, "loaded": {"precision": own}, "verdicts": verdicts}
+        (tmp_path / f"scoring_speed_{model}.json").write_text(json.dumps(written))
+    found = {what: cells for what, *cells in goals.rows(tmp_path)}
+    assert found["scoring against the released way"] == ["≥ 10", "14 gemma3_270m, 4 smollm2_135m", "gemma3_270m"]
+    assert found["scoring in bf16, questions/s"] == ["≥ 18", "14 gemma3_270m", "no"]
+    assert found["scoring against the lm-evaluation-harness"] == ["≥ 2", "–", "not measured"]
+
+
 def test_the_readme_lists_what_the_committed_reports_say():
     assert goals.table(RESULTS) in goals.README.read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ import pytest
 from benchmarks import peers, scoring_speed
 from benchmarks.measuring import configuration
 from benchmarks.scoring_speed import agreement, graphs_with, prompts_of_length, sharing_nothing
+from models import loading
 from models.loading import load_answerer
 from scoring.scorer import score
 
@@ -19,7 +20,12 @@ def answerer():
     return load_answerer(configuration("tiny").model)[0]
 
 
-def test_the_report_without_the_harness(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def a_processor_with_bf16(monkeypatch):
+    monkeypatch.setattr(loading, "processor_computes_in_bf16", lambda: True)
+
+
+def test_the_report_without_the_harness(tmp_path, monkeypatch, capsys, a_processor_with_bf16):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(scoring_speed, "QUESTIONS", (1, 4))
     assert scoring_speed.main([*SIZES, f"out={tmp_path}"]) == 0
@@ -42,7 +48,19 @@ def test_the_report_without_the_harness(tmp_path, monkeypatch, capsys):
     assert str(tmp_path) not in text + json.dumps(result)
 
 
-def test_the_harness_is_timed_at_its_best_batch_size(tmp_path, monkeypatch):
+def test_bf16_is_not_asked_of_a_processor_that_would_emulate_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(scoring_speed, "QUESTIONS", (1,))
+    monkeypatch.setattr(loading, "processor_computes_in_bf16", lambda: False)
+    assert scoring_speed.main([*SIZES, f"out={tmp_path}"]) == 0
+    result = json.loads((tmp_path / "scoring_speed_tiny.json").read_text())
+    peers_asked = ["released way, fp32"] + ["prompts that share nothing, fp32"] * 2
+    assert [row["peer"] for row in result["rows"]] == peers_asked
+    assert result["loaded"]["precision"] == "fp32"
+    assert set(result["verdicts"]) == {"released"} and set(result["peaks"]) == {"fp32"}
+
+
+def test_the_harness_is_timed_at_its_best_batch_size(tmp_path, monkeypatch, a_processor_with_bf16):
     asked = []
 
     def answer(program, weights, folder, precision, size):
