@@ -1,6 +1,6 @@
 """What answers without following a path score: read these beside any model's accuracy.
 
-    python -m audits.shortcuts [n=2000] [training=20000] [seed=0] [out=results/shortcuts] [before=results/shortcuts_before]
+    python -m audits.shortcuts [n=2000] [training=20000] [seed=0] [out=results/shortcuts]
 
 Writes OUT.json and OUT.md, one row for each corrected suite as evaluate.py asks it, one for all that both tasks have
 (`pooled`) and one for the headline (causal_tasks/headline.py). Labels are balanced: accuracy is the balanced accuracy,
@@ -12,14 +12,9 @@ and a constant answer scores 50 %. The columns:
 - `single`: each of these numbers alone, compared with the best threshold in the better direction, both chosen on these very
   questions: the one that scores most, and which that is;
 - `repeated`: questions whose text occurred before.
-
-before= names an earlier report, whose numbers are shown beside the new ones.
 """
 
-import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,8 +29,7 @@ from records.provenance import commit
 from scoring.blocks import NETWORK, PAIR, blocks
 from scoring.local_features import NAMES, asked_in, learn, table, trees
 
-_DEFAULTS = {"n": "2000", "training": "20000", "seed": "0"}
-_DEFAULTS |= {"out": "results/shortcuts", "before": "results/shortcuts_before"}
+_DEFAULTS = {"n": "2000", "training": "20000", "seed": "0", "out": "results/shortcuts"}
 LEARNED, REFITTED, SINGLE = "local_features", "refitted", "single"
 COLUMNS = {LEARNED: "trees learned in training", REFITTED: "trees refitted within", SINGLE: "best single count"}
 POOLED, HEADLINE = "pooled", "headline"
@@ -118,18 +112,9 @@ def _row(part: pd.DataFrame) -> dict:
     return {"n": len(part)} | shares | {SINGLE: alone[best], "best_count": best, "repeated": repeated, "counts": alone}
 
 
-def measure_tasks(n: int, training: int, seed: int, earlier: Sequence[dict] = ()) -> list[dict]:
-    """The rows of both tasks with the commit; under `before` the earlier row of the same task and split, if any."""
-    known = {(row["task"], row["split"]): {"before": row} for row in earlier}
-    rows = [row | {"commit": commit()} for task in TASKS for row in measure(task, n, training, seed)]
-    return [row | known.get((row["task"], row["split"]), {}) for row in rows]
-
-
 def markdown(rows: list[dict]) -> str:
-    """The rows as tables; numbers of an earlier report stand before an arrow."""
-    lines = ["# Shortcuts on the corrected suites", "", *__doc__.splitlines()[4:-2], ""]
-    if earlier := sorted({row["before"]["commit"][:10] for row in rows if "before" in row}):
-        lines += [f"Before the arrow: the suites of commit {', '.join(earlier)}. Percent.", ""]
+    """The rows as tables, in percent."""
+    lines = ["# Shortcuts on the corrected suites", "", *__doc__.splitlines()[4:], "", "Percent.", ""]
     for task in TASKS:
         lines += [
             f"## {task}",
@@ -138,10 +123,8 @@ def markdown(rows: list[dict]) -> str:
             "|---" * 7 + "|",
         ]
         for row in (row for row in rows if row["task"] == task):
-            both = [row["before"], row] if "before" in row else [row]
-            shares = " | ".join(" → ".join(f"{100 * one[column]:.1f}" for one in both) for column in COLUMNS)
-            which, repeated = (" → ".join(str(one[key]) for one in both) for key in ("best_count", "repeated"))
-            lines.append(f"| {row['split']} | {row['n']} | {shares} | {which} | {repeated} |")
+            shares = " | ".join(f"{100 * row[column]:.1f}" for column in COLUMNS)
+            lines.append(f"| {row['split']} | {row['n']} | {shares} | {row['best_count']} | {row['repeated']} |")
         lines.append("")
     return "\n".join([*lines, UNMATCHED])
 
@@ -150,12 +133,10 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read_settings(arguments, _DEFAULTS)
         numbers = [whole(settings, key) for key in ("n", "training", "seed")]
-        before = Path(f"{settings['before']}.json")
-        earlier = json.loads(before.read_text(encoding="utf-8")) if before.is_file() else []
     except ValueError as error:
         print(f"shortcuts: {error}", file=sys.stderr)
         return 2
-    rows = measure_tasks(*numbers, earlier)
+    rows = [row | {"commit": commit()} for task in TASKS for row in measure(task, *numbers)]
     text = markdown(rows)
     write_report(settings["out"], rows, text)
     print(text)

@@ -15,8 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.measuring import configuration
-from benchmarks.questions_per_graph import separate
-from benchmarks.scoring_speed import QUESTIONS, graphs_with
+from benchmarks.scoring_speed import QUESTIONS, graphs_with, separate
 from benchmarks.work import tokens_in
 from causal_tasks.items import Item
 from models.errors import ModelError

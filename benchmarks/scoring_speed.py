@@ -26,7 +26,6 @@ import torch
 
 from benchmarks.measuring import command, comparison, comparison_table, configuration, measured_on, paired
 from benchmarks.peers import ask_harness, find, harness_margins, weights_for_peers
-from benchmarks.questions_per_graph import separate
 from benchmarks.released_way import ReleasedWay
 from benchmarks.work import peak, scoring_operations, tokens_in
 from causal_tasks import suites
@@ -90,6 +89,11 @@ def graphs_with(task: str, questions: int, graphs: int) -> list[Item]:
     spec = Spec(task, "corrected", "train", questions, 0, questions)
     drawn = (suites.item(spec, index) for index in count())
     return list(islice((item for item in drawn if len(item.questions) == questions), graphs))
+
+
+def separate(items: Sequence[Item]) -> list[Item]:
+    """The same questions, each an item of its own."""
+    return [replace(item, id=q.id, questions=(q,)) for item in items for q in item.questions]
 
 
 def rate(asked: Sequence[Item], margins: Callable[[Sequence[Item]], np.ndarray]) -> float:

@@ -58,7 +58,7 @@ def tokens_in(batch: PackedBatch) -> int:
 
 
 def training_operations(answerer: Answerer, batch: PackedBatch, text: str | None) -> int:
-    """Of one forward and backward pass. text: of the loss (``models.packing.TEXT_TARGETS``), None for the answers alone."""
+    """Of one forward and backward pass. text: of the loss (``models.packing.text_targets``), None for the answers alone."""
     rows, slots = batch.asked.nonzero(as_tuple=True)
     read = torch.stack([rows, batch.answers[rows, slots]], 1)
     if text is not None:

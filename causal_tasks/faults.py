@@ -60,16 +60,16 @@ ALL_FAULTS = Faults()
 
 
 def read_faults(text: str) -> Faults:
-    """`released` (all), `none`, or the names of those that are on, comma between.
+    """The faults of a data set: `released` (all), `none`, or the names of those of the data that are on, comma between.
 
     Raises:
-        ValueError: an unknown name; the line lists those that are known.
+        ValueError: a name that is no fault of the data; the line lists those that are.
     """
     if text == "released":
         return ALL_FAULTS
     names = [] if text == "none" else text.split(",")
-    if unknown := [name for name in names if name not in NAMES]:
+    if unknown := [name for name in names if name not in OF_DATA]:
         raise ValueError(
-            f"faults={text}: {unknown[0]!r} is no fault; allowed: released, none, or of {', '.join(NAMES)}"
+            f"faults={text}: {unknown[0]!r} is no fault of the data; allowed: released, none, or of {', '.join(OF_DATA)}"
         )
     return Faults(**{name: name in names for name in NAMES})

@@ -28,7 +28,6 @@ class Circuit(nn.Module):
 
     def __init__(self, variables: int, clauses: Iterable[tuple[int, ...]]) -> None:
         super().__init__()
-        self.variables = variables
         root = _compile(variables, list(clauses))
         self.worlds = int(root.global_model_count())  # number of worlds that satisfy the constraint
         levels, self.root = _flatten(root, variables)

@@ -88,7 +88,7 @@ class Answerer(nn.Module):
     def forward(self, batch: PackedBatch, text: str | None = None) -> Reading:
         """Read a batch.
 
-        text: also the cross-entropy of these tokens of the texts (``models.packing.TEXT_TARGETS``). Only the columns that
+        text: also the cross-entropy of these tokens of the texts (``models.packing.text_targets``). Only the columns that
             are asked for go through the vocabulary head.
         """
         rows, slots = batch.asked.nonzero(as_tuple=True)

@@ -16,11 +16,6 @@ from torch import Tensor
 
 from models.prompts import EncodedItem, common_prefix_length
 
-# Which tokens of the formatted texts a cross-entropy covers, and which column's output predicts them.
-# sequence: every token, predicted by the one before it (shifted); padding masked.
-# turn: the answer turn alone (its header, the answer and the token that closes it), shifted.
-# released: the tokens of ``turn``, each read at its *own* column (audit A1).
-TEXT_TARGETS = ("sequence", "turn", "released")
 # The answer and the token that closes its turn.
 _AFTER_HEADER = 2
 
@@ -71,7 +66,10 @@ class PackedBatch:
 def text_targets(batch: PackedBatch, target: str, header_length: int) -> tuple[Tensor, Tensor, Tensor]:
     """Rows, columns and tokens, LongTensor [N] each: the output at (row, column) is held against the token.
 
-    batch: of answered texts, without a common prefix. target: one of TEXT_TARGETS.
+    batch: of answered texts, without a common prefix.
+    target: which tokens, and whose output predicts them. `sequence`: every token, by the one before it (shifted), padding
+        masked; `turn`: the answer turn alone (its header, the answer and the token that closes it), shifted; `released`:
+        the tokens of `turn`, each read at its *own* column (audit A1).
     header_length: tokens that open the answer turn, the last of them where the answer is read.
     """
     if target == "sequence":

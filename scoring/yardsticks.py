@@ -51,7 +51,7 @@ def yardstick_scores(items: Sequence[Item], task: str, training_questions: int) 
 
     Args:
         training_questions: corrected training questions that the boosted trees on counts around the two nodes
-            (audits/local_features.py) learn from; 0 leaves them out.
+            (scoring/local_features.py) learn from; 0 leaves them out.
     Returns:
         {} where a text does not parse, or asks about a node that its premise does not name.
     """
