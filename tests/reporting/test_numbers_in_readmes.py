@@ -1,5 +1,5 @@
-"""Every measured number in README.md, losses/README.md and docs/findings.md stands in a committed table: none is typed in and
-forgotten. In findings.md that table is one which the same section links."""
+"""Every measured number in README.md, losses/README.md, docs/findings.md and what docs/release.md says was measured here stands in
+a committed table: none is typed in and forgotten. In findings.md that table is one which the same section links."""
 
 import json
 import re
@@ -39,8 +39,6 @@ ALLOWED = {
         "0.3": "the published schedule of lambda",
         "2.7": "seconds of a training step, on the machine named beside it",
         "3.3": "seconds of a training step, on the machine named beside it",
-        "1.2": "questions_per_graph.md, a ratio of two of its cells",
-        "1.4": "questions_per_graph.md, a ratio of two of its cells",
     },
     "docs/findings.md": {
         "7.5": "the published class weight of Yes (A3)",
@@ -52,7 +50,10 @@ ALLOWED = {
         "73.9 %": "published, C2",
         "27.7 %": "published, C1",
     },
+    "docs/release.md": {},
 }
+# A page of which one part alone is about our own numbers, and the heading of that part.
+MEASURED = {"docs/release.md": "## Measured here"}
 LINKED_ALONE = "docs/findings.md"
 # Pages that show several tables.
 PAGES = {
@@ -144,6 +145,9 @@ def without_a_cell(text: str, allowed: dict[str, str], sources: tuple[Path, ...]
 @pytest.mark.parametrize("name", ALLOWED)
 def test_every_number_has_a_cell(name):
     text, missing = (ROOT / name).read_text(encoding="utf-8"), []
+    if heading := MEASURED.get(name):
+        before, text = text.split(f"\n{heading}\n")
+        text = "\n" * (before.count("\n") + 2) + text.split("\n## ")[0]
     for part in sections(text) if name == LINKED_ALONE else [text]:
         sources = linked(part, (ROOT / name).parent) if name == LINKED_ALONE else committed()
         missing += without_a_cell(part, ALLOWED[name], sources) + without_a_row(part, sources)
