@@ -22,8 +22,8 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from input_output.errors import SettingsError, UserError
 from records.claim import claim
-from records.errors import SettingsError, UserError
 from records.run_folder import RunFolder
 from records.scored_suite import ScoredSuite
 from records.tracking import Tracker

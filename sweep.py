@@ -22,8 +22,8 @@ import hydra
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from input_output.errors import UserError
 from records.claim import Claimed, is_first_process
-from records.errors import UserError
 from records.run_folder import RunFolder, RunFolderError
 from records.sweep_status import note_cell
 from reporting.sweep_callback import WriteTables, exit_of_sweep

@@ -11,8 +11,8 @@ python tables.py explain=TABLE:ROW:COLUMN    where a number comes from: runs, se
 import sys
 from pathlib import Path
 
-from records.command_line import read_settings
-from records.files import write_text
+from input_output.command_line import read_settings
+from input_output.writing import write_text
 from reporting import write_all
 from reporting.explain import explain
 from reporting.results import results_folder

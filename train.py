@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from input_output.errors import UserError
+from input_output.reading import read_json
 from records.claim import claim, is_first_process
-from records.errors import UserError
 from records.model_card import write_model_card
-from records.reading import read_json
 from records.run_folder import RunFolder, identity
 from records.scored_suite import ScoredSuite
 from records.tracking import Tracker

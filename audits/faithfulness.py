@@ -21,7 +21,7 @@ from causal_tasks.questions import TASKS
 from causal_tasks.randomness import generator
 from causal_tasks.spec import EVALUATION_SPLITS, PUBLISHED_SUITE
 from causal_tasks.suites import build
-from records.command_line import report_command
+from input_output.command_line import report_command
 
 _DEFAULTS = {"n": "10000", "training": "50000", "seed": "0", "out": "results/faithfulness"}
 _PUBLISHED = Path(__file__).parent.parent / "results" / "published"

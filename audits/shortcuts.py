@@ -24,7 +24,7 @@ from causal_tasks.headline import is_headline
 from causal_tasks.questions import TASKS
 from causal_tasks.spec import EVALUATION_SPLITS, TRAINING_SPLITS
 from causal_tasks.suites import available_splits, build
-from records.command_line import read_settings, whole, write_report
+from input_output.command_line import read_settings, whole, write_report
 from records.provenance import commit
 from scoring.blocks import NETWORK, PAIR, blocks
 from scoring.local_features import NAMES, asked_in, learn, table, trees

@@ -21,9 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from causal_tasks.faults import Faults
 from causal_tasks.items import Item
-from records.errors import UserError
+from input_output.errors import UserError
+from input_output.reading import json_lines, read_json
 from records.provenance import commit, fingerprint, margins_fingerprint
-from records.reading import json_lines, read_json
 from records.run_folder import RunFolder, find_runs, identity
 from records.scored_suite import ScoredSuite
 from scoring.closure import Part

@@ -17,9 +17,9 @@ from pathlib import Path
 from benchmarks import goals
 from benchmarks.measuring import CONF, comparison_table
 from benchmarks.scoring_speed import VERDICTS
-from records.command_line import read_settings
-from records.files import replace_between, write_text
-from records.reading import read_json
+from input_output.command_line import read_settings
+from input_output.reading import read_json
+from input_output.writing import replace_between, write_text
 
 NAME = "all"
 DEFAULTS = {"model": "gemma3_270m,smollm2_135m", "lm_eval": "", "trl": "", "out": "results/benchmarks"}

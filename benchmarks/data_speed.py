@@ -25,7 +25,7 @@ from causal_tasks.export import main as export
 from causal_tasks.randomness import Stream
 from causal_tasks.spec import PUBLISHED_SUITE
 from causal_tasks.suites import build
-from records.command_line import read_settings, whole, write_report
+from input_output.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 
 NAME = "data_speed"

@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from records.command_line import read_settings
-from records.files import write_text
+from input_output.command_line import read_settings
+from input_output.writing import write_text
 from records.provenance import provenance
 
 ROOT = Path(__file__).parents[1]

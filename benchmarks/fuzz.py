@@ -21,9 +21,9 @@ from tqdm import tqdm
 
 from benchmarks.fuzz_readers import Reader, readers
 from causal_tasks.randomness import generator
-from records.command_line import read_settings, whole, write_report
+from input_output.command_line import read_settings, whole, write_report
+from input_output.reading import shortened
 from records.provenance import provenance
-from records.reading import shortened
 
 NAME = "fuzz"
 DEFAULTS = {"inputs": "110000", "seed": "0", "only": "", "out": "results/benchmarks"}

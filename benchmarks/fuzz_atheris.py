@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from records.command_line import read_settings, whole, write_report
+from input_output.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 
 NAME = "fuzz_atheris"
@@ -32,7 +32,7 @@ def fuzz_here(name: str, folder: str, options: Sequence[str]) -> None:
     """Fuzz one reader in this process, which libFuzzer ends."""
     import atheris
 
-    with atheris.instrument_imports(include=["causal_tasks", "records"]):
+    with atheris.instrument_imports(include=["causal_tasks", "input_output"]):
         from benchmarks.fuzz_readers import readers
         from causal_tasks.randomness import generator
 

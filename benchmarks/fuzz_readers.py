@@ -21,9 +21,9 @@ from causal_tasks.files import read_jsonl, write_jsonl
 from causal_tasks.labels import check_labels
 from causal_tasks.questions import ParseError, parse, parse_premise, parse_question, say_premise, say_question
 from causal_tasks.suites import build
-from records.errors import UserError
+from input_output.errors import UserError
+from input_output.reading import FileFormatError
 from records.provenance import fingerprint
-from records.reading import FileFormatError
 from reporting.report import build_tables
 from reporting.results import load
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from records.command_line import read_settings
-from records.files import replace_between, write_text
-from records.reading import read_json
+from input_output.command_line import read_settings
+from input_output.reading import read_json
+from input_output.writing import replace_between, write_text
 
 NAME = "goals"
 README = Path(__file__).with_name("README.md")

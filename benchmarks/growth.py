@@ -23,11 +23,11 @@ from benchmarks.measuring import configuration
 from benchmarks.scoring_speed import graphs_with
 from benchmarks.step_memory import of_width
 from causal_tasks.suites import build
+from input_output.command_line import read_settings, whole, write_report
 from models.answerer import Answerer
 from models.errors import ModelError
 from models.loading import load_answerer
 from models.packing import pack
-from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 from reporting.style import PALETTE, panels, pyplot
 from scoring.scorer import score

@@ -20,8 +20,8 @@ from causal_tasks.files import read_jsonl
 from causal_tasks.harness import task_name, write_harness_tasks
 from causal_tasks.questions import TASKS
 from causal_tasks.suites import build
+from input_output.command_line import read_settings, whole, write_report
 from models.loading import load_answerer
-from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 from scoring.scorer import score
 

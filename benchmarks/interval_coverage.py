@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import norm
 
-from records.command_line import report_command
+from input_output.command_line import report_command
 from scoring.intervals import proportion_interval
 from scoring.metrics import bootstrap_intervals, paired_differences
 from scoring.seeds import HIGHER, LOWER, judged, over_seeds

@@ -23,8 +23,8 @@ import pandas as pd
 import yaml
 
 import training.fine_tune  # noqa: F401  the children share what these import
-from records.command_line import read_settings, whole, write_report
-from records.files import replace_between, write_text
+from input_output.command_line import read_settings, whole, write_report
+from input_output.writing import replace_between, write_text
 from records.provenance import provenance
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,8 +13,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from input_output.command_line import read_settings, whole, write_report
 from models.errors import ModelError
-from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 
 CONF = Path(__file__).parents[1] / "conf"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
+from input_output.command_line import read_settings, whole, write_report
+from input_output.errors import UserError
 from models.adapters import adapter_size, lora_layers
 from models.loading import load_answerer
-from records.command_line import read_settings, whole, write_report
-from records.errors import UserError
 from records.provenance import provenance
 from records.run_folder import RunFolder
 

@@ -18,11 +18,11 @@ from benchmarks.measuring import configuration
 from benchmarks.scoring_speed import QUESTIONS, graphs_with, separate
 from benchmarks.work import tokens_in
 from causal_tasks.items import Item
+from input_output.command_line import read_settings, whole, write_report
 from models.errors import ModelError
 from models.loading import load_answerer
 from models.packing import pack
 from models.prompts import PromptFormat
-from records.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 
 NAME = "packed_tokens"

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from records.files import replace_between, write_text
+from input_output.writing import replace_between, write_text
 
 README = Path(__file__).parents[1] / "losses" / "README.md"
 

@@ -164,7 +164,10 @@ class Scoring:
             found.append(self.released.margins(asked))
             return found[-1]
 
-        timed = {"fp32": self.items[: -(-len(self.items) // 2)], self.own: self.items}  # fp32 takes twice as long as bf16
+        timed = {
+            "fp32": self.items[: -(-len(self.items) // 2)],
+            self.own: self.items,
+        }  # fp32 takes twice as long as bf16
         ways = {p: lambda pair, p=p: rate(timed[p], lambda asked: self.margins(p, asked)) for p in self.precisions}
         rates = paired(ways | {"released": lambda pair: rate(few[pair], released)}, self.pairs)
         rows = [

@@ -17,9 +17,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 
-from records.command_line import read_settings, whole, write_report
+from input_output.command_line import read_settings, whole, write_report
+from input_output.reading import read_json
 from records.provenance import provenance
-from records.reading import read_json
 from train import run
 
 CONF = Path(__file__).parents[1] / "conf"

@@ -24,11 +24,11 @@ import torch
 
 from benchmarks.measuring import configuration
 from benchmarks.training_cases import CASES, ProductStep
+from input_output.command_line import read_settings, whole
 from models.head import log_probabilities
 from models.memory import peak_memory
 from models.packing import text_targets
 from models.prompts import EncodedItem
-from records.command_line import read_settings, whole
 from training.batches import TrainingExample
 
 NAME = "step_memory"

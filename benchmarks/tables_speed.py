@@ -26,7 +26,7 @@ import pyarrow as pa
 from omegaconf import OmegaConf
 from pyarrow import parquet
 
-from records.command_line import read_settings, whole, write_report
+from input_output.command_line import read_settings, whole, write_report
 from records.provenance import provenance
 from records.run_folder import RunFolder, find_runs
 from reporting import write_all

@@ -26,7 +26,7 @@ from causal_tasks.harness import write_harness_tasks
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
 from causal_tasks.spec import PROTOCOLS, Spec
-from records.command_line import read_settings, whole
+from input_output.command_line import read_settings, whole
 
 _REQUIRED = ("task", "protocol", "split", "n", "out")
 _DEFAULTS = {"seed": "0", "questions_per_graph": "1", "export": "jsonl", "faults": "released"}

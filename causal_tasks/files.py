@@ -15,7 +15,7 @@ from pathlib import Path
 from causal_tasks.headline import SUMMARIES
 from causal_tasks.items import Item, LabelledQuestion
 from causal_tasks.questions import TASKS, ParseError, parse_premise, parse_question
-from records.reading import FileFormatError, json_lines, kind, read_json, shortened
+from input_output.reading import FileFormatError, json_lines, kind, read_json, shortened
 
 EXPORTED_STRATA = ("pair", "family")
 # Some external files ask hundreds of questions about one premise; an item is scored in one pass and must stay small.

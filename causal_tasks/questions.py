@@ -12,7 +12,7 @@ import networkx as nx
 
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.spec import TASKS
-from records.reading import shortened
+from input_output.reading import shortened
 
 # A question as the benchmark asks it.
 PROMPT = "Given the following causal relationships:\n{premise}\n\n{hypothesis}\nPlease answer with only 'Yes' or 'No'."

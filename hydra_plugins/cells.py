@@ -101,7 +101,7 @@ class CellLauncher(Launcher):
 
 def _state(config: DictConfig) -> tuple[str, bool]:
     """A cell's folder, and whether its run is finished there, so that no job need be started to find that out."""
-    from records.errors import UserError
+    from input_output.errors import UserError
     from records.run_folder import RunFolder  # late: Hydra imports every plugin, even for --help
 
     before = HydraConfig.instance().cfg

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from peft import LoraConfig
 
+from input_output.reading import read_json
 from models.errors import ModelError
 from records.checkpoints import ADAPTER_CONFIG
-from records.reading import read_json
 
 # What our adapters set; checked below, and all that is handed to peft.
 _SET = ("r", "lora_alpha", "lora_dropout", "target_modules")

@@ -1,6 +1,6 @@
 """The error of this room, apart from it so that catching it costs no import of torch."""
 
-from records.errors import UserError
+from input_output.errors import UserError
 
 
 class ModelError(UserError, RuntimeError):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from causal_tasks.questions import PROMPT
-from records.errors import UserError
+from input_output.errors import UserError
 
 PROMPTS = {
     # What all published numbers were measured with, and what three of the four models were trained with.

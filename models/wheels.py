@@ -12,8 +12,8 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+from input_output.locks import locked
 from models.errors import ModelError
-from records.claim import locked
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from records.files import write_json
-from records.reading import FileFormatError, read_json, read_object, shortened
+from input_output.reading import FileFormatError, read_json, read_object, shortened
+from input_output.writing import write_json
 
 COMPLETE = "complete.json"
 PREFIX = "checkpoint-"

@@ -1,6 +1,5 @@
 """A claim on a folder: of the processes that want to make what lies in it, one does, and the others hear who."""
 
-import errno
 import logging
 import os
 import socket
@@ -9,15 +8,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from records.errors import UserError
-from records.files import write_json
-from records.reading import read_json
+from input_output.errors import UserError
+from input_output.locks import locked
+from input_output.reading import read_json
+from input_output.writing import write_json
 
 log = logging.getLogger(__name__)
-# What a file system without locks answers.
-NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 class Claimed(UserError, RuntimeError):
@@ -27,29 +25,6 @@ class Claimed(UserError, RuntimeError):
 def is_first_process() -> bool:
     """Whether this process claims, writes and speaks for those that train one run together (torchrun, Slurm's tasks)."""
     return os.environ.get("RANK", "0") == "0"
-
-
-@contextmanager
-def locked(path: Path, timeout: float = -1) -> Iterator[None]:
-    """Hold the operating system's lock on a file, which is made, until the block ends. It ends with the process, however that
-    dies; a file whose presence is the lock, which filelock would fall back on, would stay.
-
-    timeout: seconds to wait for it, after which Timeout is raised; -1 waits without end.
-    Raises UserError where the disk has no locks.
-    """
-    lock = FileLock(path, timeout=timeout, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-        raise UserError(
-            f"the disk of {path.parent} has no locks ({error.strerror}); mount it with them, or use another (results=, out=, CAUSAL_CACHE)"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from records.files import write_text
-from records.reading import read_json
+from input_output.reading import read_json
+from input_output.writing import write_text
 from records.run_folder import RunFolder
 
 MEASURES = ("n", "balanced_accuracy", "mcc", "auroc", "yes_rate")

@@ -10,11 +10,11 @@ from pathlib import Path
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from input_output.errors import UserError
+from input_output.reading import FileFormatError, read_json, read_object, read_yaml
+from input_output.writing import write_json, write_text
 from records import checkpoints
-from records.errors import UserError
-from records.files import write_json, write_text
 from records.provenance import provenance
-from records.reading import FileFormatError, read_json, read_object, read_yaml
 from records.run_settings import differing_keys, flat
 from records.scored_suite import ScoredSuite
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
+from input_output.reading import read_json
+from input_output.writing import write_json
 from records.claim import is_first_process
-from records.files import write_json
-from records.reading import read_json
 
 # Why a cell with this status, when all have ended, failed; one that says so itself gives the reason.
 UNENDED = {

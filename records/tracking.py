@@ -7,7 +7,7 @@ import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
-from records.files import write_text
+from input_output.writing import write_text
 
 MODES = ("online", "offline", "disabled")
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from causal_tasks.items import Item, LabelledQuestion
-from records.files import write_text
+from input_output.writing import write_text
 from reporting.graph_drawing import draw_question, positions
 from reporting.run_files import ResultsError
 from reporting.style import save

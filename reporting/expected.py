@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow
 
 from causal_tasks.spec import TASKS
-from records.reading import PLAIN_NAME, FileFormatError, kind, shortened
+from input_output.reading import PLAIN_NAME, FileFormatError, kind, shortened
 
 _TEXT, _NUMBER, _MAYBE_NUMBER = ("a text",), ("a number",), ("a number", "null")
 _SETTINGS = ("an object", "a text", "null")
@@ -50,7 +50,7 @@ _COLUMNS = dict.fromkeys(("id", "graph", "task", "protocol", "split"), ("texts",
 
 
 def check_kinds(where: Path | str, found: dict, expected: dict[str, tuple[str, ...]], what: str = "") -> None:
-    """Every key of `expected` that is there has a value of one of its kinds (records.reading.kind), numbers finite."""
+    """Every key of `expected` that is there has a value of one of its kinds (input_output.reading.kind), numbers finite."""
     for name, kinds in expected.items():
         value = found.get(name)
         if name in found and kind(value) not in kinds:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from records.reading import read_object
+from input_output.reading import read_object
 from records.run_folder import RunFolder
 from reporting.groups import SETTING, UNTUNED
 from reporting.results import load

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from causal_tasks.spec import TASKS
-from records.claim import locked
-from records.files import write_text
-from records.reading import read_json
+from input_output.locks import locked
+from input_output.reading import read_json
+from input_output.writing import write_text
 from reporting.ablation_contrasts import ablation_contrasts
 from reporting.ablation_table import ablation_table, judged_runs
 from reporting.adapter_growth import adapter_growth_table

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from input_output.reading import FileFormatError
 from records.provenance import same_questions
-from records.reading import FileFormatError
 from records.run_folder import RunFolder, find_runs
 from records.run_settings import RunSettings
 from reporting.groups import RUN, grouped, variant_rank

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow
 from pyarrow import parquet
 
-from records.reading import FileFormatError, json_lines, kind, read_object, read_text, read_yaml
+from input_output.reading import FileFormatError, json_lines, kind, read_object, read_text, read_yaml
 from records.run_settings import RunSettings
 from reporting.expected import METRICS, check_columns, check_kinds, check_logged, check_record, check_row
 from scoring.ways import Way

@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from records.files import write_whole
+from input_output.writing import write_whole
 
 # Okabe & Ito's colours, told apart also by colour-blind readers; one task warm/cool pair each.
 COLOURS = {

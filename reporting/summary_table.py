@@ -3,7 +3,7 @@
 import pandas as pd
 
 from causal_tasks.spec import TASKS
-from records.files import replace_between
+from input_output.writing import replace_between
 from reporting.groups import CONTROL, GROUP, RUN, SETTING, VARIANTS, of_group
 from reporting.metrics_tables import TREES
 from reporting.published import PAPER_MODEL, paper_model_first

@@ -8,8 +8,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from causal_tasks.headline import SUMMARIES
+from input_output.reading import FileFormatError, read_object
 from records.published import PUBLISHED
-from records.reading import FileFormatError, read_object
 from records.run_folder import RunFolder, find_runs
 
 # The committed record: its rates stand in until a model has run here.

@@ -16,11 +16,11 @@ from pathlib import Path
 import pandas as pd
 
 from causal_tasks.items import Item
-from records.command_line import read_settings, whole
-from records.errors import UserError
-from records.files import write_json, write_parquet
+from input_output.command_line import read_settings, whole
+from input_output.errors import UserError
+from input_output.reading import read_json
+from input_output.writing import write_json, write_parquet
 from records.provenance import commit, fingerprints, margins_fingerprint, same_questions
-from records.reading import read_json
 from records.scored_suite import ScoredSuite
 from scoring.blocks import blocks
 from scoring.closure import Part

@@ -16,11 +16,11 @@ from causal_tasks.headline import HEADLINE, POOLED
 from causal_tasks.items import Item
 from causal_tasks.labels import check_labels
 from causal_tasks.spec import Spec
+from input_output.errors import UserError
+from input_output.reading import read_object
+from input_output.writing import write_json, write_parquet
 from models.answerer import Answerer
-from records.errors import UserError
-from records.files import write_json, write_parquet
 from records.provenance import fingerprints, margins_fingerprint, provenance, same_questions
-from records.reading import read_object
 from records.scored_suite import ScoredSuite
 from scoring.blocks import blocks
 from scoring.closure import Part, add_closures

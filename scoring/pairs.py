@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from records.errors import UserError
+from input_output.errors import UserError
 from scoring.blocks import PAIR
 from scoring.intervals import wilson
 

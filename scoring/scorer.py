@@ -10,11 +10,11 @@ import torch
 from tqdm.auto import tqdm
 
 from causal_tasks.items import Item
+from input_output.errors import UserError
 from models.answerer import Answerer
 from models.memory import is_out_of_memory
 from models.packing import pack
 from models.prompts import EncodedItem
-from records.errors import UserError
 
 log = logging.getLogger(__name__)
 

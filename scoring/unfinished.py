@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from input_output.reading import read_json
+from input_output.writing import write_json
 from models.answerer import Answerer
-from records.files import write_json
-from records.reading import read_json
 from scoring.ways import Way
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from records.errors import SettingsError
+from input_output.errors import SettingsError
 from records.run_settings import WITHOUT_LAMBDA
 from schedulers import Constant, Schedule
 

@@ -17,11 +17,11 @@ import torch
 from omegaconf import DictConfig
 from safetensors.torch import load_file, save_file
 
+from input_output.command_line import read_settings, whole
+from input_output.reading import PLAIN_NAME, read_json, shortened
+from input_output.writing import write_json, write_text
 from models.loading import terms_of
 from records.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from records.command_line import read_settings, whole
-from records.files import write_json, write_text
-from records.reading import PLAIN_NAME, read_json, shortened
 from records.run_folder import RunFolder, RunFolderError
 
 

@@ -22,12 +22,12 @@ from causal_tasks.items import Item
 from causal_tasks.oracles import answer, released_answer
 from causal_tasks.questions import Question
 from causal_tasks.spec import Spec
+from input_output.errors import SettingsError, UserError
+from input_output.writing import write_json, write_text
 from losses.loss import Loss
 from models.answerer import Answerer
 from models.memory import is_out_of_memory
 from records.checkpoints import ADAPTER_WEIGHTS, newest_whole, publish, sha256
-from records.errors import SettingsError, UserError
-from records.files import write_json, write_text
 from records.run_folder import TRAINED, RunFolder, RunFolderError
 from records.run_settings import WITHOUT_LAMBDA
 from records.tracking import Tracker

@@ -5,8 +5,8 @@ from pathlib import Path
 from causal_tasks.files import read_jsonl
 from causal_tasks.items import Item
 from causal_tasks.labels import check_labels
-from records.errors import UserError
-from records.reading import json_lines
+from input_output.errors import UserError
+from input_output.reading import json_lines
 
 
 class WrongLabel(UserError, ValueError):

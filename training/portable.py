@@ -25,6 +25,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers.trainer_pt_utils import safe_globals
 
+from input_output.command_line import read_settings, whole
+from input_output.errors import UserError
+from input_output.reading import read_object
+from input_output.writing import write_json
 from records.checkpoints import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -37,10 +41,6 @@ from records.checkpoints import (
     publish,
     step_of,
 )
-from records.command_line import read_settings, whole
-from records.errors import UserError
-from records.files import write_json
-from records.reading import read_object
 from records.run_folder import RunFolder, RunFolderError
 from training.export_adapter import write_adapter
 

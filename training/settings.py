@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from causal_tasks.families import family_size
 from causal_tasks.faults import OF_DATA, OF_VARIANTS
-from records.errors import SettingsError
+from input_output.errors import SettingsError
 from records.published import published_yes_share
 from records.run_settings import differing_keys, loss_name, settings_hash
 from training.building import build_loss, build_schedule

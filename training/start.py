@@ -12,7 +12,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from records.errors import UserError
+from input_output.errors import UserError
 from training.settings import CONF, composed, dotted_keys, unknown_key
 
 # What libraries say to each other's authors; nobody who runs a script can act on it.

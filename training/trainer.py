@@ -16,15 +16,15 @@ from safetensors import SafetensorError
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
+from input_output.errors import UserError
+from input_output.reading import read_json
+from input_output.writing import write_text
 from losses.loss import Loss
 from models.answerer import Answerer
 from models.packing import PackedBatch
 from records import checkpoints
 from records.checkpoints import LOSS_WEIGHTS, SCHEDULE_STATE
-from records.errors import UserError
-from records.files import write_text
 from records.provenance import fingerprint
-from records.reading import read_json
 from schedulers import LearningState, Schedule
 from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
 from training.sampling import LengthGroupedSampler

@@ -57,7 +57,13 @@ def test_everything_runs_with_settings_that_it_knows_and_the_table_is_written(tm
 def test_another_machine_has_a_page_of_its_own(tmp_path, readme, monkeypatch):
     other, before = tmp_path / "other", readme.read_text()
     other.mkdir()
-    report(other, "scoring_speed", "gemma3_270m", peaks={"fp32": 8.5e10}, verdicts={"released": {"flips": 0, "questions": 5}})
+    report(
+        other,
+        "scoring_speed",
+        "gemma3_270m",
+        peaks={"fp32": 8.5e10},
+        verdicts={"released": {"flips": 0, "questions": 5}},
+    )
     monkeypatch.setattr(benchmark, "run", lambda name, settings: 0)
     assert benchmark.main(["model=gemma3_270m", f"out={other}"]) == 0
     text = (other / "README.md").read_text()

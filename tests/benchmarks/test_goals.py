@@ -26,10 +26,18 @@ def test_a_goal_is_held_against_the_median_and_what_is_not_there_is_not_measured
 
 def test_scoring_is_held_against_peers_in_the_models_own_precision(tmp_path):
     rows = [
-        {"case": f"scoring, {p}, 85 to 95 tokens", "peer": "released way, fp32", "ours": {"median": r}, "ratio": {"median": r}}
+        {
+            "case": f"scoring, {p}, 85 to 95 tokens",
+            "peer": "released way, fp32",
+            "ours": {"median": r},
+            "ratio": {"median": r},
+        }
         for p, r in (("bf16", 14.0), ("fp32", 4.0))
     ]
-    rows += [{"case": f"scoring, {t}, K = 12 on", "peer": "", "ratio": {"median": 2}} for t in ("transitivity", "dseparation")]
+    rows += [
+        {"case": f"scoring, {t}, K = 12 on", "peer": "", "ratio": {"median": 2}}
+        for t in ("transitivity", "dseparation")
+    ]
     verdicts = {"released": {"flips": 0}}
     for model, own, measured in (("gemma3_270m", "bf16", rows), ("smollm2_135m", "fp32", rows[1:])):
         written = {"rows": measured, "loaded": {"precision": own}, "verdicts": verdicts}

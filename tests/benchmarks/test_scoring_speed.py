@@ -8,7 +8,6 @@ import pytest
 from benchmarks import peers, scoring_speed
 from benchmarks.measuring import configuration
 from benchmarks.scoring_speed import agreement, graphs_with, prompts_of_length, sharing_nothing
-from models import loading
 from models.loading import load_answerer
 from scoring.scorer import score
 
@@ -22,7 +21,7 @@ def answerer():
 
 @pytest.fixture
 def a_processor_with_bf16(monkeypatch):
-    monkeypatch.setattr(loading, "processor_computes_in_bf16", lambda: True)
+    monkeypatch.setattr(scoring_speed, "choose_precision", lambda *_: "bf16")
 
 
 def test_the_report_without_the_harness(tmp_path, monkeypatch, capsys, a_processor_with_bf16):
@@ -51,7 +50,7 @@ def test_the_report_without_the_harness(tmp_path, monkeypatch, capsys, a_process
 def test_bf16_is_not_asked_of_a_processor_that_would_emulate_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(scoring_speed, "QUESTIONS", (1,))
-    monkeypatch.setattr(loading, "processor_computes_in_bf16", lambda: False)
+    monkeypatch.setattr(scoring_speed, "choose_precision", lambda *_: "fp32")
     assert scoring_speed.main([*SIZES, f"out={tmp_path}"]) == 0
     result = json.loads((tmp_path / "scoring_speed_tiny.json").read_text())
     peers_asked = ["released way, fp32"] + ["prompts that share nothing, fp32"] * 2

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
+from input_output.errors import UserError
+from input_output.reading import FileFormatError, read_json, read_object
+from input_output.writing import write_json, write_parquet, write_text
 from records import run_folder
 from records.claim import Claimed, claim
-from records.errors import UserError
-from records.files import write_json, write_parquet, write_text
 from records.model_card import write_model_card
 from records.provenance import provenance, same_questions
-from records.reading import FileFormatError, read_json, read_object
 from records.run_folder import PROJECT, RunFolder, RunFolderError
 from records.tracking import Tracker
 

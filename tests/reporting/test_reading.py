@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from records.errors import UserError
-from records.reading import FileFormatError
+from input_output.errors import UserError
+from input_output.reading import FileFormatError
 from records.run_folder import RunFolder, find_runs
 from reporting.results import load
 from reporting.sweep_plan import recorded_speed

@@ -14,7 +14,7 @@ from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
 from hydra_plugins.union_sweeper import UnionSweeper, union
-from records.errors import SettingsError
+from input_output.errors import SettingsError
 from reporting.run import ABLATION
 from training.settings import check_settings
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 from transformers import TrainingArguments
 
-from records.errors import SettingsError
+from input_output.errors import SettingsError
 from schedulers import LearningState
 from training.building import build_loss, build_schedule
 from training.settings import check_settings, unlike_defaults

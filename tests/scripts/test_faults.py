@@ -151,7 +151,9 @@ def test_faults_are_read_from_a_list_of_names():
     assert read_faults("released") == ALL_FAULTS and not any(vars(read_faults("none")).values())
     one = read_faults("lost_separators")
     assert one.lost_separators and not one.repeated_names
-    with pytest.raises(ValueError, match="'lost_seperators' is no fault of the data; allowed: released, none, or of unblocked"):
+    with pytest.raises(
+        ValueError, match="'lost_seperators' is no fault of the data; allowed: released, none, or of unblocked"
+    ):
         read_faults("lost_seperators")
     with pytest.raises(ValueError, match="'empty_adapter' is no fault of the data"):
         read_faults("lost_separators,empty_adapter")

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from evaluate import evaluate
-from records.errors import SettingsError
+from input_output.errors import SettingsError
 from training.settings import check_saved
 
 

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from hydra_plugins import cells as hydra_cells
 from hydra_plugins import slurm_launcher
 from hydra_plugins.joblib_launcher import JoblibLauncher
-from records.reading import FileFormatError
+from input_output.reading import FileFormatError
 from records.run_folder import RunFolder
 from records.sweep_status import cells, failures, note, waiting
 from reporting.sweep_callback import WriteTables, exit_of_sweep

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from audits.verify import verify
-from records.files import write_json, write_parquet
+from input_output.writing import write_json, write_parquet
 from records.scored_suite import ScoredSuite
 from scoring import again
 from scoring.rows import SCORER_VERSION, metrics_rows

@@ -2,7 +2,7 @@
 
 import pytest
 
-from records.errors import SettingsError
+from input_output.errors import SettingsError
 from training.building import build_loss, build_schedule
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from causal_tasks.files import write_jsonl
 from causal_tasks.suites import build
-from records.errors import SettingsError, UserError
+from input_output.errors import SettingsError, UserError
 from training.fine_tune import oracle_of_the_semantic_term, training_items
 from training.labelled_file import WrongLabel, read_training_file
 from training.settings import check_settings

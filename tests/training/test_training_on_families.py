@@ -9,10 +9,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from causal_tasks.suites import build
+from input_output.errors import SettingsError
 from losses import Loss
 from models.loading import load_answerer
 from models.packing import PackedBatch
-from records.errors import SettingsError
 from reporting import write_all
 from train import run
 from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of

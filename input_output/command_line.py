@@ -1,9 +1,10 @@
 """What the commands `python -m ROOM.*` share: key=value arguments, and reports written twice."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from input_output.writing import write_json, write_text
 
 
 def read_settings(
@@ -64,6 +65,5 @@ def report_command(
 def write_report(out: str | Path, report: object, text: str) -> None:
     """Write OUT.json and OUT.md."""
     out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    out.with_suffix(".md").write_text(text, encoding="utf-8")
+    write_json(out.with_suffix(".json"), report)
+    write_text(out.with_suffix(".md"), text)

@@ -1,4 +1,4 @@
-"""Atomic writes of small files; they are read with records/reading.py."""
+"""Atomic writes of small files; they are read with input_output/reading.py."""
 
 import json
 import os

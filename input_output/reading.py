@@ -1,6 +1,6 @@
 """Text and JSON that others may have written: whatever is wrong with them is one line that names file, line and reason.
 
-It knows nothing of the project and imports nothing heavy, so that every room reads with it, causal_tasks included.
+It imports nothing heavy.
 """
 
 import io
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from records.errors import UserError
+from input_output.errors import UserError
 
 # LibYAML's, ten times as fast, where PyYAML was built with it.
 YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
