@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from causal_tasks.adversarial_families import FAMILIES
 from causal_tasks.constructions import constructions
 from causal_tasks.constructions.real_graphs import networks
 from causal_tasks.items import Item
+from causal_tasks.minimal_pairs import FAMILIES
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Minimal pairs: two items that differ in one edge, one arrow or one name of the question, and have opposite answers.
 
 Items 2j and 2j+1 are a pair; any constant answer is right on exactly one of them. Each pair belongs to a family that
-says what is changed (causal_tasks.adversarial_families). Both items of a pair have the same names and tell the
+says what is changed (causal_tasks.minimal_pairs). Both items of a pair have the same names and tell the
 unchanged sentences in the same order.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from causal_tasks import counts
-from causal_tasks.adversarial_families import DIFFERENT_COUNTS, FAMILIES, Side, Twins, graph_of
 from causal_tasks.bitgraph import BitGraph
 from causal_tasks.items import Item
+from causal_tasks.minimal_pairs import DIFFERENT_COUNTS, FAMILIES, Side, Twins, graph_of
 from causal_tasks.naming import ALPHABET, Draft, DraftQuestion, distinct_names, in_words, named_graph, partition
 from causal_tasks.randomness import generator
 from causal_tasks.spec import Spec

@@ -1,4 +1,4 @@
-"""Adversarial minimal pairs (families: test_adversarial_families.py), published graphs, hidden causes."""
+"""Adversarial minimal pairs (families: test_minimal_pairs.py), published graphs, hidden causes."""
 
 from collections import Counter, defaultdict
 

@@ -7,7 +7,7 @@ import networkx as nx
 import pytest
 
 from causal_tasks import counts
-from causal_tasks.adversarial_families import DIFFERENT_COUNTS, FAMILIES
+from causal_tasks.minimal_pairs import DIFFERENT_COUNTS, FAMILIES
 from causal_tasks.questions import TASKS
 from causal_tasks.suites import build
 from scoring.local_features import features
