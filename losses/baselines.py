@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import torch
@@ -58,10 +59,10 @@ class _WithPrior(Loss):
             yes_share = require_number("loss.yes_share", yes_share, 0, 1, open_low=True, open_high=True)
         self.yes_share = yes_share
 
-    def prepare(self, items: Sequence[Item], unlabelled: int = 0) -> None:
-        super().prepare(items, unlabelled)
+    def prepare(self, items: Sequence[Item], labelled: Sequence[bool] | None = None) -> None:
+        super().prepare(items, labelled)
         if self.yes_share is None:
-            self.yes_share = yes_share(items[unlabelled:])
+            self.yes_share = yes_share(items if labelled is None else list(compress(items, labelled)))
 
     def prior(self) -> float:
         if self.yes_share is None:

@@ -126,8 +126,8 @@ class ExactSemantic(Loss):
         """Whether it reads one question asked in both orders, without a family."""
         return task == "dseparation" and self.knowledge != "deduced"
 
-    def prepare(self, items: Sequence[Item], unlabelled: int = 0) -> None:
-        super().prepare(items, unlabelled)
+    def prepare(self, items: Sequence[Item], labelled: Sequence[bool] | None = None) -> None:
+        super().prepare(items, labelled)
         tasks = {item.task for item in items}
         if len(tasks) > 1:
             raise ValueError(f"loss={self.name} works on one task at a time, got {', '.join(sorted(tasks))}")

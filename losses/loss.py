@@ -26,12 +26,12 @@ class Loss(nn.Module):
     parts: tuple[str, ...] = ()  # what `forward` returns beside the total, for schedules that follow a part of the loss
     task: str | None = None  # the only task it is meant for; None = any
 
-    def prepare(self, items: Sequence[Item], unlabelled: int = 0) -> None:
+    def prepare(self, items: Sequence[Item], labelled: Sequence[bool] | None = None) -> None:
         """Show the loss the training items, once, before any work.
 
         Here a loss measures what it needs to know of them (the share of Yes, which questions form
         groups) and refuses items that it cannot work with.
-        unlabelled: number of leading items whose labels are withheld.
+        labelled: whether an item's labels may be read, one an item; None: all.
         Raises ValueError if there are none, if they belong to another task than the loss's, or if no
         graph has enough questions.
         """

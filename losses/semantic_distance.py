@@ -131,9 +131,9 @@ class SemanticDistance(Loss):
     def questions_needed(self, task: str, generated: bool = False) -> int:
         return 2
 
-    def prepare(self, items: Sequence[Item], unlabelled: int = 0) -> None:
+    def prepare(self, items: Sequence[Item], labelled: Sequence[bool] | None = None) -> None:
         """Also refuses items on which a part with a weight above 0 could never do anything."""
-        super().prepare(items, unlabelled)
+        super().prepare(items, labelled)
         asked = [{(q.question.source, q.question.target) for q in item.questions if q.question} for item in items]
         if self.weights["direction"] and not any((j, i) in pairs for pairs in asked for i, j in pairs):
             raise ValueError(

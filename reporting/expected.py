@@ -27,7 +27,8 @@ RECORD = dict.fromkeys((*NAMES, "status"), _TEXT) | {
     "training": ("an object", "null"),
 }
 TRAINING = dict.fromkeys(
-    ("samples", "graphs", "steps", "yes_share", "unlabelled_fraction", "seconds", "turn_tokens"), _MAYBE_NUMBER
+    ("samples", "graphs", "steps", "yes_share", "unlabelled_fraction", "unlabelled_graphs", "seconds", "turn_tokens"),
+    _MAYBE_NUMBER,
 )
 METRICS = {
     "suite": ("a text", "null"),

@@ -36,7 +36,7 @@ class GraphDataset(Dataset):
     """Tokenised items; index → TrainingExample.
 
     answered: branches end with the true answer and the turn's ending (losses that read the text).
-    unlabelled: number of leading items whose labels are withheld from the losses.
+    labelled: whether the losses may read an item's labels, one an item; None: all.
     oracle: gives the answers that the semantic term asks for (audit A2); None: they are the labels.
     """
 
@@ -45,12 +45,12 @@ class GraphDataset(Dataset):
         items: Sequence[Item],
         prompt_format: PromptFormat,
         answered: bool,
-        unlabelled: int = 0,
+        labelled: Sequence[bool] | None = None,
         oracle: Callable[[CausalGraph, Question], bool] | None = None,
     ):
         entailed = [oracle and tuple(oracle(item.graph, q.question) for q in item.questions) for item in items]
         self.examples = [
-            TrainingExample(encoded, item, i >= unlabelled, entailed[i], i)
+            TrainingExample(encoded, item, labelled is None or labelled[i], entailed[i], i)
             for i, (encoded, item) in enumerate(zip(prompt_format.encode(items, answered), items))
         ]
         self.lengths = [example.encoded.length for example in self.examples]

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import pickle
+import random
 import shutil
 import time
 from collections.abc import Callable
@@ -70,17 +71,17 @@ def fine_tune(
     items = training_items(cfg)
     labels = [question.label for item in items for question in item.questions]
     yes_share = suites.yes_share(items)
-    unlabelled = int(cfg.data.unlabelled_fraction * len(items))
+    labelled = labelled_items(cfg, len(items))
     try:
         weights = class_balance_weights(labels) if cfg.data.sampler == "balanced" else None
-        loss.prepare(items, unlabelled)
+        loss.prepare(items, labelled)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     dataset = GraphDataset(
         items,
         answerer.prompt_format,
         loss.text is not None,
-        unlabelled,
+        labelled,
         oracle=oracle_of_the_semantic_term(cfg),
     )
     refuse_long_prompts([example.encoded for example in dataset.examples], answerer.context_length)
@@ -123,6 +124,7 @@ def fine_tune(
         "questions": cfg.task.questions,
         "sampler": cfg.data.sampler,
         "unlabelled_fraction": cfg.data.unlabelled_fraction,
+        "unlabelled_graphs": len(items) - sum(labelled),
         "steps": trainer.state.global_step,
         "turn_tokens": answerer.prompt_format.turn_length,
         "seconds": round(trainer.steps.earlier + time.monotonic() - started, 1),
@@ -210,6 +212,21 @@ def training_items(cfg: DictConfig) -> list[Item]:
         yes_share=cfg.data.yes_share,
     )
     return list(suites.items(spec))
+
+
+def labelled_items(cfg: DictConfig, count: int) -> list[bool]:
+    """Of each of ``count`` training items, whether a loss may read its labels.
+
+    The leading ones are withheld where items are drawn one like another, else (a file in its own order, or a share of Yes,
+    whose last items are all of one class) as many by lot. Raises SettingsError for a fraction that withholds nothing.
+    """
+    fraction = cfg.data.unlabelled_fraction
+    size = int(fraction * count)
+    if fraction and not size:
+        raise SettingsError(f"data.unlabelled_fraction={fraction}: less than one of the {count} training graphs")
+    alike = cfg.data.path is None and cfg.data.yes_share is None
+    withheld = range(size) if alike else set(random.Random(f"withheld-{cfg.seed}").sample(range(count), size))
+    return [i not in withheld for i in range(count)]
 
 
 def oracle_of_the_semantic_term(cfg: DictConfig) -> Callable[[CausalGraph, Question], bool] | None:

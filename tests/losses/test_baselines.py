@@ -120,7 +120,7 @@ def test_the_prior_is_measured_on_the_training_items(answers):
         torch.testing.assert_close(measured(answers, None, 0.0)["total"], given(answers, None, 0.0)["total"])
     withheld = SimpleNamespace(task="transitivity", questions=(SimpleNamespace(label=True),) * 5)
     partly = WeightedCrossEntropy()
-    partly.prepare([withheld, *items], unlabelled=1)
+    partly.prepare([withheld, *items], labelled=[False, True])
     assert partly.yes_share == PI, "withheld labels are not read"
     chosen = WeightedCrossEntropy(yes_share=0.4)
     chosen.prepare(items)

@@ -1,6 +1,7 @@
 """Cells of the ablation train at smoke scale, and every loss learns from whole families."""
 
 import json
+from itertools import compress
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from causal_tasks.suites import build
+from causal_tasks.suites import build, yes_share
 from input_output.errors import SettingsError
 from losses import Loss
 from models.loading import load_answerer
@@ -16,7 +17,7 @@ from models.packing import PackedBatch
 from reporting import write_all
 from train import run
 from training.batches import PACKED, Collator, GraphDataset, answers_of, text_of
-from training.fine_tune import fine_tune, training_items
+from training.fine_tune import fine_tune, labelled_items, training_items
 
 SMALL = ["scale=smoke", "tracking=none", "suites.corrected.samples=8", "evaluation.resamples=20", "grid=ablation"]
 CELLS = {
@@ -71,6 +72,7 @@ def test_cells_train_and_say_what_they_trained_on(trained):
     assert records["schedule"]["training"]["yes_share"] == pytest.approx(0.632, abs=0.02)
     semi = records["semi-supervised"]["training"]
     assert (semi["questions"], semi["unlabelled_fraction"], semi["graphs"]) == ("families", 0.9, 8)
+    assert semi["unlabelled_graphs"] == 7
     assert all("loss/class_weighted_answer" in line for line in steps(runs["weighted"]))
     assert all(line["loss/groups"] > 0 for line in steps(runs["semi-supervised"]))
     assert len({line["loss/weight_node"] for line in steps(runs["distance"])}) > 1, "the weights are learned"
@@ -134,12 +136,31 @@ def test_training_items_are_families_where_the_config_says_so(composed):
 
 def test_a_loss_is_told_whose_labels_are_withheld(composed):
     class Told(Loss):
-        def prepare(self, items, unlabelled=0):
-            raise ValueError(f"{unlabelled} of {len(items)}")
+        def prepare(self, items, labelled=None):
+            raise ValueError(f"{labelled.count(False)} of {len(items)}")
 
     cfg = composed("scale=smoke", "training.samples=8", "data.unlabelled_fraction=0.5")
     with pytest.raises(SettingsError, match="4 of 8"):
         fine_tune(cfg, None, Told(), None, None, None)
+
+
+def test_labels_are_withheld_at_random_where_the_order_is_not(composed):
+    """A share of Yes ends in items of one class; items that are drawn one like another lose the leading ones."""
+    cfg = composed("task=dseparation", "training.samples=1024", "data.yes_share=0.117", "data.unlabelled_fraction=0.5")
+    items = training_items(cfg)
+    kept = labelled_items(cfg, len(items))
+    assert kept.count(False) == 512 and kept == labelled_items(cfg, len(items))
+    assert yes_share(list(compress(items, kept))) == pytest.approx(0.117, abs=0.03)
+    cfg.seed = 1
+    assert kept != labelled_items(cfg, len(items))
+    cfg.data.yes_share = None
+    assert labelled_items(cfg, 5) == [False, False, True, True, True]
+
+
+def test_a_fraction_that_withholds_nothing_is_refused(composed):
+    cfg = composed("data.unlabelled_fraction=0.01")
+    with pytest.raises(SettingsError, match="unlabelled_fraction=0.01: less than one of the 99 training graphs"):
+        labelled_items(cfg, 99)
 
 
 LOSSES = {
