@@ -156,13 +156,15 @@ def _write_adapter(answerer: Answerer, folder: RunFolder, facts: dict) -> None:
 
 
 def _smaller_pass(cfg: DictConfig) -> str:
-    """What a pass took, and the next accumulation that takes less and shares the batch evenly."""
+    """What a pass took, and what takes less: where it can be, the next accumulation that shares the batch evenly."""
     graphs = graphs_in_a_pass(cfg)
+    others = (
+        "task.questions_per_graph, model.precision=bf16, model.quantization=4bit or a smaller model, in another out="
+    )
     if graphs == 1:
-        return (
-            "with 1 graph in a pass, the least: try task.questions_per_graph, model.precision=bf16, model.quantization=4bit or "
-            "a smaller model, in another out="
-        )
+        return f"with 1 graph in a pass, the least: try {others}"
+    if cfg.data.unlabelled_fraction:  # wants each step in one pass
+        return f"with {graphs} graphs in a pass: try training.batch_size, {others}"
     share = next(divisor for divisor in range(2, graphs + 1) if graphs % divisor == 0)
     return (
         f"with {graphs} graphs in a pass: try training.accumulation={share * cfg.training.accumulation}, which takes "

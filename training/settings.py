@@ -178,7 +178,11 @@ def _check_combinations(cfg: DictConfig) -> None:
         asked = f"data.path={cfg.data.path} (most lines in a row on one graph: {questions})"
     if cfg.data.sampler == "balanced" and questions != 1:
         raise SettingsError(f"data.sampler=balanced: needs one question a graph, not {asked}")
-    graphs_in_a_pass(cfg)
+    if graphs_in_a_pass(cfg) < cfg.training.batch_size and cfg.data.unlabelled_fraction:
+        raise SettingsError(
+            f"data.unlabelled_fraction={cfg.data.unlabelled_fraction}: needs training.accumulation=1 and one process; the passes "
+            "of a step count alike, even one whose graphs have no label"
+        )
     if cfg.task.questions == "families":
         _check_families(cfg)
     if cfg.training.enabled:

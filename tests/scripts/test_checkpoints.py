@@ -239,11 +239,20 @@ def test_no_memory_for_a_step_is_one_line_with_a_smaller_batch(run_script, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(Semantic, "forward", full)
         output = run_script("train.py", *SMALL, cwd=tmp_path, expect=1)
-        for batch, advice in (
-            ((9, 1), "with 9 graphs in a pass: try training.accumulation=3, which takes 3, in another out="),
-            ((8, 8), "with 1 graph in a pass, the least: try task.questions_per_graph, model.precision=bf16"),
+        for settings, advice in (
+            (
+                ["training.batch_size=9"],
+                "with 9 graphs in a pass: try training.accumulation=3, which takes 3, in another out=",
+            ),
+            (
+                ["training.accumulation=8"],
+                "with 1 graph in a pass, the least: try task.questions_per_graph, model.precision=",
+            ),
+            (
+                ["data.unlabelled_fraction=0.5"],
+                "with 8 graphs in a pass: try training.batch_size, task.questions_per_graph",
+            ),
         ):
-            settings = [f"training.{name}={n}" for name, n in zip(("batch_size", "accumulation"), batch)]
             assert advice in run_script("train.py", *SMALL, *settings, cwd=tmp_path, expect=1)
     assert "error: out of memory at step 1, with 8 graphs in a pass: try training.accumulation=2" in output
     # nothing was computed, so that nothing blocks the command that follows the advice

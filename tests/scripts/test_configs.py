@@ -142,6 +142,10 @@ def test_a_swept_key_reaches_a_nested_choice(composed):
         (["training.enabled=false", "data.unlabelled_fraction=0.5"], "data.unlabelled_fraction"),
         (["data.sampler=balanced", "data.unlabelled_fraction=0.5"], "data.sampler=balanced: reads every label"),
         (
+            ["data.unlabelled_fraction=0.5", "training.accumulation=2"],
+            "data.unlabelled_fraction=0.5: needs training.accumulation=1 and one process",
+        ),
+        (
             ["data.sampler=balanced", "loss=logit_adjusted"],
             "data.sampler=balanced: loss=logit_adjusted would correct again for the share of Yes",
         ),
