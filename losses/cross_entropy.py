@@ -73,7 +73,7 @@ class CrossEntropy(Loss):
             weighted = class_weighted_cross_entropy(answers, **self.class_weights)
             parts["class_weighted_answer"] = weighted.detach()
             total = total + weighted
-        return {"total": total, **parts}
+        return {"total": total} | (parts if answers.supervised.any() else {})
 
 
 def read_class_weights(class_weights: Mapping[str, float]) -> dict[str, float]:

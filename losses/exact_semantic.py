@@ -148,26 +148,28 @@ class ExactSemantic(Loss):
 
     def forward(self, answers: Answers, text: FormattedText | None, weight: float) -> dict[str, Tensor]:
         parts = self.base(answers, text, weight)
-        semantic, counts = self._constraint_loss(answers)
+        semantic, measured = self._constraint_loss(answers)
         total = parts.pop("total") + weight * semantic
-        return {"total": total, **parts, **counts, "semantic": semantic.detach()}
+        return {"total": total, **parts, **measured}
 
     def _constraint_loss(self, answers: Answers) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss, and what the log should count in the batch; a batch without any group has loss 0."""
+        """The loss, and what the log should say of the batch; one without any group has loss 0, and no semantic part."""
         if self.circuit is None:
             raise ValueError(f"loss={self.name}: call prepare(items) before the first step")
         log_yes, log_no = answers.log_p
         groups = [self._read(found) for found in groups_in(answers, self.task, self.group_size)]
-        counts = {"groups": torch.tensor(float(sum(map(len, groups))))}
+        measured = {"groups": torch.tensor(float(sum(map(len, groups))))}
+        if not any(groups):
+            return log_yes.sum() * 0, measured
         if self.knowledge == "deduced":
             even = torch.full_like(log_yes, math.log(0.5))
             facts = add_facts(even, even, answers, self.task)
-            loss, counts["deduced"] = deduced_loss(log_yes, log_no, facts, groups, self.circuit)
-            return loss, counts
-        if self.knowledge == "axioms_and_facts":
-            log_yes, log_no = add_facts(log_yes, log_no, answers, self.task)
-        losses = group_losses(log_yes, log_no, groups, self.circuit)
-        return (losses.mean() if len(losses) else log_yes.sum() * 0), counts
+            loss, measured["deduced"] = deduced_loss(log_yes, log_no, facts, groups, self.circuit)
+        else:
+            if self.knowledge == "axioms_and_facts":
+                log_yes, log_no = add_facts(log_yes, log_no, answers, self.task)
+            loss = group_losses(log_yes, log_no, groups, self.circuit).mean()
+        return loss, measured | {"semantic": loss.detach()}
 
 
 def groups_in(answers: Answers, task: str, group_size: int) -> list[list[Group]]:

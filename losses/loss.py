@@ -62,7 +62,8 @@ class Loss(nn.Module):
         weight: lambda(t) >= 0, the weight of the semantic term; losses without one ignore it.
         Returns {"total": scalar with gradient, "<part>": detached scalars for the log}. The part that
         lambda weights is always called "semantic", the cross-entropy beside it "cross_entropy", so
-        that adaptive schedules find them; all of them are named in `parts`.
+        that adaptive schedules find them; all of them are named in `parts`. One that nothing in the batch
+        measures (no label may be read, no group was asked) adds 0 to the total and is left out: it is not 0.
         """
         raise NotImplementedError
 

@@ -52,4 +52,4 @@ class Semantic(Loss):
             log_probability = answers.log_entailed if self.term == "entailed" else answers.log_label
             semantic = masked_mean(-log_probability, answers.supervised)
         total = parts.pop("total") + weight * semantic
-        return {"total": total, **parts, "semantic": semantic.detach()}
+        return {"total": total, **parts} | ({"semantic": semantic.detach()} if answers.supervised.any() else {})

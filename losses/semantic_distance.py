@@ -157,6 +157,11 @@ class SemanticDistance(Loss):
             distance = (weighted * torch.exp(-log_variance) + log_variance / 2).sum()
             for part, s in zip(self.active, log_variance.detach(), strict=True):
                 logged[f"weight_{part}"] = self.weights[part] * torch.exp(-s)
+        if not answers.supervised.any():
+            for part in ("node", "embedding"):
+                del logged[part]
+            if {"node", "embedding"} & {*self.active}:
+                del logged["semantic"]
         return {"total": result.pop("total") + weight * distance, **result, **logged}
 
 

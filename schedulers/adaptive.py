@@ -33,10 +33,10 @@ class AdaptiveSchedule(Schedule):
         self.memory["progress"] = state.progress
         return passed
 
-    def followed(self, state: LearningState) -> list[float]:
-        """The parts of the loss that the schedule follows; ValueError if the loss lacks one."""
-        self.check_parts("the loss", state.losses)
-        return [state.losses[part] for part in self.follows.values()]
+    def followed(self, state: LearningState) -> list[float] | None:
+        """The parts of the loss that the schedule follows; None if the step did not measure them all."""
+        parts = [state.losses.get(part) for part in self.follows.values()]
+        return None if None in parts else parts
 
     def set_value(self, value: float) -> None:
         self.memory["value"] = min(max(value, self.minimum), self.maximum)
@@ -51,7 +51,7 @@ class AdaptiveSchedule(Schedule):
 
 def blend(old: float | None, new: float, passed: float, time: float) -> float:
     """Exponential moving average with a time constant; ``new`` itself if there is no old value."""
-    return new if old is None or time == 0 else new + (old - new) * math.exp(-passed / time)
+    return new if old is None or time == 0 else old - (new - old) * math.expm1(-passed / time)
 
 
 class AdaptiveCollapse(AdaptiveSchedule):

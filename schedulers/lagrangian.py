@@ -20,8 +20,8 @@ class Lagrangian(AdaptiveSchedule):
         weights. target: where it is to fall, in the part's unit (nats).
     integral > 0: by how much a violation of 1 raises lambda in a whole training.
     smoothing >= 0: a share of training.
-    Raises ValueError for values outside these ranges, and at the first observation if the loss has no
-    part of that name.
+    A step that did not measure the violation changes nothing; its share of training counts at the next that did.
+    Raises ValueError for values outside these ranges.
     """
 
     def __init__(
@@ -46,9 +46,12 @@ class Lagrangian(AdaptiveSchedule):
         self.memory |= {"multiplier": self.start, "violation": None, "past_violation": None}
 
     def observe(self, state: LearningState) -> None:
+        followed = self.followed(state)
+        if followed is None:
+            return
+        (seen,) = followed
         passed = self.elapsed(state)
         memory = self.memory
-        (seen,) = self.followed(state)
         memory["violation"] = blend(memory["violation"], seen, passed, self.smoothing)
         memory["past_violation"] = blend(memory["past_violation"], memory["violation"], passed, self.smoothing)
         excess = memory["violation"] - self.target

@@ -25,8 +25,8 @@ class ReLoBRaLo(AdaptiveSchedule):
     base, term: names of the two parts of the loss. temperature > 0: T; large is even weights.
     memory_share in [0, 1): a. lookback in [0, 1]: probability of r = 0.
     seed: of the draws; they depend on (seed, step) only, so that a resumed run draws the same.
-    Raises ValueError for values outside these ranges, and at the first observation if the loss lacks
-    one of the parts.
+    Steps that did not measure both parts are passed over.
+    Raises ValueError for values outside these ranges.
     """
 
     def __init__(
@@ -50,9 +50,11 @@ class ReLoBRaLo(AdaptiveSchedule):
         self.memory |= {"weights": [1.0, 1.0], "first": None, "last": None}
 
     def observe(self, state: LearningState) -> None:
+        now = self.followed(state)
+        if now is None:
+            return
         self.elapsed(state)
         memory = self.memory
-        now = self.followed(state)
         if memory["first"] is None:
             memory["first"] = memory["last"] = now
             return

@@ -16,7 +16,8 @@ class LearningState:
         without a probe.
     prediction_entropy: entropy H(mean p) of the batch's answer distribution, averaged over the batch
         (all passes of the step) first, in nats, [0, ln 2]; None where it was not measured.
-    losses: the parts of the last step's loss, as the loss returned them, means over the passes of the step.
+    losses: the parts of the last step's loss, as the loss returned them, each a mean over the passes that measured it; without
+        those that none did. Empty at step 0, before any training.
     """
 
     step: int

@@ -70,8 +70,10 @@ class CausalTrainer(Trainer):
         self.weights = weights
         self.data_fingerprint = fingerprint(example.item for example in dataset.examples)
         self._since_log: dict[str, list[float]] = defaultdict(list)
-        self._passes: list[torch.Tensor] = []  # of the step under way: p(Yes), p(labelled answer), parts of the loss
-        self._parts: tuple[str, ...] = ()  # names of those parts
+        # Of the passes of the step under way: p(Yes), p(labelled answer) and parts of the loss. Each pass is [noted, 2]: the
+        # sum over processes, and how many of them measured it.
+        self._noted = ("yes", "labelled", "total", *loss.parts)
+        self._passes: list[torch.Tensor] = []
         super().__init__(model=answerer, args=arguments, train_dataset=dataset, data_collator=collator)
         self.loss_is_scaled_for_ga = False
         self.current_lambda = schedule(0.0)
@@ -104,21 +106,26 @@ class CausalTrainer(Trainer):
         with torch.no_grad():
             yes = torch.sigmoid(answers.margin)[answers.valid].mean()
             labelled = answers.log_label.exp()[answers.valid].mean()
-            here = torch.stack([yes, labelled, *(value.detach().to(yes) for value in parts.values())]).float()
-            # The mean over the processes: the schedule must give all of them the same lambda.
-            self._passes.append(self.accelerator.reduce(here, reduction="mean"))
-        self._parts = tuple(parts)
-        return dict(zip(parts, self._passes[-1][2:].tolist(), strict=True))
+            seen = {"yes": yes, "labelled": labelled} | parts
+            one, none = torch.ones_like(yes), yes.new_zeros(2)
+            here = [torch.stack([seen[name].detach().to(yes), one]) if name in seen else none for name in self._noted]
+            # Over all processes: the schedule must give them the same lambda.
+            self._passes.append(self.accelerator.reduce(torch.stack(here).float(), reduction="sum"))
+        return {name: value for name, value in self._means(self._passes[-1]).items() if name in parts}
+
+    def _means(self, noted: torch.Tensor) -> dict[str, float]:
+        """Of what was noted, each a mean over those that measured it; without what none did."""
+        return {name: total / count for name, (total, count) in zip(self._noted, noted.tolist(), strict=True) if count}
 
     def _seen_in_step(self) -> tuple[dict[str, float], float]:
         """Parts of the loss and prediction entropy of the step just done, whose passes count alike, as in its gradient."""
-        yes, labelled, *values = torch.stack(self._passes).mean(0)
+        losses = self._means(torch.stack(self._passes).sum(0))
         self._passes.clear()
-        losses = dict(zip(self._parts, map(float, values), strict=True))
-        entropy = float(torch.special.entr(torch.stack([yes, 1 - yes])).sum())
+        yes, labelled = losses.pop("yes"), losses.pop("labelled")
+        entropy = float(torch.special.entr(torch.tensor([yes, 1 - yes])).sum())
         # answer_probability: p(labelled answer) over the full vocabulary, where the answer begins
         shown = {f"loss/{name}": value for name, value in losses.items()}
-        for name, value in (shown | {"prediction_entropy": entropy, "answer_probability": float(labelled)}).items():
+        for name, value in (shown | {"prediction_entropy": entropy, "answer_probability": labelled}).items():
             self._since_log[name].append(value)
         return losses, entropy
 
@@ -137,6 +144,12 @@ class CausalTrainer(Trainer):
             )
         )
         self.current_lambda = self.schedule(progress)
+
+    def show_first_probe(self) -> None:
+        """Show the schedule the model before its first step, of which there is a probe and no loss."""
+        share = self.run_probe()["majority_share"]
+        self.schedule.observe(LearningState(step=0, progress=0.0, majority_share=share))
+        self.current_lambda = self.schedule(0.0)
 
     def run_probe(self) -> dict[str, float]:
         """The probe's measures of the model as it is now, also written to the log."""
@@ -264,7 +277,7 @@ class _Steps(TrainerCallback, ExportableState):
         # A checkpoint of a version without this callback has no entry, which the Trainer's next save looks up.
         state.stateful_callbacks.setdefault(type(self).__name__, self.state())
         if state.global_step == 0:
-            self.trainer.run_probe()
+            self.trainer.show_first_probe()
 
     def on_epoch_begin(self, args, state, control, **kwargs):
         # In a resumed epoch of several processes the sampler lies too deep in wrappers for accelerate's own set_epoch.

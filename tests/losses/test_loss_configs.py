@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from causal_tasks.families import constraint_queries
 from losses import Loss
 from losses.exact_semantic import KNOWLEDGE
-from tests.losses.worlds import item
+from tests.losses.worlds import batch, item, random_logs
 
 CONFIGS = sorted(Path("conf/loss").glob("*.yaml"))
 
@@ -33,7 +33,9 @@ def test_a_loss_names_the_parts_that_it_returns(path, answers, text):
             continue  # refused
         loss = hydra.utils.instantiate(config, _convert_="all")
         if path.stem == "exact_semantic":
-            loss.prepare([item("transitivity", constraint_queries("transitivity", range(3)))])
+            family = constraint_queries("transitivity", range(3))
+            loss.prepare([item("transitivity", family)])
+            answers = batch(family, *random_logs(6, 0)[1:])
         assert set(loss(answers, text, 0.3)) == {"total", *loss.parts}, config
 
 

@@ -1,5 +1,7 @@
 """Lambda as a multiplier: it meets its target and settles."""
 
+from dataclasses import replace
+
 import pytest
 
 from schedulers import Lagrangian, LearningState
@@ -56,8 +58,13 @@ def test_lagrangian_does_not_wind_up():
     assert min(values) >= 0.0
 
 
-def test_lagrangian_needs_its_part():
-    with pytest.raises(
-        ValueError, match="schedule.violation=semantic: the loss has no such part, only cross_entropy, total"
-    ):
-        Lagrangian().observe(LearningState(step=1, progress=0.1, losses={"total": 1.0, "cross_entropy": 1.0}))
+def test_a_step_that_did_not_measure_the_violation_does_not_count_as_one_that_met_the_target():
+    schedule, every_second = Lagrangian(**PID), Lagrangian(**PID)
+    for step in range(1, 41):
+        state = LearningState(step=step, progress=step / 40, losses={"semantic": 0.7})
+        every_second.observe(state if step % 2 == 0 else replace(state, losses={"total": 0.0}))
+        before = every_second.state_dict()
+        if step % 2 == 0:
+            schedule.observe(state)
+            assert every_second.state_dict() == schedule.state_dict()
+    assert before["value"] > 1

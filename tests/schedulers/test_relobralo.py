@@ -1,6 +1,7 @@
 """Lambda by relative progress: the term that lags weighs more."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -46,3 +47,15 @@ def test_relobralo_by_hand():
     a, b = math.exp(0.5), math.exp(1.0)
     expected = (0.5 + b / (a + b)) / (0.5 + a / (a + b))
     assert schedule(0.0) == pytest.approx(expected)
+
+
+def test_relobralo_passes_over_steps_that_did_not_measure_both_terms():
+    """A first step without a label would be a base loss of 0, and every later one infinitely worse."""
+    labelled, mixed = ReLoBRaLo(lookback=0.3), ReLoBRaLo(lookback=0.3)
+    for step in range(1, 60):
+        both = LearningState(step=step, progress=step / 60, losses={"cross_entropy": 1 / step, "semantic": 0.5})
+        mixed.observe(replace(both, losses={"semantic": 0.5}) if step % 3 == 1 else both)
+        if step % 3 != 1:
+            labelled.observe(both)
+        assert mixed.state_dict() == labelled.state_dict()
+    assert mixed(1.0) != mixed.start
