@@ -25,10 +25,8 @@ from causal_tasks.export import main as export
 from causal_tasks.randomness import Stream
 from causal_tasks.spec import PUBLISHED_SUITE
 from causal_tasks.suites import build
-from input_output.command_line import read_settings, whole, write_report
-from records.provenance import provenance
+from records.reports import report_command
 
-NAME = "data_speed"
 DEFAULTS = {"questions": "20000", "repetitions": "5", "written": "50000", "out": "results/benchmarks"}
 CASES = tuple(
     (task, protocol, count)
@@ -107,7 +105,7 @@ def markdown(result: dict) -> str:
         lines.append(f"| {row['questions']:,} | {row['protocol']} | {row['seconds']:.1f} | {row['wall_seconds']:.1f} |")
     lines += [
         "",
-        f"`python -m benchmarks.{NAME}`: training splits, {len(result['drawn'][0]['questions_per_second'])} seeds, labels "
+        f"`python -m benchmarks.data_speed`: training splits, {len(result['drawn'][0]['questions_per_second'])} seeds, labels "
         f"included, seconds of one core of {result['provenance']['machine']['processor']}. The last column is an upper bound, "
         "not a goal: every number still has to choose an edge, a name or a node. Corrected questions with one on a graph "
         "discard many graphs for one that has the wanted stratum and answer (d-separation: 17 graphs a question), and "
@@ -117,23 +115,17 @@ def markdown(result: dict) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str]) -> int:
-    try:
-        settings = read_settings(arguments, DEFAULTS)
-        questions, repetitions, written = (whole(settings, key) for key in ("questions", "repetitions", "written"))
-        if min(questions, repetitions) < 1 or written < 0:
-            raise ValueError("questions= and repetitions= must be whole numbers from 1, written= from 0")
-    except ValueError as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 2
-    result = {
-        "drawn": [speed(*case, questions, repetitions) for case in CASES],
-        "written": [write_all(protocol, written) for protocol in ("released", "corrected")] if written else [],
-        "provenance": provenance(),
+def measure(settings: dict) -> dict:
+    written = ("released", "corrected") if settings["written"] else ()
+    return {
+        "drawn": [speed(*case, settings["questions"], settings["repetitions"]) for case in CASES],
+        "written": [write_all(protocol, settings["written"]) for protocol in written],
     }
-    write_report(Path(settings["out"]) / NAME, result, markdown(result))
-    print(markdown(result))
-    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    numbers = {"questions": 1, "repetitions": 1, "written": 0}
+    return report_command("benchmarks.data_speed", arguments, DEFAULTS, measure, markdown, numbers)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,10 @@ from tqdm import tqdm
 
 from benchmarks.fuzz_readers import Reader, readers
 from causal_tasks.randomness import generator
-from input_output.command_line import read_settings, whole, write_report
+from input_output.command_line import read_settings, whole
 from input_output.reading import shortened
 from records.provenance import provenance
+from records.reports import write_report
 
 NAME = "fuzz"
 DEFAULTS = {"inputs": "110000", "seed": "0", "only": "", "out": "results/benchmarks"}

@@ -18,8 +18,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from input_output.command_line import read_settings, whole, write_report
+from input_output.command_line import read_settings, whole
 from records.provenance import provenance
+from records.reports import write_report
 
 NAME = "fuzz_atheris"
 DEFAULTS = {"seconds": "600", "seed": "0", "out": "results/benchmarks"}

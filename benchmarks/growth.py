@@ -23,17 +23,14 @@ from benchmarks.measuring import configuration
 from benchmarks.scoring_speed import graphs_with
 from benchmarks.step_memory import of_width
 from causal_tasks.suites import build
-from input_output.command_line import read_settings, whole, write_report
 from models.answerer import Answerer
-from models.errors import ModelError
 from models.loading import load_answerer
 from models.packing import pack
-from records.provenance import provenance
+from records.reports import report_command
 from reporting.style import PALETTE, panels, pyplot
 from scoring.scorer import score
 from training.batches import GraphDataset
 
-NAME = "growth"
 DEFAULTS = {
     "model": "gemma3_270m,smollm2_135m",
     "most": "64",
@@ -151,7 +148,7 @@ def draw(rows: Sequence[dict], models: Sequence[str], path: Path) -> None:
 
 
 def markdown(result: dict) -> str:
-    lines = ["# How the time of scoring grows", "", f"![]({NAME}.png)", ""]
+    lines = ["# How the time of scoring grows", "", "![](growth.png)", ""]
     lines += ["| model | what grows | from | to | seconds | exponent |", "|---|---|---|---|---|---|"]
     for row in result["rows"]:
         sizes, times = row["sizes"], row["seconds"]
@@ -162,33 +159,21 @@ def markdown(result: dict) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str]) -> int:
-    try:
-        settings = read_settings(arguments, DEFAULTS)
-        most, longest, repetitions = (whole(settings, key) for key in ("most", "longest", "repetitions"))
-        models = settings["model"].split(",")
-        if most < 2 * FEWEST_PROMPTS or longest < 2 * SHORTEST or repetitions < 1:
-            raise ValueError(f"most= is from {2 * FEWEST_PROMPTS}, longest= from {2 * SHORTEST}, repetitions= from 1")
-        for model in models:
-            configuration(model)  # an unknown one is refused before any work
-        grown = [grow(model, most, longest, repetitions) for model in models]
-    except (ValueError, ModelError) as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 2
+def measure(settings: dict) -> dict:
+    """The rows of all models; draws the figure, too."""
+    models = settings["model"].split(",")
+    for model in models:
+        configuration(model)  # an unknown one is refused before any work
+    grown = [grow(model, settings["most"], settings["longest"], settings["repetitions"]) for model in models]
     rows = [row for own, _ in grown for row in own]
+    draw(rows, models, Path(settings["out"]) / "growth.png")
     loaded = {model: one for model, (_, one) in zip(models, grown, strict=True)}
-    command = f"python -m benchmarks.{NAME} model={settings['model']} most={most} longest={longest}"
-    result = {
-        "rows": rows,
-        "loaded": loaded,
-        "threads": torch.get_num_threads(),
-        "provenance": provenance() | {"command": command},
-    }
-    out = Path(settings["out"])
-    draw(rows, models, out / f"{NAME}.png")
-    write_report(out / NAME, result, markdown(result))
-    print(markdown(result))
-    return 0
+    return {"rows": rows, "loaded": loaded, "threads": torch.get_num_threads()}
+
+
+def main(arguments: Sequence[str]) -> int:
+    numbers = {"most": 2 * FEWEST_PROMPTS, "longest": 2 * SHORTEST, "repetitions": 1}
+    return report_command("benchmarks.growth", arguments, DEFAULTS, measure, markdown, numbers)
 
 
 if __name__ == "__main__":

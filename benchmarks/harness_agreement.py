@@ -20,13 +20,12 @@ from causal_tasks.files import read_jsonl
 from causal_tasks.harness import task_name, write_harness_tasks
 from causal_tasks.questions import TASKS
 from causal_tasks.suites import build
-from input_output.command_line import read_settings, whole, write_report
+from input_output.errors import SettingsError
 from models.loading import load_answerer
-from records.provenance import provenance
+from records.reports import report_command
 from scoring.scorer import score
 
 COMMAND = "lm_eval"
-NAME = "harness_agreement"
 DEFAULTS = {"model": "smollm2_135m", "n": "250", "out": "results/benchmarks"}
 
 
@@ -45,13 +44,18 @@ def agreement(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict:
     }
 
 
-def compare(model: str, n: int) -> dict:
+def measure(settings: dict) -> dict:
     """One row a task, with what was compared."""
-    cfg = configuration(model, "model.precision=fp32", script="evaluate")
+    if shutil.which(COMMAND) is None:
+        raise SettingsError(f"the command {COMMAND} is not on the PATH")
+    cfg = configuration(settings["model"], "model.precision=fp32", script="evaluate")
     answerer, loaded = load_answerer(cfg.model)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        parts = {(task, "corrected", "adversarial"): build(task, "corrected", "adversarial", n, 0) for task in TASKS}
+        parts = {
+            (task, "corrected", "adversarial"): build(task, "corrected", "adversarial", settings["n"], 0)
+            for task in TASKS
+        }
         write_harness_tasks(parts, folder)
         weights = weights_for_peers(answerer, cfg.model, folder / "weights")
         version, _ = ask_harness(Path(shutil.which(COMMAND)), weights, folder)
@@ -61,7 +65,7 @@ def compare(model: str, n: int) -> dict:
             asked = [question.id for item in items for question in item.questions]
             ours = dict(zip(asked, score(answerer, items, cfg.evaluation.token_budget).tolist(), strict=True))
             rows.append({"suite": "/".join(part)} | agreement(ours, harness_margins(folder, task_name(*part))))
-    return {"rows": rows, "loaded": loaded, "harness": f"lm_eval {version}", "provenance": provenance()}
+    return {"rows": rows, "loaded": loaded, "harness": f"lm_eval {version}"}
 
 
 def markdown(result: dict) -> str:
@@ -75,18 +79,7 @@ def markdown(result: dict) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    try:
-        settings = read_settings(arguments, DEFAULTS)
-        n = whole(settings, "n")
-        if shutil.which(COMMAND) is None:
-            raise ValueError(f"the command {COMMAND} is not on the PATH")
-    except ValueError as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 2
-    result = compare(settings["model"], n)
-    write_report(Path(settings["out"]) / NAME, result, markdown(result))
-    print(markdown(result))
-    return 0
+    return report_command("benchmarks.harness_agreement", arguments, DEFAULTS, measure, markdown, {"n": 1})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Do the intervals hold what they promise, and does a null effect get a word? By simulation.
 
-    python -m benchmarks.interval_coverage [simulations=2000] [tables=2000] [seed=0] [out=results/benchmarks/interval_coverage]
+    python -m benchmarks.interval_coverage [simulations=2000] [tables=2000] [seed=0] [out=results/benchmarks]
 
 Coverage of the 95 % intervals over blocks (bootstrap; scoring/intervals.py) and over seeds (t; scoring/seeds.py), and the
-share of tables without any effect in which some difference is named. Writes OUT.json and OUT.md. No model, no torch.
+share of tables without any effect in which some difference is named. Writes interval_coverage.json and .md into OUT. No model, no torch.
 """
 
 import sys
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import norm
 
-from input_output.command_line import report_command
+from records.reports import report_command
 from scoring.intervals import proportion_interval
 from scoring.metrics import bootstrap_intervals, paired_differences
 from scoring.seeds import HIGHER, LOWER, judged, over_seeds
 
-_DEFAULTS = {"simulations": "2000", "tables": "2000", "seed": "0", "out": "results/benchmarks/interval_coverage"}
+_DEFAULTS = {"simulations": "2000", "tables": "2000", "seed": "0", "out": "results/benchmarks"}
 RESAMPLES = 1000
 DISTANCE = 1.0  # between the mean margins of Yes and No, in standard deviations of a question
 # Blocks and questions in each, as the suites have them.
@@ -119,8 +119,9 @@ def share_with_a_word(tables: int, seeds: int, seed: int, phases: bool, resample
     return float(np.mean(named))
 
 
-def measure(simulations: int, tables: int, seed: int) -> dict:
+def measure(settings: dict) -> dict:
     """Everything, as a JSON-able dict."""
+    simulations, tables, seed = (settings[key] for key in ("simulations", "tables", "seed"))
     return {
         "simulations": simulations,
         "tables": tables,
@@ -171,8 +172,8 @@ def markdown(report: dict) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    numbers = ("simulations", "tables", "seed")
-    return report_command("interval_coverage", arguments, _DEFAULTS, numbers, measure, markdown)
+    numbers = dict.fromkeys(("simulations", "tables", "seed"), 0)
+    return report_command("benchmarks.interval_coverage", arguments, _DEFAULTS, measure, markdown, numbers)
 
 
 if __name__ == "__main__":

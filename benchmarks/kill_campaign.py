@@ -23,9 +23,10 @@ import pandas as pd
 import yaml
 
 import training.fine_tune  # noqa: F401  the children share what these import
-from input_output.command_line import read_settings, whole, write_report
+from input_output.command_line import read_settings, whole
 from input_output.writing import replace_between, write_text
 from records.provenance import provenance
+from records.reports import write_report
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "kill_campaign"

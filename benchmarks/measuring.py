@@ -5,21 +5,16 @@ a pair at a time, and a row gives medians with the least and the most.
 """
 
 import statistics
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from input_output.command_line import read_settings, whole, write_report
-from models.errors import ModelError
-from records.provenance import provenance
+from records.reports import report_command
+from training.settings import composed
 
 CONF = Path(__file__).parents[1] / "conf"
-# Settings that name places on a machine: reports leave them out.
-PLACES = ("out", "lm_eval", "trl")
 
 
 def configuration(model: str, *overrides: str, script: str = "train") -> DictConfig:
@@ -33,9 +28,8 @@ def configuration(model: str, *overrides: str, script: str = "train") -> DictCon
     known = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
     if model not in known:
         raise ValueError(f"model= is one of {', '.join(known)}, not {model!r}")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        fixed = [f"model={model}", "model.quantization=none", "model.device=cpu"]
-        return compose(script, overrides=[*overrides, *fixed])
+    fixed = [f"model={model}", "model.quantization=none", "model.device=cpu"]
+    return composed(script, [*overrides, *fixed])
 
 
 def paired(ways: Mapping[str, Callable[[int], float]], pairs: int) -> dict[str, list[float]]:
@@ -105,34 +99,16 @@ def command(
     measure: Callable[[dict], dict | None],
     markdown: Callable[[dict], str],
 ) -> int:
-    """What `python -m benchmarks.NAME` does: measure, write OUT/NAME_MODEL.json and .md, print; the exit status.
+    """What `python -m benchmarks.NAME` does with one model: measure, write OUT/NAME_MODEL.json and .md, print; the exit status.
 
     numbers: settings that are whole numbers from 1. measure: settings → result, which has `loaded` and `rows`;
     None if it was skipped: nothing is written then.
     """
-    try:
-        settings = read_settings(arguments, defaults)
-        settings |= {key: whole(settings, key) for key in numbers}
-        if wrong := [key for key in numbers if settings[key] < 1]:
-            raise ValueError(f"{wrong[0]}= is a whole number from 1")
-        configuration(settings["model"])
+
+    def of_model(settings: dict) -> dict | None:
+        configuration(settings["model"])  # an unknown one is refused before any work
         result = measure(settings)
-    except (ValueError, ModelError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 2
-    if result is None:
-        return 0
-    shown = {key: value for key, value in settings.items() if key not in PLACES}
-    asked = " ".join(f"{key}={value}" for key, value in shown.items() if key == "model" or str(value) != defaults[key])
-    found = provenance() | {"command": f"python -m benchmarks.{name} {asked}"}
-    result = {
-        "model": settings["model"],
-        "settings": shown,
-        **result,
-        "threads": torch.get_num_threads(),
-        "provenance": found,
-    }
-    text = markdown(result)
-    write_report(Path(settings["out"]) / f"{name}_{settings['model']}", result, text)
-    print(text)
-    return 0
+        return result and {"model": settings["model"], **result, "threads": torch.get_num_threads()}
+
+    of = {"numbers": dict.fromkeys(numbers, 1), "file": f"{name}_{{model}}"}
+    return report_command(f"benchmarks.{name}", arguments, defaults, of_model, markdown, **of)

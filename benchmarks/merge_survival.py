@@ -9,23 +9,22 @@ merge_survival.json and .md into out=, by default results/benchmarks.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
-from input_output.command_line import read_settings, whole, write_report
-from input_output.errors import UserError
 from models.adapters import adapter_size, lora_layers
 from models.loading import load_answerer
-from records.provenance import provenance
+from records.reports import report_command
 from records.run_folder import RunFolder
 
-NAME = "merge_survival"
 DEFAULTS = {"step": "-1", "sizes": "0.005,0.01,0.02,0.05,0.1,0.2", "out": "results/benchmarks"}
 
 
-def measure(run: RunFolder, step: int | None, sizes: Sequence[float]) -> tuple[str, list[dict]]:
-    """The model's name, and a row (relative_size, surviving_share) for the adapter as it is and for each size."""
+def measure(settings: dict) -> dict:
+    """Model, variant, step, and a row (relative_size, surviving_share) for the adapter as it is and for each size."""
+    step = None if settings["step"] < 0 else settings["step"]
+    sizes = [float(size) for size in settings["sizes"].split(",")]
+    run = RunFolder(settings["run"])
     model = run.trained_with().model
     answerer, _ = load_answerer(model, adapter=run.adapter_of(step))
     adapted = answerer.language_model
@@ -37,7 +36,7 @@ def measure(run: RunFolder, step: int | None, sizes: Sequence[float]) -> tuple[s
             with torch.no_grad():
                 layer.lora_B[adapted.active_adapter].weight.mul_(factor)
         rows.append(adapter_size(adapted))
-    return model.name, rows
+    return {"model": model.name, "variant": run.trained_with().variant, "step": step, "rows": rows}
 
 
 def markdown(result: dict) -> str:
@@ -56,20 +55,8 @@ def markdown(result: dict) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    try:
-        settings = read_settings(arguments, DEFAULTS, required=("run",), usage=__doc__)
-        step = whole(settings, "step")
-        sizes = [float(size) for size in settings["sizes"].split(",")]
-        run = RunFolder(settings["run"])
-        model, rows = measure(run, None if step < 0 else step, sizes)
-    except (ValueError, UserError) as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 2
-    about = {"model": model, "variant": run.trained_with().variant, "step": None if step < 0 else step}
-    result = about | {"rows": rows, "provenance": provenance()}
-    write_report(Path(settings["out"]) / NAME, result, markdown(result))
-    print(markdown(result))
-    return 0
+    asked = {"numbers": {"step": -1}, "required": ("run",), "usage": __doc__}
+    return report_command("benchmarks.merge_survival", arguments, DEFAULTS, measure, markdown, **asked)
 
 
 if __name__ == "__main__":

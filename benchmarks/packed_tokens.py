@@ -12,20 +12,16 @@ default results/benchmarks.
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from benchmarks.measuring import configuration
 from benchmarks.scoring_speed import QUESTIONS, graphs_with, separate
 from benchmarks.work import tokens_in
 from causal_tasks.items import Item
-from input_output.command_line import read_settings, whole, write_report
-from models.errors import ModelError
 from models.loading import load_answerer
 from models.packing import pack
 from models.prompts import PromptFormat
-from records.provenance import provenance
+from records.reports import report_command
 
-NAME = "packed_tokens"
 DEFAULTS = {"model": "gemma3_270m,smollm2_135m", "graphs": "4", "out": "results/benchmarks"}
 
 
@@ -47,10 +43,10 @@ def row(format_: PromptFormat, graphs: Sequence[Item], questions: int) -> dict:
     }
 
 
-def measure(models: Sequence[str], graphs: int) -> dict:
+def measure(settings: dict) -> dict:
     rows = []
-    drawn = {task: graphs_with(task, max(QUESTIONS), graphs) for task in ("transitivity", "dseparation")}
-    for model in models:
+    drawn = {task: graphs_with(task, max(QUESTIONS), settings["graphs"]) for task in ("transitivity", "dseparation")}
+    for model in settings["model"].split(","):
         answerer, _ = load_answerer(configuration(model, script="evaluate").model)
         rows += [
             {"model": model, "task": task} | row(answerer.prompt_format, items, questions)
@@ -58,7 +54,7 @@ def measure(models: Sequence[str], graphs: int) -> dict:
             for questions in QUESTIONS
             if questions > 1
         ]
-    return {"graphs": graphs, "rows": rows, "provenance": provenance()}
+    return {"graphs": settings["graphs"], "rows": rows}
 
 
 def markdown(result: dict) -> str:
@@ -74,7 +70,7 @@ def markdown(result: dict) -> str:
         lines.append(f"| {one['model']} | {one['task']} | {one['questions_per_graph']} | {means} | {totals} |")
     lines += [
         "",
-        f"`python -m benchmarks.{NAME}`: {result['graphs']} graphs, as in scoring_speed. *prefix*, *premise* and *question*: "
+        f"`python -m benchmarks.packed_tokens`: {result['graphs']} graphs, as in scoring_speed. *prefix*, *premise* and *question*: "
         "tokens of what all prompts begin with, and of one premise and one question. The bound is the ratio of the tokens; "
         "as K grows, it tends to (prefix + premise + question) / question.",
         "",
@@ -83,18 +79,7 @@ def markdown(result: dict) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    try:
-        settings = read_settings(arguments, DEFAULTS)
-        graphs = whole(settings, "graphs")
-        if graphs < 1:
-            raise ValueError("graphs= is a whole number from 1")
-        result = measure(settings["model"].split(","), graphs)
-    except (ValueError, ModelError) as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 2
-    write_report(Path(settings["out"]) / NAME, result, markdown(result))
-    print(markdown(result))
-    return 0
+    return report_command("benchmarks.packed_tokens", arguments, DEFAULTS, measure, markdown, {"graphs": 1})
 
 
 if __name__ == "__main__":

@@ -17,18 +17,16 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 
-from input_output.command_line import read_settings, whole, write_report
 from input_output.reading import read_json
-from records.provenance import provenance
+from records.reports import report_command
 from train import run
 
 CONF = Path(__file__).parents[1] / "conf"
-NAME = "short_learning_rate"
 DEFAULTS = {"model": "gemma3_270m", "samples": "2048", "rates": "5e-5,1e-4,2e-4,5e-4", "out": "results/benchmarks"}
 MEASURES = ("balanced_accuracy", "auroc", "yes_rate")
 
 
-def measure(model: str, samples: int, rate: float, folder: Path) -> dict:
+def train_once(model: str, samples: int, rate: float, folder: Path) -> dict:
     """One training; returns learning_rate, seconds and MEASURES on the validation questions of transitivity."""
     overrides = [f"model={model}", "loss=cross_entropy", f"training.samples={samples}", "tracking=none"]
     overrides += [
@@ -58,28 +56,24 @@ def markdown(result: dict) -> str:
         lines.append(f"| {row['learning_rate']:.0e} | {values} | {row['seconds']:.0f} |")
     lines += [
         "",
-        f"`python -m benchmarks.{NAME} model={result['model']} samples={result['samples']}`: {result['samples']} training questions, "
+        f"`python -m benchmarks.short_learning_rate model={result['model']} samples={result['samples']}`: {result['samples']} training questions, "
         f"n = {result['rows'][0]['n']} on validation, seed 0, {result['provenance']['machine']['processor']}.",
         "",
     ]
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str]) -> int:
-    try:
-        settings = read_settings(arguments, DEFAULTS)
-        samples = whole(settings, "samples")
-        rates = [float(rate) for rate in settings["rates"].split(",")]
-    except ValueError as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 2
-    model = settings["model"]
+def measure(settings: dict) -> dict:
+    rates = [float(rate) for rate in settings["rates"].split(",")]
+    model, samples = settings["model"], settings["samples"]
     with tempfile.TemporaryDirectory() as folder:
-        rows = [measure(model, samples, rate, Path(folder) / str(rate)) for rate in rates]
-    result = {"model": model, "samples": samples, "rows": rows, "provenance": provenance()}
-    write_report(Path(settings["out"]) / f"{NAME}_{model}", result, markdown(result))
-    print(markdown(result))
-    return 0
+        rows = [train_once(model, samples, rate, Path(folder) / str(rate)) for rate in rates]
+    return {"model": model, "samples": samples, "rows": rows}
+
+
+def main(arguments: Sequence[str]) -> int:
+    named = {"numbers": {"samples": 1}, "file": "short_learning_rate_{model}"}
+    return report_command("benchmarks.short_learning_rate", arguments, DEFAULTS, measure, markdown, **named)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,11 @@ import pyarrow as pa
 from omegaconf import OmegaConf
 from pyarrow import parquet
 
-from input_output.command_line import read_settings, whole, write_report
-from records.provenance import provenance
+from records.reports import report_command
 from records.run_folder import RunFolder, find_runs
 from reporting import write_all
 from reporting.groups import VARIANTS
 
-NAME = "tables_speed"
 DEFAULTS = {"seeds": "20", "margins": "250000", "repetitions": "5", "profile": "0", "out": "results/benchmarks"}
 RESULTS = Path(__file__).parents[1] / "results"
 SUITE_SHARES = {"published": 0.20, "corrected": 0.48, "validation": 0.02, "adversarial": 0.30}
@@ -83,17 +81,17 @@ def _repeated(path: Path, rows: float) -> pa.Table:
     return pa.Table.from_pandas(many.assign(**{name: many[name] + "-" + copy for name in names}), preserve_index=False)
 
 
-def benchmark(seeds: int, margins: int, repetitions: int, profile: int) -> dict:
+def measure(settings: dict) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        size = make_results(folder, seeds, margins)
+        size = make_results(folder, settings["seeds"], settings["margins"])
         seconds, wall_seconds = [], []
-        for _ in range(repetitions):
+        for _ in range(settings["repetitions"]):
             started, processor = time.perf_counter(), time.process_time()
             summary = write_all(folder, folder / "out")
             seconds.append(time.process_time() - processor)
             wall_seconds.append(time.perf_counter() - started)
-        longest = _profile(folder, profile) if profile else None
+        longest = _profile(folder, settings["profile"]) if settings["profile"] else None
     return {
         "runs": summary.finished,
         "margins_of_a_run": size,
@@ -103,7 +101,6 @@ def benchmark(seeds: int, margins: int, repetitions: int, profile: int) -> dict:
         "seconds": seconds,
         "wall_seconds": wall_seconds,
         "profile": longest,
-        "provenance": provenance(),
     }
 
 
@@ -124,7 +121,7 @@ def markdown(result: dict) -> str:
         f"| {result['runs']} | {result['margins_of_a_run']} | {result['tables']} | {result['figures']} "
         f"| {statistics.median(seconds):.1f} | {min(seconds):.1f} | {max(seconds):.1f} | {statistics.median(result['wall_seconds']):.1f} | {len(seconds)} |",
         "",
-        f"`python -m benchmarks.{NAME}` on {result['provenance']['machine']['processor']}, one process; processor "
+        f"`python -m benchmarks.tables_speed` on {result['provenance']['machine']['processor']}, one process; processor "
         "seconds, because other work on the machine lengthens those on the clock.",
         "",
     ]
@@ -134,18 +131,8 @@ def markdown(result: dict) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    try:
-        settings = read_settings(arguments, DEFAULTS)
-        numbers = [whole(settings, key) for key in ("seeds", "margins", "repetitions", "profile")]
-        if min(numbers[:3]) < 1:
-            raise ValueError("seeds=, margins= and repetitions= must be whole numbers from 1")
-    except ValueError as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return 2
-    result = benchmark(*numbers)
-    write_report(Path(settings["out"]) / NAME, result, markdown(result))
-    print(markdown(result))
-    return 0
+    numbers = {"seeds": 1, "margins": 1, "repetitions": 1, "profile": 0}
+    return report_command("benchmarks.tables_speed", arguments, DEFAULTS, measure, markdown, numbers)
 
 
 if __name__ == "__main__":

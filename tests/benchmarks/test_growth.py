@@ -32,5 +32,5 @@ def test_the_exponent_of_a_power_law():
 
 def test_bad_settings_are_one_clear_line(capsys):
     assert growth.main(["most=8"]) == 2
-    assert capsys.readouterr().err == "growth: most= is from 16, longest= from 64, repetitions= from 1\n"
+    assert capsys.readouterr().err == "growth: most= is a whole number from 16\n"
     assert growth.main(["model=tiny,gpt"]) == 2

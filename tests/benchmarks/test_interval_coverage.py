@@ -30,7 +30,7 @@ def test_a_null_effect_gets_a_word_in_at_most_five_percent_of_tables():
 
 def test_the_report_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(interval_coverage, "SUITES", {"networks": (8, 12)})
-    assert main(["simulations=4", "tables=2", f"out={tmp_path / 'found'}"]) == 0
-    report = json.loads((tmp_path / "found.json").read_text())
-    assert (tmp_path / "found.md").read_text() == markdown(report)
+    assert main(["simulations=4", "tables=2", f"out={tmp_path}"]) == 0
+    report = json.loads((tmp_path / "interval_coverage.json").read_text())
+    assert (tmp_path / "interval_coverage.md").read_text() == markdown(report)
     assert {row["suite"] for row in report["blocks"]} == {"networks"} and len(report["null_tables"]) == 4
