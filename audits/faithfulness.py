@@ -1,8 +1,8 @@
 """How close the rebuilt released construction is to the published one.
 
-    python -m audits.faithfulness [n=10000] [training=50000] [seed=0] [out=results/faithfulness]
+    python -m audits.faithfulness [n=10000] [training=50000] [seed=0] [out=results]
 
-Writes OUT.json and OUT.md: published and measured label shares, their standard error and z, the fault shares of the
+Writes faithfulness.json and .md into OUT: published and measured label shares, their standard error and z, the fault shares of the
 audit, and how many corrected test items share their structure with training. Takes a few minutes at full size.
 """
 
@@ -21,9 +21,9 @@ from causal_tasks.questions import TASKS
 from causal_tasks.randomness import generator
 from causal_tasks.spec import EVALUATION_SPLITS, PUBLISHED_SUITE
 from causal_tasks.suites import build
-from input_output.command_line import report_command
+from records.reports import report_command
 
-_DEFAULTS = {"n": "10000", "training": "50000", "seed": "0", "out": "results/faithfulness"}
+_DEFAULTS = {"n": "10000", "training": "50000", "seed": "0", "out": "results"}
 _PUBLISHED = Path(__file__).parent.parent / "results" / "published"
 
 
@@ -104,11 +104,13 @@ def structural_overlap(n: int, training: int, seed: int) -> list[dict]:
 
 
 def main(arguments: list[str]) -> int:
-    return report_command("faithfulness", arguments, _DEFAULTS, ("n", "training", "seed"), measure, markdown)
+    numbers = {"n": 1, "training": 1, "seed": 0}
+    return report_command("audits.faithfulness", arguments, _DEFAULTS, measure, markdown, numbers)
 
 
-def measure(n: int, training: int, seed: int) -> dict:
+def measure(settings: dict) -> dict:
     """Everything that the report holds."""
+    n, training, seed = (settings[key] for key in ("n", "training", "seed"))
     return {
         "n": n,
         "training": training,

@@ -1,8 +1,8 @@
 """What answers without following a path score: read these beside any model's accuracy.
 
-    python -m audits.shortcuts [n=2000] [training=20000] [seed=0] [out=results/shortcuts]
+    python -m audits.shortcuts [n=2000] [training=20000] [seed=0] [out=results]
 
-Writes OUT.json and OUT.md, one row for each corrected suite as evaluate.py asks it, one for all that both tasks have
+Writes shortcuts.json and .md into OUT, one row for each corrected suite as evaluate.py asks it, one for all that both tasks have
 (`pooled`) and one for the headline (causal_tasks/headline.py). Labels are balanced: accuracy is the balanced accuracy,
 and a constant answer scores 50 %. The columns:
 
@@ -24,12 +24,11 @@ from causal_tasks.headline import is_headline
 from causal_tasks.questions import TASKS
 from causal_tasks.spec import EVALUATION_SPLITS, TRAINING_SPLITS
 from causal_tasks.suites import available_splits, build
-from input_output.command_line import read_settings, whole, write_report
-from records.provenance import commit
+from records.reports import report_command
 from scoring.blocks import NETWORK, PAIR, blocks
 from scoring.local_features import NAMES, asked_in, learn, table, trees
 
-_DEFAULTS = {"n": "2000", "training": "20000", "seed": "0", "out": "results/shortcuts"}
+_DEFAULTS = {"n": "2000", "training": "20000", "seed": "0", "out": "results"}
 LEARNED, REFITTED, SINGLE = "local_features", "refitted", "single"
 COLUMNS = {LEARNED: "trees learned in training", REFITTED: "trees refitted within", SINGLE: "best single count"}
 POOLED, HEADLINE = "pooled", "headline"
@@ -112,7 +111,13 @@ def _row(part: pd.DataFrame) -> dict:
     return {"n": len(part)} | shares | {SINGLE: alone[best], "best_count": best, "repeated": repeated, "counts": alone}
 
 
-def markdown(rows: list[dict]) -> str:
+def of_both_tasks(settings: dict) -> dict:
+    return {
+        "rows": [row for task in TASKS for row in measure(task, *(settings[key] for key in ("n", "training", "seed")))]
+    }
+
+
+def markdown(report: dict) -> str:
     """The rows as tables, in percent."""
     lines = ["# Shortcuts on the corrected suites", "", *__doc__.splitlines()[4:], "", "Percent.", ""]
     for task in TASKS:
@@ -122,7 +127,7 @@ def markdown(rows: list[dict]) -> str:
             f"| split | n | {' | '.join(COLUMNS.values())} | which | repeated |",
             "|---" * 7 + "|",
         ]
-        for row in (row for row in rows if row["task"] == task):
+        for row in (row for row in report["rows"] if row["task"] == task):
             shares = " | ".join(f"{100 * row[column]:.1f}" for column in COLUMNS)
             lines.append(f"| {row['split']} | {row['n']} | {shares} | {row['best_count']} | {row['repeated']} |")
         lines.append("")
@@ -130,17 +135,8 @@ def markdown(rows: list[dict]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    try:
-        settings = read_settings(arguments, _DEFAULTS)
-        numbers = [whole(settings, key) for key in ("n", "training", "seed")]
-    except ValueError as error:
-        print(f"shortcuts: {error}", file=sys.stderr)
-        return 2
-    rows = [row | {"commit": commit()} for task in TASKS for row in measure(task, *numbers)]
-    text = markdown(rows)
-    write_report(settings["out"], rows, text)
-    print(text)
-    return 0
+    numbers = {"n": 1, "training": 1, "seed": 0}
+    return report_command("audits.shortcuts", arguments, _DEFAULTS, of_both_tasks, markdown, numbers)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
+from input_output.errors import SettingsError
 from records.reports import report_command
 from training.settings import composed
 
@@ -23,11 +24,11 @@ def configuration(model: str, *overrides: str, script: str = "train") -> DictCon
     cost.
 
     Raises:
-        ValueError: there is no such model.
+        SettingsError: there is no such model.
     """
     known = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
     if model not in known:
-        raise ValueError(f"model= is one of {', '.join(known)}, not {model!r}")
+        raise SettingsError(f"model= is one of {', '.join(known)}, not {model!r}")
     fixed = [f"model={model}", "model.quantization=none", "model.device=cpu"]
     return composed(script, [*overrides, *fixed])
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
+from input_output.command_line import decimals
 from models.adapters import adapter_size, lora_layers
 from models.loading import load_answerer
 from records.reports import report_command
@@ -23,7 +24,7 @@ DEFAULTS = {"step": "-1", "sizes": "0.005,0.01,0.02,0.05,0.1,0.2", "out": "resul
 def measure(settings: dict) -> dict:
     """Model, variant, step, and a row (relative_size, surviving_share) for the adapter as it is and for each size."""
     step = None if settings["step"] < 0 else settings["step"]
-    sizes = [float(size) for size in settings["sizes"].split(",")]
+    sizes = decimals(settings, "sizes")
     run = RunFolder(settings["run"])
     model = run.trained_with().model
     answerer, _ = load_answerer(model, adapter=run.adapter_of(step))

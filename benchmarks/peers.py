@@ -16,6 +16,7 @@ import torch
 from omegaconf import DictConfig
 
 from causal_tasks.harness import GROUP
+from input_output.errors import UserError
 from models.answerer import Answerer
 from models.wheels import dense_copy_of_wheel
 
@@ -25,7 +26,7 @@ HARNESS_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 _REQUEST_LOOP = re.compile(r"Running loglikelihood requests: 100%\|[^|]*\| \d+/\d+ \[[^]]*?([\d.]+)(it/s|s/it)\]")
 
 
-class PeerError(ValueError):
+class PeerError(UserError):
     """One line: a peer is not where it was said to be, or failed."""
 
 

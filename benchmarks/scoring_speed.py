@@ -32,6 +32,7 @@ from causal_tasks import suites
 from causal_tasks.harness import task_name, write_harness_tasks
 from causal_tasks.items import Item
 from causal_tasks.spec import Spec
+from input_output.errors import SettingsError
 from models.answerer import Answerer
 from models.loading import choose_precision, load_answerer
 from models.packing import pack
@@ -68,7 +69,7 @@ def prompts_of_length(format_: PromptFormat, n: int, shortest: int, longest: int
     """The first n questions of all SOURCES whose prompts have that many tokens.
 
     Raises:
-        ValueError: too few have.
+        SettingsError: too few have.
     """
     found: list[Item] = []
     for index in range(_MOST_TRIED * n):
@@ -78,7 +79,7 @@ def prompts_of_length(format_: PromptFormat, n: int, shortest: int, longest: int
         ]
         if len(found) >= n:
             return found[:n]
-    raise ValueError(f"shortest={shortest} longest={longest}: only {len(found)} of {n} prompts have so many tokens")
+    raise SettingsError(f"shortest={shortest} longest={longest}: only {len(found)} of {n} prompts have so many tokens")
 
 
 def graphs_with(task: str, questions: int, graphs: int) -> list[Item]:

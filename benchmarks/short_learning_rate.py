@@ -17,6 +17,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 
+from input_output.command_line import decimals
 from input_output.reading import read_json
 from records.reports import report_command
 from train import run
@@ -64,7 +65,7 @@ def markdown(result: dict) -> str:
 
 
 def measure(settings: dict) -> dict:
-    rates = [float(rate) for rate in settings["rates"].split(",")]
+    rates = decimals(settings, "rates")
     model, samples = settings["model"], settings["samples"]
     with tempfile.TemporaryDirectory() as folder:
         rows = [train_once(model, samples, rate, Path(folder) / str(rate)) for rate in rates]

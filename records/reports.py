@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from input_output.command_line import read_settings, whole
-from input_output.errors import UserError
+from input_output.errors import SettingsError, UserError
 from input_output.writing import write_json, write_text
 from records.provenance import provenance
 
@@ -28,7 +28,8 @@ def report_command(
 
     Args:
         module: ROOM.NAME. defaults: has `out`, a folder. required, usage: as for ``read_settings``.
-        make: settings → what was measured; None if it was skipped, and then nothing is written.
+        make: settings → what was measured; None if it was skipped, and then nothing is written. Raises UserError where
+            the settings or what they name are wrong.
         text_of: the report, which also has the settings and its provenance → Markdown.
         numbers: settings that are whole numbers → the least that each may be.
         file: the file's name without its ending, {KEY} for a setting; by default NAME.
@@ -39,9 +40,9 @@ def report_command(
         for key, least in (numbers or {}).items():
             settings[key] = whole(settings, key)
             if settings[key] < least:
-                raise ValueError(f"{key}= is a whole number from {least}")
+                raise SettingsError(f"{key}= is a whole number from {least}")
         found = make(settings)
-    except (ValueError, UserError) as error:
+    except UserError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
     if found is None:

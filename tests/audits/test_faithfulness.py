@@ -23,14 +23,14 @@ def test_the_fault_of_the_oracle_loses_about_a_quarter_of_the_separated():
 
 
 def test_the_report_is_near_the_published_shares_and_shows_every_part(tmp_path):
-    assert faithfulness.main(["n=200", "training=300", f"out={tmp_path / 'found'}"]) == 0
-    report = json.loads((tmp_path / "found.json").read_text())
+    assert faithfulness.main(["n=200", "training=300", f"out={tmp_path}"]) == 0
+    report = json.loads((tmp_path / "faithfulness.json").read_text())
     rows = {(row["task"], row["split"]): row for row in report["label_shares"]}
     assert len(rows) == 7 and all(abs(row["z"]) < 4 for row in rows.values())
     assert rows["transitivity", "length"]["measured"] == rows["transitivity", "length"]["yes"] == 1
     assert [row["largest_given"] for row in report["branching_by_largest_given"]] == [1, 2, 3]
     overlap = {(row["task"], row["split"]): row["shared"] for row in report["structural_overlap"]}
     assert len(overlap) == 12 and overlap["transitivity", "long_names"] > 0.5 > overlap["transitivity", "length"]
-    text = (tmp_path / "found.md").read_text()
+    text = (tmp_path / "faithfulness.md").read_text()
     assert text == faithfulness.markdown(report) and all(f"| {task} | {split} |" in text for task, split in overlap)
     assert faithfulness.main(["size=3"]) == 2
