@@ -65,12 +65,15 @@ def answers_of(accuracy: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gain(rows: pd.DataFrame, measure: str, variant: str, against: str) -> Interval | None:
-    """95 % t interval over at least three seeds that both variants have; None of fewer. Seeds that do not differ show no gain."""
+    """95 % t interval over at least three seeds that both variants have; None of fewer. Where the seeds do not differ, it is (d, d)."""
     ours, theirs = (
         rows[rows["variant"] == name].set_index("seed")[measure].astype(float) for name in (variant, against)
     )
-    differences = (ours - theirs).dropna()
-    return (over_seeds(differences.tolist())[0] or (0.0, 0.0)) if len(differences) >= FEWEST_SEEDS else None
+    differences = (ours - theirs).dropna().tolist()
+    if len(differences) < FEWEST_SEEDS:
+        return None
+    same = round(differences[0], 9)  # last digits are no gain
+    return over_seeds(differences)[0] or (same, same)
 
 
 def _keys(rows: pd.DataFrame) -> list[tuple]:

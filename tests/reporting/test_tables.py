@@ -243,10 +243,11 @@ def test_the_merge_that_kept_most_is_the_one_that_counts():
     assert (merges["flips"].max(), merges["margins_left"].abs().max()) == (0.002, 0.02)
 
 
-def test_three_seeds_that_do_not_differ_show_no_gain():
-    """Two variants that both give the constant answer: measured, and nothing gained."""
-    rows = pd.DataFrame({"variant": ["a"] * 3 + ["b"] * 3, "seed": ["0", "1", "2"] * 2, "mcc": [0.5] * 6})
-    assert _gain(rows, "mcc", "a", "b") == (0.0, 0.0)
+@pytest.mark.parametrize(("ours", "gain"), [(0.5, 0.0), (1.0, 0.5), (0.5 + 1e-12, 0.0)])
+def test_three_seeds_that_do_not_differ_show_the_gain_of_each(ours, gain):
+    """Two variants that both give the constant answer gained nothing; one that is perfect in every seed did."""
+    rows = pd.DataFrame({"variant": ["a"] * 3 + ["b"] * 3, "seed": ["0", "1", "2"] * 2, "mcc": [ours] * 3 + [0.5] * 3})
+    assert _gain(rows, "mcc", "a", "b") == (gain, gain)
     assert _gain(rows[rows["seed"] != "2"], "mcc", "a", "b") is None
 
 
