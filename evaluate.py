@@ -52,7 +52,7 @@ def evaluate(cfg: DictConfig) -> Path:
     from scoring.rows import thresholds_for
 
     way = Way.of(cfg.suite, cfg, cfg.prompt)
-    adapter, model, thresholds = None, cfg.model, {}
+    adapter, model, thresholds = None, cfg.model, None
     described = {"run": None, "model": cfg.model.name}
     if cfg.run is not None:
         run = RunFolder(cfg.run)
@@ -68,7 +68,7 @@ def evaluate(cfg: DictConfig) -> Path:
     folder = way.folder(cfg.suite.name, cfg.checkpoint)
     if cfg.run is not None:
         default = run.evaluation(folder)
-        thresholds = thresholds_for(ScoredSuite(default))
+        thresholds = thresholds_for(default, way, cfg.checkpoint)
     else:
         default = Path(cfg.results, "scored", model.name, folder)
     out = RunFolder(cfg.out).path if cfg.out is not None else default

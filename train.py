@@ -125,7 +125,7 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
         with claim(target, wait=True):  # evaluate.py may be at it
             if not already_scored(target, parts, model):
                 model.ask(way.prompt)
-                thresholds = thresholds_for(ScoredSuite(target))
+                thresholds = thresholds_for(target, way)
                 evaluate_suite(model, suite, parts, target, cfg.evaluation, thresholds, described, way)
         report = read_json(ScoredSuite(target).metrics)
         seconds += report["seconds"]

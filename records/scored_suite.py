@@ -28,11 +28,6 @@ class ScoredSuite:
     def whole(self) -> bool:
         return self.metrics.is_file() and self.margins.is_file()
 
-    @property
-    def validation(self) -> "ScoredSuite | None":
-        """The validation suite of the same run, on which thresholds are tuned; None of that suite itself."""
-        return None if self.name == "validation" else ScoredSuite(self.folder.with_name("validation"))
-
     def read_margins(self) -> "pd.DataFrame":
         import pandas as pd
 

@@ -93,7 +93,7 @@ def read_evaluation(path: Path) -> Evaluation:
         _require(path, row, MEASURED, "a row ")
         check_row(path, row)
     about = {"evaluation": path.parent.name, "suite": metrics.get("suite") or path.parent.name}
-    about |= {name: metrics.get(name) or usual for name, usual in SCORED_AS.items()}
+    about |= vars(Way.recorded(metrics))
     about |= {name: metrics.get(name) for name in ("step", "steps")}
     about |= {name: merged.get(name) for name in ("relative_size", "surviving_share")}
     scorer, fingerprints = metrics.get("scorer") or 1, metrics.get("data_fingerprint") or {}

@@ -12,6 +12,7 @@ from records.scored_suite import ScoredSuite
 from scoring.closure import Part, add_closures
 from scoring.evaluation import build_suite
 from scoring.rows import metrics_rows, thresholds_for
+from scoring.ways import Way
 
 # Where metrics.json does not say so.
 RESAMPLES = 1000
@@ -50,9 +51,11 @@ def rows_again(
     Args:
         parts: the questions that were scored, or {}: without them no structural distances (scoring/closure.py).
     """
-    resamples, thresholds = report.get("resamples", RESAMPLES), thresholds_for(suite)
-    if suite.validation and not suite.validation.margins.is_file():  # scored into a folder elsewhere: taken as recorded
-        thresholds = {row["task"]: row["threshold"] for row in report["rows"] if row.get("threshold") is not None}
+    resamples = report.get("resamples", RESAMPLES)
+    thresholds = {row["task"]: row["threshold"] for row in report["rows"] if row.get("threshold") is not None}
+    if thresholds:  # without any, validation may have been scored later
+        tuned = thresholds_for(suite.folder, Way.recorded(report), report.get("step"))
+        thresholds = thresholds if tuned is None else tuned  # scored into a folder elsewhere: taken as recorded
     rows = metrics_rows(table, thresholds, resamples, report.get("prior"))
     add_closures(rows, table, parts, resamples)
     return rows

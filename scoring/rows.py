@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from scoring.blocks import PAIR, SCORER_VERSION, blocks, in_headline
 from scoring.intervals import FEW_BLOCKS
 from scoring.metrics import best_threshold, measure
 from scoring.pairs import of_pairs, pair_scores
+from scoring.ways import Way
 from scoring.yardsticks import held_against
 
 __all__ = ["SCORER_VERSION", "metrics_rows", "same_numbers", "thresholds_for", "tuned_thresholds"]
@@ -64,10 +66,15 @@ def tuned_thresholds(validation: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def thresholds_for(suite: ScoredSuite) -> dict[str, float]:
-    """`tuned_thresholds` of the same run's validation; {} if that is not there, or is the suite itself."""
-    validation = suite.validation
-    return tuned_thresholds(validation.read_margins()) if validation and validation.margins.is_file() else {}
+def thresholds_for(folder: Path, way: Way, step: int | None = None) -> dict[str, float] | None:
+    """`tuned_thresholds` of the validation beside ``folder``; {} if that is the folder itself.
+
+    None if it was not scored in this way at this step: merged weights, a checkpoint and another prompt are other models.
+    """
+    validation = ScoredSuite(folder.with_name(way.validation(step)))
+    if validation.folder == folder:
+        return {}
+    return tuned_thresholds(validation.read_margins()) if validation.margins.is_file() else None
 
 
 def same_numbers(recorded, computed) -> bool:

@@ -1,6 +1,7 @@
 """The ways in which a run may be scored: what is put on the base model, how it is asked, and what counts as Yes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 # adapter: base + adapter, the truth about training. merged_16bit: added to the base's weights in their precision.
 # merged_4bit: that, rounded to nf4 again, as the published numbers were measured (audit A10). empty: the adapter was
@@ -42,6 +43,11 @@ class Way:
             ",".join(name for name, on in (faults or {}).items() if not on),
         )
 
+    @classmethod
+    def recorded(cls, report: Mapping) -> "Way":
+        """What a metrics.json says; the default where it says nothing, as files older than the choice."""
+        return cls(**{name: report.get(name) or usual for name, usual in vars(cls()).items()})
+
     def folder(self, suite: str, step: int | None = None) -> str:
         """Name of the folder of a scored suite: the suite, and whatever is not the default.
 
@@ -53,3 +59,7 @@ class Way:
             if own != getattr(Way, name)
         ]
         return "-".join([suite, *unusual, *([] if step is None else [f"step{step}"])])
+
+    def validation(self, step: int | None = None) -> str:
+        """Name of the folder of the validation suite, scored of the same model in the same way: it alone tunes thresholds for it."""
+        return replace(self, without="").folder("validation", step)

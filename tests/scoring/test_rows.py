@@ -9,10 +9,13 @@ import pytest
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.questions import Question
 from causal_tasks.suites import build
+from input_output.writing import write_parquet
 from records.provenance import fingerprint
+from records.scored_suite import ScoredSuite
 from scoring.again import score_again
 from scoring.evaluation import build_suite, margins_table
-from scoring.rows import SCORER_VERSION, metrics_rows, tuned_thresholds
+from scoring.rows import SCORER_VERSION, metrics_rows, thresholds_for, tuned_thresholds
+from scoring.ways import Way
 from scoring.yardsticks import COLUMN, given_colliders, held_against, untrained_count, yardstick_scores
 
 SPLITS = ("in_distribution", "length", "branching")
@@ -94,6 +97,21 @@ def test_thresholds_are_tuned_only_where_blocks_are_enough():
     table["graph"] = [f"g{i // 2}" for i in range(100)]
     assert set(tuned_thresholds(table)) == {"transitivity"}
     assert tuned_thresholds(table[:-2]) == {}
+
+
+def test_a_threshold_is_used_only_for_the_model_and_the_way_that_it_was_tuned_for(tmp_path):
+    """Merged weights, a checkpoint, the text rule and another prompt have thresholds of their own, or none."""
+    table = pd.DataFrame({"task": "transitivity", "label": np.arange(100) % 2 == 0, "graph": map(str, range(100))})
+    plain, merged = (table.assign(margin=table["label"] + shift) for shift in (3.0, 7.0))
+    write_parquet(ScoredSuite(tmp_path / "validation").margins, plain)
+    others = [(Way(weights="merged_4bit"), None), (Way(verdict="text"), None), (Way(prompt="mine"), None), (Way(), 20)]
+    assert [thresholds_for(tmp_path / way.folder("corrected", step), way, step) for way, step in others] == [None] * 4
+    assert thresholds_for(tmp_path / "corrected", Way()) == {"transitivity": 3.5}
+    assert thresholds_for(tmp_path / "published-without_a", Way(without="a")) == {"transitivity": 3.5}
+    assert thresholds_for(tmp_path / "validation", Way()) == {}
+    write_parquet(ScoredSuite(tmp_path / "validation-merged_4bit-step20").margins, merged)
+    assert thresholds_for(tmp_path / "x", Way(weights="merged_4bit"), 20) == {"transitivity": 7.5}
+    assert Way.recorded({"weights": "merged_4bit", "suite": "x", "step": 20}) == Way(weights="merged_4bit")
 
 
 @pytest.mark.parametrize("scale", ["cpu", "paper"])

@@ -80,6 +80,21 @@ def test_scores_in_another_folder_keep_the_thresholds_of_their_run(tmp_path):
     assert "calibrated_accuracy is 0.75; the margins give 0.5" in difference
 
 
+@pytest.mark.parametrize("recorded", [{}, {"transitivity": 0.35}])
+def test_validation_that_was_scored_later_tunes_nothing_of_what_was_scored_before(tmp_path, recorded):
+    """A record without thresholds is as honest as before; one with others than validation tunes is not."""
+    table = pd.DataFrame({"id": map(str, range(120)), "graph": map(str, range(120)), "task": "transitivity"})
+    table = table.assign(protocol="file", split="mine", label=table.index % 2 == 0, margin=table.index % 2 * -1.0 + 3)
+    rows = metrics_rows(table, recorded, resamples=30)
+    report = {"suite": "mine", "scorer": SCORER_VERSION, "rows": rows, "resamples": 30}
+    write_json(ScoredSuite(tmp_path / "mine").metrics, report)
+    for name in ("mine", "validation"):
+        write_parquet(ScoredSuite(tmp_path / name).margins, table)
+    write_json(ScoredSuite(tmp_path / "validation").metrics, report | {"rows": metrics_rows(table, resamples=30)})
+    found = verify(tmp_path).differences
+    assert bool(found) is bool(recorded) and all("0.35" in line or "calibrated" in line for line in found)
+
+
 SEED = 7
 
 
