@@ -20,18 +20,18 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from causal_tasks.headline import is_headline
+from causal_tasks.headline import HEADLINE, POOLED
 from causal_tasks.questions import TASKS
 from causal_tasks.spec import EVALUATION_SPLITS, TRAINING_SPLITS
 from causal_tasks.suites import available_splits, build
 from records.reports import report_command
-from scoring.blocks import NETWORK, PAIR, blocks
+from scoring.blocks import blocks, in_headline
 from scoring.local_features import NAMES, asked_in, learn, table, trees
+from scoring.yardsticks import LEARNED
 
 _DEFAULTS = {"n": "2000", "training": "20000", "seed": "0", "out": "results"}
-LEARNED, REFITTED, SINGLE = "local_features", "refitted", "single"
+REFITTED, SINGLE = "refitted", "single"
 COLUMNS = {LEARNED: "trees learned in training", REFITTED: "trees refitted within", SINGLE: "best single count"}
-POOLED, HEADLINE = "pooled", "headline"
 # Rules over several counts that want no training, as numbers to be compared with a threshold.
 COMBINED = {
     "stated - target_effects - source_causes": lambda of: of["stated"] - of["target_effects"] - of["source_causes"],
@@ -87,16 +87,12 @@ def _asked(task: str, split: str, n: int, seed: int) -> pd.DataFrame:
     asked = asked_in(items)
     frame = pd.DataFrame(table(asked), columns=list(NAMES)).assign(split=split)
     frame["label"] = [question.label for _, question in asked]
-    frame["headline"] = [is_headline(split, question.strata.get("distance")) for _, question in asked]
-    frame["block"] = blocks(
-        pd.DataFrame(
-            [
-                {"graph": item.id, "task": task, PAIR: one.strata.get("pair"), NETWORK: one.strata.get("network")}
-                for item in items
-                for one in item.questions
-            ]
-        )
-    )
+    told = pd.DataFrame(
+        {"graph": item.id, "stratum/distance": None} | {f"stratum/{name}": value for name, value in one.strata.items()}
+        for item in items
+        for one in item.questions
+    ).assign(task=task, protocol="corrected", split=split)
+    frame["headline"], frame["block"] = in_headline(told), blocks(told)
     frame["text"] = [f"{item.premise} {question.hypothesis}" for item in items for question in item.questions]
     return frame
 

@@ -37,7 +37,10 @@ def blocks(margins: pd.DataFrame) -> pd.Series:
 
 
 def in_headline(table: pd.DataFrame) -> pd.Series:
-    """Which rows of a margins table are headline (causal_tasks/headline.py): bool, with its index."""
+    """Which rows of a margins table are headline (causal_tasks/headline.py): bool, with its index.
+
+    A question without a distance is not: d-separation of neighbours, and the questions balanced against it.
+    """
     if "stratum/distance" not in table or not (table["protocol"] == "corrected").all():
         return pd.Series(False, index=table.index)
     return table["split"].isin(UNSEEN_STRUCTURE) & (table["stratum/distance"].astype(float) >= SHORTEST_HEADLINE)

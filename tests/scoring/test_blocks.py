@@ -1,12 +1,20 @@
 """What is resampled together, and which rows carry the judgement."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 from causal_tasks import suites
 from causal_tasks.constructions.real_graphs import asked_about
+from causal_tasks.headline import SEEN_STRUCTURE, UNSEEN_STRUCTURE
+from causal_tasks.questions import TASKS
+from causal_tasks.spec import EVALUATION_SPLITS
 from scoring.blocks import blocks, in_headline
 from scoring.evaluation import margins_table
+
+CONF = Path(__file__).parents[2] / "conf" / "scale"
 
 
 def table_of(task, split, n, k):
@@ -41,16 +49,35 @@ def test_the_headline_is_unseen_structure_beyond_a_stated_edge():
     rows = pd.DataFrame(
         {
             "protocol": "corrected",
-            "split": ["length", "length", "branching", "long_names", "reversed"],
-            "stratum/distance": [1, 2, 5, 4, None],
+            "split": [
+                "length",
+                "length",
+                "branching",
+                "long_names",
+                "reversed",
+                "shuffled",
+                "train",
+                "adversarial",
+                "in_distribution",
+            ],
+            "stratum/distance": [1, 2, 5, 4, None, 14, 3, 3, 3],
         }
     )
-    assert in_headline(rows).tolist() == [False, True, True, False, False]
+    assert rows.loc[in_headline(rows), "split"].tolist() == ["length", "branching", "shuffled"]
+    assert not in_headline(rows)[0]
+    assert sorted(UNSEEN_STRUCTURE + SEEN_STRUCTURE) == sorted(EVALUATION_SPLITS)
     assert not in_headline(rows.assign(protocol="released")).any()
     assert not in_headline(rows.drop(columns="stratum/distance")).any()
 
 
-@pytest.mark.parametrize("task", ["transitivity", "dseparation"])
+@pytest.mark.parametrize("task", TASKS)
+def test_from_cpu_on_a_scale_asks_6000_questions_of_the_headline(task):
+    asked = pd.concat([table_of(task, split, 800, 4) for split in UNSEEN_STRUCTURE])
+    smallest = min(OmegaConf.load(CONF / f"{scale}.yaml").suites.corrected.samples for scale in ("cpu", "paper"))
+    assert in_headline(asked).mean() * smallest * len(UNSEEN_STRUCTURE) >= 6000
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_families_share_the_blocks_of_their_graphs(task):
     graphs = pd.DataFrame({"graph": [f"{task}-families-long_names-0-00000{i}" for i in range(8)], "task": task})
     assert blocks(graphs).nunique() == 2
