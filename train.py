@@ -69,7 +69,7 @@ def run(cfg: DictConfig) -> RunFolder:
         else:
             answerer, facts["loaded"] = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed, prompt=cfg.prompt)
         if first_process:
-            folder.open(cfg)
+            folder.save_config(cfg)
             changed = "\n".join(["unlike the defaults:", *unlike_defaults(cfg)])
             log.info("settings: %s; %s", folder.config, changed if "\n" in changed else "all of them the defaults")
         tracking = cfg.tracking if first_process else {"mode": "disabled"}

@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import re
 import shutil
 import traceback
 from pathlib import Path
@@ -11,10 +10,10 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from input_output.errors import UserError
-from input_output.reading import FileFormatError, read_json, read_object, read_yaml
+from input_output.reading import PLAIN_NAME, FileFormatError, read_json, read_object, read_yaml
 from input_output.writing import write_json, write_text
 from records import checkpoints
-from records.provenance import provenance
+from records.provenance import PROJECT, provenance
 from records.run_settings import differing_keys, flat
 from records.scored_suite import ScoredSuite
 
@@ -22,7 +21,6 @@ log = logging.getLogger(__name__)
 
 # Facts about a training that ended, beside its adapter; an adapter without them is unfinished.
 TRAINED = "training.json"
-PROJECT = Path(__file__).resolve().parents[1]
 
 
 class RunFolderError(UserError, RuntimeError):
@@ -52,8 +50,8 @@ class RunFolder:
 
     def evaluation(self, suite: str) -> Path:
         """Folder of a scored suite; RunFolderError if the name is not one of a folder."""
-        if not re.fullmatch(r"\w[\w.+-]*", suite):
-            raise RunFolderError(f"suite.name={suite}: must be letters, digits and ._+- only")
+        if not PLAIN_NAME.fullmatch(suite):
+            raise RunFolderError(f"suite.name={suite}: must be letters, digits and .,+=@_- only")
         return self.path / "evaluation" / suite
 
     def scored(self) -> list[ScoredSuite]:
@@ -140,7 +138,7 @@ class RunFolder:
         return record if isinstance(record, dict) else {}
 
     def _adapter_sum(self) -> str:
-        weights = self.adapter / "adapter_model.safetensors"
+        weights = self.adapter / checkpoints.ADAPTER_WEIGHTS
         return checkpoints.sha256(weights) if weights.is_file() else "untrained"
 
     @property
@@ -195,11 +193,8 @@ class RunFolder:
         if not self.finished and not cfg.resume:
             raise RunFolderError(f"out={self.path}: holds this run, unfinished; resume=true goes on, or move it away")
 
-    def open(self, cfg: DictConfig) -> None:
-        """`check`, then save the resolved config, unless the run is finished."""
-        self.check(cfg)
-        if self.finished:
-            return
+    def save_config(self, cfg: DictConfig) -> None:
+        """Write the resolved config of a run that `check` let begin or go on."""
         if self.final:
             other = differing_keys(RunFolder(self.final).trained_with(), cfg)
             log.info(

@@ -20,8 +20,8 @@ from input_output.writing import write_json, write_parquet, write_text
 from records import run_folder
 from records.claim import Claimed, claim
 from records.model_card import write_model_card
-from records.provenance import provenance, same_questions
-from records.run_folder import PROJECT, RunFolder, RunFolderError
+from records.provenance import PROJECT, provenance, same_questions
+from records.run_folder import RunFolder, RunFolderError
 from records.tracking import Tracker
 
 
@@ -62,20 +62,21 @@ def scored(folder):
 
 def test_a_run_that_computed_something_is_not_begun_twice_without_resume(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.open(config())
+    folder.save_config(config())
     scored(folder)
     with pytest.raises(RunFolderError, match="resume=true"):
-        RunFolder(tmp_path / "run").open(config())
-    RunFolder(tmp_path / "run").open(config(resume=True))
+        RunFolder(tmp_path / "run").check(config())
+    RunFolder(tmp_path / "run").check(config(resume=True))
     RunFolder(tmp_path / "run").finish({})
-    RunFolder(tmp_path / "run").open(config())  # the same run, finished: nothing to do, nothing to refuse
+    RunFolder(tmp_path / "run").check(config())  # the same run, finished: nothing to do, nothing to refuse
 
 
 def test_a_start_that_computed_nothing_blocks_no_other(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.open(config(model={"name": "tinny"}))
+    folder.save_config(config(model={"name": "tinny"}))
     assert folder.config.is_file()
-    RunFolder(tmp_path / "run").open(config())
+    RunFolder(tmp_path / "run").check(config())
+    RunFolder(tmp_path / "run").save_config(config())
     assert OmegaConf.load(folder.config).model.name == "tiny"
 
 
@@ -87,7 +88,7 @@ def test_a_record_that_came_with_git_stays_until_the_new_run_is_finished(tmp_pat
     """It has no adapter, and its scores must not pass for those of the new run, nor be lost."""
     out = tmp_path / "seed0"
     folder = RunFolder(out)
-    folder.open(config())
+    folder.save_config(config())
     scored(folder)
     folder.finish({"note": "old"})
     (out / ".made_here").unlink()
@@ -95,7 +96,7 @@ def test_a_record_that_came_with_git_stays_until_the_new_run_is_finished(tmp_pat
     assert not RunFolder(out).finished
 
     new = RunFolder.for_training(out)
-    new.open(config())
+    new.save_config(config())
     assert new.path != out and tree(out) == before
     new.fail(config(), ValueError("on the way"))
     assert tree(out) == before and read_json(new.record)["status"] == "failed"
@@ -130,14 +131,14 @@ def test_a_kill_before_or_between_the_two_renames_is_helped_to_its_end_by_who_ha
 def test_what_lost_its_config_is_not_taken_for_a_run_of_these_settings(tmp_path, file):
     write_json(tmp_path / "run" / file, {"status": "finished"})
     with pytest.raises(RunFolderError, match="holds a run without its config.yaml"):
-        RunFolder(tmp_path / "run").open(config(resume=True))
+        RunFolder(tmp_path / "run").check(config(resume=True))
     assert not (tmp_path / "run/config.yaml").exists()
 
 
 def test_a_kill_while_a_run_is_finished_loses_nothing(tmp_path, monkeypatch):
     """Wherever it comes, the run is finished, or goes on where it lies: it is not made anew beside it."""
     folder = RunFolder(tmp_path / "run")
-    folder.open(config())
+    folder.save_config(config())
     scored(folder)
     for write in ("write_text", "write_json"):
         with monkeypatch.context() as patch:
@@ -163,7 +164,7 @@ def test_an_empty_note_vouches_for_no_adapter(tmp_path):
 
 def test_another_trainings_adapter_is_not_this_runs(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.open(config())
+    folder.save_config(config())
     folder.adapter.mkdir()
     (folder.adapter / "adapter_model.safetensors").write_bytes(b"its own")
     folder.finish({})
@@ -260,15 +261,15 @@ def _claim_and_die(folder):
 
 def test_other_settings_are_refused_by_key_even_with_resume(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.open(config())
+    folder.save_config(config())
     scored(folder)
     with pytest.raises(RunFolderError, match="training.samples"):
-        RunFolder(tmp_path / "run").open(config(resume=True, training={"samples": 5}))
+        RunFolder(tmp_path / "run").check(config(resume=True, training={"samples": 5}))
 
 
 def test_finish_and_fail_leave_a_record(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.open(config())
+    folder.save_config(config())
     try:
         raise RuntimeError("out of luck")
     except RuntimeError as error:

@@ -19,7 +19,7 @@ rank, error = sys.argv[1:3]
 def run(cfg):
     if os.environ["RANK"] != rank:
         time.sleep(600)  # longer than the test waits
-    RunFolder(cfg.out).open(cfg)  # past what settings are refused by
+    RunFolder(cfg.out).save_config(cfg)  # past what settings are refused by
     raise {"Claimed": Claimed, "RuntimeError": RuntimeError}[error]("it dies")
 
 
