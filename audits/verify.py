@@ -76,6 +76,7 @@ def verify(folder: str | Path) -> Verified:
     found = Verified()
     for suite in ScoredSuite.below(folder):
         _one(found, suite.folder, _verify_suite)
+    found.differences += ScoredSuite.without_metrics(folder)
     for run in find_runs(folder):
         _one(found, run, _verify_run)
     if not found.suites + found.runs + len(found.differences):

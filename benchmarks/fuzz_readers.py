@@ -194,7 +194,7 @@ def _results_files(folder: Path) -> list[Reader]:
 
         found += [
             Reader(name, 0.004, make, read),
-            Reader(f"{name}, to tables", 0.00015, make, read_to_tables, (FileFormatError,)),
+            Reader(f"{name}, to tables", 0.00015, make, read_to_tables),
         ]
     return found
 

@@ -45,6 +45,7 @@ class RunFolder:
         self.training_log = self.path / "training_log.jsonl"
         self.adapter = self.path / "adapter"
         self.checkpoints = self.path / "checkpoints"
+        self.evaluations = self.path / "evaluation"
         self.portable = self.path / "portable"  # training/portable.py
         self._made_here = self.path / ".made_here"  # not committed
 
@@ -52,11 +53,11 @@ class RunFolder:
         """Folder of a scored suite; RunFolderError if the name is not one of a folder."""
         if not PLAIN_NAME.fullmatch(suite):
             raise RunFolderError(f"suite.name={suite}: must be letters, digits and .,+=@_- only")
-        return self.path / "evaluation" / suite
+        return self.evaluations / suite
 
     def scored(self) -> list[ScoredSuite]:
         """The suites that have metrics, by name."""
-        return list(ScoredSuite.below(self.path / "evaluation"))
+        return list(ScoredSuite.below(self.evaluations))
 
     def trained_with(self) -> DictConfig:
         """The resolved config of the run that lies here, as data; RunFolderError if there is none, or one that is not."""

@@ -34,9 +34,16 @@ class ScoredSuite:
         return pd.read_parquet(self.margins)
 
     @classmethod
-    def below(cls, folder: str | Path) -> Iterator["ScoredSuite"]:
-        """Those at any depth under ``folder`` that have metrics, in the order of their paths; what lies in a hidden folder
-        (a record that was replaced, a run under way) is not among them."""
-        for path in sorted(Path(folder).rglob(cls.METRICS)):
+    def below(cls, folder: str | Path, file: str = METRICS) -> Iterator["ScoredSuite"]:
+        """Those at any depth under ``folder`` that have metrics (or ``file``), in the order of their paths; what lies in a hidden
+        folder (a record that was replaced, a run under way) is not among them."""
+        for path in sorted(Path(folder).rglob(file)):
             if not any(part.startswith(".") for part in path.relative_to(folder).parts):
                 yield cls(path.parent)
+
+    @classmethod
+    def without_metrics(cls, folder: str | Path) -> Iterator[str]:
+        """A line for each under ``folder`` that has margins alone: its metrics were lost, or a kill came before them."""
+        for suite in cls.below(folder, cls.MARGINS):
+            if not suite.metrics.is_file():
+                yield f"{suite.metrics}: missing beside {cls.MARGINS}; score the suite again"

@@ -14,6 +14,7 @@ from input_output.reading import FileFormatError
 from records.provenance import same_questions
 from records.run_folder import RunFolder, find_runs
 from records.run_settings import RunSettings
+from records.scored_suite import ScoredSuite
 from reporting.groups import RUN, grouped, variant_rank
 from reporting.run import ABLATION, Run
 from reporting.run_files import (
@@ -215,10 +216,10 @@ def _read_run(results: Results, path: Path) -> tuple[Run, list[Evaluation]] | No
         evaluations = [read_evaluation(one.metrics) for one in evaluated]
         asked = {one.name: one.fingerprints for one in evaluations}
         run = Run(path, settings, info, read_log(folder.training_log, complete=finished), asked=asked)
-        for suite, evaluation in zip(evaluated, evaluations, strict=True):
-            # The others' margins are never read, and need not hold logits.
-            if evaluation.plain and suite.margins.is_file():
+        for suite in evaluated:
+            if suite.margins.is_file():
                 check_margins(suite.margins)
+        results.problems += ScoredSuite.without_metrics(folder.evaluations)
     except FileFormatError as error:
         results.problems.append(str(error))
         return None

@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-import pyarrow
 from pyarrow import parquet
 
 from records.run_folder import RunFolder
 from records.run_settings import RunSettings
 from records.scored_suite import ScoredSuite
-from reporting.run_files import ResultsError
 from scoring.blocks import blocks, in_headline
 
 OWN = ("id", "graph", "block", "task", "protocol", "split", "label", "margin", "stratum/distance")
@@ -97,8 +95,6 @@ class Run:
     ) -> pd.DataFrame | None:
         """One row an item: id, graph, task, protocol, split, label, margin, stratum/...; None if not scored.
 
-        Raises ResultsError if the file is damaged.
-
         Args:
             columns: says by its name whether a column is wanted, all by default. Texts take long to read: graph is not,
                 where block is there.
@@ -107,15 +103,12 @@ class Run:
         path = ScoredSuite(RunFolder(self.folder).evaluation(suite)).margins
         if not path.is_file():
             return None
-        try:
-            names = parquet.read_schema(path).names
-            if columns:
-                names = [name for name in names if columns(name) and not (name == "graph" and "block" in names)]
-            named = [name for name in names if categories and categories(name)]
-            # Half the time of pd.read_parquet, which looks for file systems and data sets first.
-            return parquet.ParquetFile(path, read_dictionary=named).read(names).to_pandas()
-        except (pyarrow.ArrowException, OSError, ValueError) as error:  # its schema was read, but not its pages
-            raise ResultsError(f"{path}: cannot be read ({error})") from error
+        names = parquet.read_schema(path).names
+        if columns:
+            names = [name for name in names if columns(name) and not (name == "graph" and "block" in names)]
+        named = [name for name in names if categories and categories(name)]
+        # Half the time of pd.read_parquet, which looks for file systems and data sets first.
+        return parquet.ParquetFile(path, read_dictionary=named).read(names).to_pandas()
 
     def own_margins(self) -> pd.DataFrame | None:
         """The corrected suite on the task of the run's training: OWN but for the graph, and headline (scoring/blocks.py);

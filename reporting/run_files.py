@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow
 from pyarrow import parquet
@@ -114,13 +115,23 @@ def read_log(path: Path, complete: bool = True) -> pd.DataFrame | None:
 
 
 def check_margins(path: Path) -> None:
-    """Look at the columns' names and types only; the margins themselves are read where they are needed."""
+    """Whether all of the file can be read where it is needed: its columns' names and types, its pages, and that every margin is a
+    finite number. Raises ResultsError."""
     try:
-        schema = parquet.read_schema(path)
+        file = parquet.ParquetFile(path)
     except (pyarrow.ArrowException, OSError, ValueError) as error:  # a ValueError: names that are no text
         raise ResultsError(f"{path}: not a parquet file ({error})") from None
-    _require(path, schema.names, MARGINS, columns="the columns ")
-    check_columns(path, schema)
+    _require(path, file.schema_arrow.names, MARGINS, columns="the columns ")
+    check_columns(path, file.schema_arrow)
+    try:
+        table = file.read()
+        table.validate(full=True)  # texts that are none
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise ResultsError(f"{path}: cannot be read ({error})") from None
+    if unlabelled := table["label"].null_count:
+        raise ResultsError(f"{path}: {unlabelled} of {len(table)} questions have no label")
+    if broken := len(table) - int(np.isfinite(table["margin"].to_numpy()).sum()):
+        raise ResultsError(f"{path}: {broken} of {len(table)} margins are not finite")
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from input_output.errors import UserError
-from input_output.reading import FileFormatError
 from records.run_folder import RunFolder, find_runs
+from reporting.report import build_tables
 from reporting.results import load
 from reporting.sweep_plan import recorded_speed
 from tests.reporting.conftest import write_run
@@ -143,9 +143,28 @@ def test_damaged_pages_of_margins_name_their_file(one_run):
     content = bytearray(path.read_bytes())
     content[4:2000] = b"\x00" * 1996  # the schema stands at the end
     path.write_bytes(content)
-    (run,) = load(one_run).runs
-    with pytest.raises(FileFormatError, match=r"margins.parquet: cannot be read"):
-        run.margins("corrected")
+    (problem,) = load(one_run).problems
+    assert f"{path}: cannot be read" in problem
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None])
+def test_a_margin_that_is_not_finite_names_its_file_and_is_no_answer(one_run, bad):
+    path = run_in(one_run) / MARGINS
+    margins = pd.read_parquet(path)
+    margins["margin"] = margins["margin"].astype(object).where(margins.index != 3, bad).astype(float)
+    margins.to_parquet(path)
+    results = load(one_run)
+    assert results.problems == [f"{path}: 1 of {len(margins)} margins are not finite"]
+    assert results.runs == [] and set(build_tables(results))
+
+
+def test_a_suite_that_lost_its_metrics_is_named(one_run):
+    lost = run_in(one_run) / "evaluation/hidden"
+    shutil.copytree(run_in(one_run) / "evaluation/corrected", lost)
+    (lost / "metrics.json").unlink()
+    results = load(one_run)
+    assert results.problems == [f"{lost}/metrics.json: missing beside margins.parquet; score the suite again"]
+    assert len(results.runs) == 1
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,10 @@ TAMPERED = {
         "validation: cannot be computed again",
         lambda run: (run / "evaluation/validation/margins.parquet").unlink(),
     ),
+    "a suite's metrics": (
+        "adversarial/metrics.json: missing beside margins.parquet",
+        lambda run: (run / "evaluation/adversarial/metrics.json").unlink(),
+    ),
 }
 
 
