@@ -33,7 +33,8 @@ def adversarial_table(results: Results) -> Table:
             except BrokenPair as error:
                 results.problems.append(f"{run.folder}: {error}")
                 continue
-            parts = [("all", pairs), *sorted(pairs.groupby(FAMILY, observed=True), key=lambda named: named[0])]
+            families = pairs.groupby(FAMILY, observed=True) if FAMILY in pairs else ()
+            parts = [("all", pairs), *sorted(families, key=lambda named: named[0])]
             rows += [about | {"task": task, "family": family} | family_scores(part) for family, part in parts]
     scores = ["accuracy", "pair_accuracy"]
     columns = [

@@ -155,8 +155,7 @@ def recorded_speed(results: str | Path, model: str) -> Speed:
         if record.get("status") != "finished" or record.get("model") != model:
             continue
         runs += 1
-        machine = record["machine"]
-        machines[", ".join(machine["accelerators"]) or f"{machine['cores']} cores of {machine['processor']}"] = None
+        machines[_named(record.get("machine") or {})] = None
         if record.get("training"):
             epochs = OmegaConf.load(folder.config).training.epochs
             questions[record["variant"]] += record["training"]["samples"] * epochs
@@ -177,6 +176,14 @@ def _record(folder: RunFolder) -> dict:
         return read_object(folder.record) if folder.record.is_file() else {}
     except (FileFormatError, OSError):
         return {}
+
+
+def _named(machine: dict) -> str:
+    """What a run ran on, as far as its record says."""
+    if accelerators := machine.get("accelerators"):
+        return ", ".join(accelerators)
+    known = machine.get("cores") and machine.get("processor")
+    return f"{machine['cores']} cores of {machine['processor']}" if known else "an unknown machine"
 
 
 def _rate(questions: float, seconds: float) -> float:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
@@ -42,6 +43,10 @@ FEW = 64
 
 class SuiteError(UserError, ValueError):
     """A suite config that cannot be built; one line that names the suite and the reason."""
+
+
+class NotFinite(UserError, ValueError):
+    """A model whose logits are no numbers: it answers nothing."""
 
 
 def check_suite(suite) -> None:
@@ -149,7 +154,7 @@ def evaluate_suite(
 ) -> dict:
     """Score every part of a suite; write ``margins.parquet`` and ``metrics.json`` into ``folder``.
 
-    Interrupted, it goes on after the last part that was done (scoring/unfinished.py).
+    Interrupted, it goes on after the last part that was done (scoring/unfinished.py). Raises NotFinite where a margin is none.
 
     parts: the suite's items, as `build_suite` gives them.
     settings: the ``evaluation`` config node (token_budget, resamples, yardstick_questions and, where there is one, prior).
@@ -169,6 +174,10 @@ def evaluate_suite(
         if margins is None:
             score, begun = SCORERS[way.verdict], time.monotonic()
             margins = score(answerer, items, settings.token_budget, description=f"{suite.name} {task}/{split}")
+            if broken := int(np.count_nonzero(~np.isfinite(margins))):
+                raise NotFinite(
+                    f"{task}/{split}: {broken} of {len(margins)} margins are not finite (a diverged adapter?)"
+                )
             unfinished.keep(task, split, margins, time.monotonic() - begun)
         scored = margins_table(items, margins, task, protocol, split)
         if protocol != "released":  # whose labels are not balanced: a yardstick of counts would say nothing there

@@ -11,7 +11,7 @@ FAMILY = "stratum/family"
 
 
 class BrokenPair(UserError, ValueError):
-    """A minimal pair that is not one Yes and one No question; the message names it."""
+    """Questions that are in no pairs, or a minimal pair that is not one Yes and one No question; the message names it."""
 
 
 def of_pairs(margins: pd.DataFrame) -> pd.DataFrame:
@@ -22,8 +22,10 @@ def of_pairs(margins: pd.DataFrame) -> pd.DataFrame:
         margins: columns label, margin and stratum/pair, every row a question of a pair; split, if there are several, which
             may name their pairs alike.
     Raises:
-        BrokenPair: a pair that does not consist of one Yes and one No question.
+        BrokenPair: no column stratum/pair; a pair that does not consist of one Yes and one No question.
     """
+    if PAIR not in margins:
+        raise BrokenPair(f"margins without the column {PAIR}, so of no minimal pairs")
     named = margins[PAIR].astype(str)
     if "split" in margins and margins["split"].nunique() > 1:
         named = margins["split"].astype(str) + "/" + named

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from reporting import tables
-from reporting.adversarial_table import family_scores
+from reporting.adversarial_table import adversarial_contrasts, adversarial_table, family_scores
 from reporting.collapse_tables import judged_rows
 from reporting.evidence import _gain, last_merges
 from reporting.published import load_published
@@ -249,6 +249,22 @@ def test_three_seeds_that_do_not_differ_show_the_gain_of_each(ours, gain):
     rows = pd.DataFrame({"variant": ["a"] * 3 + ["b"] * 3, "seed": ["0", "1", "2"] * 2, "mcc": [ours] * 3 + [0.5] * 3})
     assert _gain(rows, "mcc", "a", "b") == (gain, gain)
     assert _gain(rows[rows["seed"] != "2"], "mcc", "a", "b") is None
+
+
+def test_a_suite_of_pairs_without_families_has_one_row_and_one_without_pairs_a_problem(tmp_path, make_run):
+    path = make_run(tmp_path, "transitivity_ce", n=40) / "evaluation/adversarial/margins.parquet"
+    make_run(tmp_path, "transitivity_semantic", n=40)
+    margins = pd.read_parquet(path)
+    results = load(tmp_path)
+    margins.drop(columns="stratum/family").to_parquet(path)
+    rows = adversarial_table(results).frame
+    assert set(rows.loc[rows["variant"] == "transitivity_ce", "family"]) == {"all"} and results.problems == []
+    margins.drop(columns="stratum/pair").to_parquet(path)
+    rows = pd.concat([adversarial_table(results).frame, adversarial_contrasts(results).frame])
+    assert set(rows["variant"]) == {"transitivity_semantic"}
+    assert {line.partition(": ")[2] for line in results.problems} == {
+        "margins without the column stratum/pair, so of no minimal pairs"
+    }
 
 
 def test_pair_scores_hand_worked():

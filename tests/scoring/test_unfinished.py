@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
+from input_output.errors import UserError
 from models.loading import load_answerer
 from scoring import evaluation
 from scoring.evaluation import build_suite, evaluate_suite
@@ -58,6 +59,23 @@ def test_it_goes_on_after_the_split_that_was_done(answerer, scored, tmp_path):
     whole, broken = (pd.read_parquet(tmp_path / name / "margins.parquet") for name in ("whole", "broken"))
     pd.testing.assert_frame_equal(whole, broken)
     assert {path.name for path in (tmp_path / "broken").iterdir()} == {"margins.parquet", "metrics.json"}
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_model_that_answers_no_number_is_refused_in_one_line_and_what_was_done_is_kept(
+    answerer, scored, tmp_path, monkeypatch, bad
+):
+    about, score = suite(8), evaluation.score
+
+    def broken(answerer, items, *arguments, description):
+        margins = score(answerer, items, *arguments)
+        margins[:3] = bad if "reversed" in description else margins[:3]
+        return margins
+
+    monkeypatch.setitem(evaluation.SCORERS, "logits", broken)
+    with pytest.raises(UserError, match="transitivity/reversed: 3 of 8 margins are not finite .a diverged adapter"):
+        evaluate_suite(answerer, about, build_suite(about), tmp_path, SETTINGS)
+    assert scored(answerer, tmp_path) == ["reversed"]
 
 
 def test_its_seconds_are_those_of_both(answerer, scored, tmp_path, monkeypatch):

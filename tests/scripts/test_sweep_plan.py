@@ -132,6 +132,14 @@ def test_records_that_were_replaced_give_no_rates(tmp_path):
     assert recorded_speed(tmp_path, "tiny").runs == 1
 
 
+def test_a_record_that_does_not_name_its_machine_gives_a_rate_all_the_same(tmp_path):
+    path = recorded(tmp_path / "runs/seed0") / "run.json"
+    whole = json.loads(path.read_text())
+    for machine in ({}, {"machine": None}, {"machine": {"cores": 2}}):
+        path.write_text(json.dumps({key: value for key, value in whole.items() if key != "machine"} | machine))
+        assert recorded_speed(tmp_path, "tiny").machines == ("an unknown machine",)
+
+
 def test_a_plan_that_cannot_be_run_is_refused(run_script, tmp_path):
     output = run_script("sweep.py", "scale=smoke", "plan=true", "training.epochs=0", cwd=tmp_path, expect=1)
     assert "error: training.epochs=0: must be greater than or equal to 1" in output and "Traceback" not in output
