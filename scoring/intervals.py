@@ -139,7 +139,9 @@ def clustered_bootstrap(
         clusters: number of clusters, at least 1.
         resamples: number of bootstrap resamples, at least 1.
     Returns:
-        name -> (low, high) over the resamples where it is defined; None where it never is, or of a single cluster.
+        name -> (low, high) over the resamples where it is defined; None where it never is, or of a single cluster. Where all
+        resamples agree the width is 0: right of a constant answer's balanced accuracy; of a perfect AUROC it says only that
+        no question like those asked was ordered wrongly.
     Raises:
         ValueError: clusters or resamples below 1.
     """
