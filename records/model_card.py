@@ -1,55 +1,88 @@
-"""A model card beside a saved adapter: what it is, what it was trained on, how it did, what it is not for."""
+"""The model card of an adapter: what it is, what it was trained on, how it did, what it is not for."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from omegaconf import DictConfig
 
 from input_output.reading import read_json
 from input_output.writing import write_text
 from records.run_folder import RunFolder
+from records.scored_suite import ScoredSuite
 
 MEASURES = ("n", "balanced_accuracy", "mcc", "auroc", "yes_rate")
 
 
 def write_model_card(folder: RunFolder) -> Path:
-    """Write ``adapter/README.md`` from the run's record and its scored suites. Returns its path."""
-    record = read_json(folder.record)
-    training, loaded = record["training"], record["loaded"]
-    lines = [
-        "---",
-        "library_name: peft",
-        f"base_model: {loaded['source']}",
-        "tags: [causal-reasoning, lora]",
-        "---",
-        f"# {record['variant']}, seed {record['seed']}",
+    """Write ``adapter/README.md`` of a finished run; return its path."""
+    record, card = read_json(folder.record), folder.adapter / "README.md"
+    write_text(
+        card, model_card(folder.trained_with(), record["loaded"].get("terms"), "finished", record, folder.scored())
+    )
+    return card
+
+
+def model_card(
+    settings: DictConfig,
+    terms: str | None,
+    done: str,
+    record: Mapping | None = None,
+    scored: Iterable[ScoredSuite] = (),
+) -> str:
+    """The card of an adapter beside its run, or without ``record`` of one that was exported, whose scores the tables have.
+
+    Args:
+        settings: the run's. terms: those that its base comes under, if any. done: how far the training came.
+        record: what run.json says. scored: the suites to be listed.
+    """
+    training, lora = settings.training, settings.lora
+    lines = ["---", "library_name: peft"]
+    lines += [f"base_model: {record['loaded']['source']}"] if record else []
+    lines += ["tags: [causal-reasoning, lora]", "---", f"# {settings.variant}, seed {settings.seed} ({done})", ""]
+    lines += [
+        f"LoRA adapter for `{settings.model.name}` (quantization `{settings.model.quantization}`), fine-tuned to answer Yes/No "
+        f"questions about causal graphs ({settings.task.name}), protocol `{settings.protocol}`.",
+        *(["", f"The base model comes under {terms}, and so does this adapter."] if terms else []),
         "",
-        f"LoRA adapter for `{record['model']}` ({loaded['source']}, revision {loaded['commit'] or loaded['revision'] or 'not versioned'}), "
-        f"fine-tuned to answer Yes/No questions about causal graphs ({record['task']}).",
-        "",
-        *(
-            [f"The base model comes under {terms}, and so does this adapter.", ""]
-            if (terms := loaded.get("terms"))
-            else []
-        ),
-        f"- Training data: {training.get('file') or 'generated'}, {training['samples']} questions on {training['graphs']} graphs, "
-        f"protocol `{record['protocol']}`, {100 * training['yes_share']:.1f} % Yes, "
-        f"fingerprint `{training['data_fingerprint']}`",
-        f"- Loss: `{record['loss']}`; lambda schedule: `{record['schedule']}`",
-        f"- Steps: {training['steps']}; wall time: {training['seconds']:.0f} s; precision: {loaded['precision']}; "
-        f"commit `{record['commit']}`",
-        "",
-        "| suite | task | split | " + " | ".join(name.replace("_", " ") for name in MEASURES) + " |",
-        "|---" * (3 + len(MEASURES)) + "|",
+        f"- rank {lora.rank}, alpha {lora.alpha}, dropout {lora.dropout}{'' if record else '; weights in bf16'}",
+        f"- {training.samples:,} questions, {training.epochs} epochs, batches of {training.batch_size}, learning rate "
+        f"{training.learning_rate:g} ({training.learning_rate_schedule})",
+        f"- loss `{settings.loss._target_}` `{settings.loss.get('base', settings.loss.get('target', ''))}`",
     ]
-    for suite in folder.scored():
-        report = read_json(suite.metrics)
-        for row in report["rows"]:
-            values = ["–" if row[k] is None else str(row[k]) if k == "n" else f"{row[k]:.3f}" for k in MEASURES]
-            lines.append(f"| {suite.name} | {row['task']} | {row['split']} | " + " | ".join(values) + " |")
+    lines += _measured(record) if record else ["- scores, as adapter and merged: the tables of results/"]
+    lines.append("")
+    if record:
+        lines += [
+            *_scores(scored),
+            "",
+            "Suites named *published* keep faults of the released data; judge it on *corrected*.",
+        ]
+    else:
+        lines.append(f"    python evaluate.py run=results/adapters/{settings.variant} suite=published")
     lines += [
         "",
-        "Not for use: it answers synthetic questions in one fixed wording and knows nothing of causes in the world. "
-        "Suites named *published* keep faults of the released data; judge it on *corrected*.",
-        "",
+        "Not for use: it answers synthetic questions in one fixed wording and knows nothing of causes in the world.",
     ]
-    card = folder.adapter / "README.md"
-    write_text(card, "\n".join(lines))
-    return card
+    return "\n".join([*lines, ""])
+
+
+def _measured(record: Mapping) -> list[str]:
+    training, loaded = record["training"], record["loaded"]
+    return [
+        f"- lambda schedule `{record['schedule']}`",
+        f"- base {loaded['source']}, revision {loaded['commit'] or loaded['revision'] or 'not versioned'}; "
+        f"precision {loaded['precision']}",
+        f"- data: {training.get('file') or 'generated'}, {training['samples']} questions on {training['graphs']} graphs, "
+        f"{100 * training['yes_share']:.1f} % Yes, fingerprint `{training['data_fingerprint']}`",
+        f"- {training['steps']} steps in {training['seconds']:.0f} s, at commit `{record['commit']}`",
+    ]
+
+
+def _scores(scored: Iterable[ScoredSuite]) -> list[str]:
+    lines = ["| suite | task | split | " + " | ".join(name.replace("_", " ") for name in MEASURES) + " |"]
+    lines.append("|---" * (3 + len(MEASURES)) + "|")
+    for suite in scored:
+        for row in read_json(suite.metrics)["rows"]:
+            values = ["–" if row[k] is None else str(row[k]) if k == "n" else f"{row[k]:.3f}" for k in MEASURES]
+            lines.append(f"| {suite.name} | {row['task']} | {row['split']} | " + " | ".join(values) + " |")
+    return lines

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
 from safetensors.torch import load_file, save_file
 
 from input_output.command_line import read_settings, whole
@@ -22,6 +21,7 @@ from input_output.reading import PLAIN_NAME, read_json, shortened
 from input_output.writing import write_json, write_text
 from models.loading import terms_of
 from records.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from records.model_card import model_card
 from records.run_folder import RunFolder, RunFolderError
 
 
@@ -56,40 +56,12 @@ def export_adapter(run: RunFolder, step: int | None, root: Path) -> Path:
     shutil.rmtree(aside, ignore_errors=True)
     write_adapter(source, RunFolder(aside).adapter)
     shutil.copy(run.config, RunFolder(aside).config)
-    write_text(aside / "README.md", card(settings, run.progress(step)))
+    progress = run.progress(step)
+    done = f"step {progress['step']:,} of {progress['steps']:,}" if progress else "finished"
+    write_text(aside / "README.md", model_card(settings, terms_of(settings.model), done))
     shutil.rmtree(target.path, ignore_errors=True)
     aside.rename(target.path)
     return target.path
-
-
-def card(settings: DictConfig, progress: dict) -> str:
-    """The model card: what it is, what it was trained on, what it is not for."""
-    training, lora = settings.training, settings.lora
-    terms = terms_of(settings.model)
-    done = f"step {progress['step']:,} of {progress['steps']:,}" if progress else "finished"
-    lines = [
-        "---",
-        "library_name: peft",
-        "tags: [causal-reasoning, lora]",
-        "---",
-        f"# {settings.variant}, seed {settings.seed} ({done})",
-        "",
-        f"LoRA adapter for `{settings.model.name}` (quantization `{settings.model.quantization}`), fine-tuned to answer Yes/No "
-        f"questions about causal graphs ({settings.task.name}), protocol `{settings.protocol}`.",
-        *(["", f"The base model comes under {terms}, and so does this adapter."] if terms else []),
-        "",
-        f"- rank {lora.rank}, alpha {lora.alpha}, dropout {lora.dropout}; weights in bf16",
-        f"- {training.samples:,} questions, {training.epochs} epochs, batches of {training.batch_size}, learning rate "
-        f"{training.learning_rate:g} ({training.learning_rate_schedule})",
-        f"- loss `{settings.loss._target_}` `{settings.loss.get('base', settings.loss.get('target', ''))}`",
-        "- scores, as adapter and merged: the tables of results/",
-        "",
-        f"    python evaluate.py run=results/adapters/{settings.variant} suite=published",
-        "",
-        "Not for use: it answers synthetic questions in one fixed wording and knows nothing of causes in the world.",
-        "",
-    ]
-    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str]) -> int:

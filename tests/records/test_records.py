@@ -333,6 +333,7 @@ def test_tracking_disabled_does_nothing(tmp_path):
 @pytest.mark.parametrize("terms", [None, "the Gemma Terms of Use, https://ai.google.dev/gemma/terms"])
 def test_a_model_card_names_the_terms_of_its_base(tmp_path, terms):
     folder = RunFolder(tmp_path)
+    folder.save_config(OmegaConf.load("results/adapters/transitivity_ce/config.yaml"))
     training = {"samples": 8, "graphs": 8, "yes_share": 0.5, "data_fingerprint": "f", "steps": 1, "seconds": 1.0}
     loaded = {"source": "gemma", "commit": None, "revision": None, "precision": "fp32", "terms": terms}
     record = {"variant": "v", "seed": 0, "model": "m", "task": "t", "protocol": "released", "loss": {}, "schedule": {}}

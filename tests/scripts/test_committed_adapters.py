@@ -1,17 +1,29 @@
 """The adapters under results/adapters: small, readable without pickle, of a base that their config names, with a card."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from safetensors import safe_open
 
+from models.loading import terms_of
+from records.model_card import model_card
+from records.run_folder import RunFolder
+
 ADAPTERS = sorted((Path(__file__).parents[2] / "results/adapters").iterdir())
 
 
 def test_there_are_some():
     assert ADAPTERS
+
+
+@pytest.mark.parametrize("folder", ADAPTERS, ids=lambda path: path.name)
+def test_its_card_is_the_one_that_would_be_written(folder):
+    settings, text = RunFolder(folder).trained_with(), (folder / "README.md").read_text(encoding="utf-8")
+    (done,) = re.findall(r"^# .* \((.*)\)$", text, re.MULTILINE)
+    assert text == model_card(settings, terms_of(settings.model), done)
 
 
 @pytest.mark.parametrize("folder", ADAPTERS, ids=lambda path: path.name)

@@ -9,6 +9,8 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
+from models.loading import terms_of
+from records.model_card import model_card
 from records.run_folder import RunFolder
 from training import export_adapter
 
@@ -58,7 +60,7 @@ def test_a_shared_adapter_is_scored_without_its_run(run_script, run, tmp_path, c
 def test_a_card_names_the_terms_of_its_base_if_there_are_any(run, model, named):
     settings = RunFolder(run).trained_with()
     settings.model = {"name": "base", "name_or_path": None, "quantization": "none"} | model
-    card = export_adapter.card(settings, {})
+    card = model_card(settings, terms_of(settings.model), "finished")
     assert ("comes under the Terms of Use, and so" in card) == ("comes under" in card) == named
 
 
