@@ -6,11 +6,9 @@ Writes faithfulness.json and .md into OUT: published and measured label shares, 
 audit, and how many corrected test items share their structure with training. Takes a few minutes at full size.
 """
 
-import csv
 import math
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from audits.isomorphism import Structures, shared_structures
 from causal_tasks.constructions.released import GRAPHS, LARGEST_GIVEN_OF_BRANCHING, draw
@@ -22,28 +20,22 @@ from causal_tasks.randomness import generator
 from causal_tasks.spec import EVALUATION_SPLITS, PUBLISHED_SUITE
 from causal_tasks.suites import build
 from records.reports import report_command
+from reporting.published import load_published
 
 _DEFAULTS = {"n": "10000", "training": "50000", "seed": "0", "out": "results"}
-_PUBLISHED = Path(__file__).parent.parent / "results" / "published"
 
 
 def published_shares() -> list[dict]:
-    """One row a released set: task, split, n, yes (share, 0..1), from results/published.
-
-    Raises:
-        OSError: the published numbers are not in the repository.
-    """
-    rows = []
-    with open(_PUBLISHED / "training_sets.csv", newline="") as file:
-        for row in csv.DictReader(file):
-            yes = float(row["yes_percent"]) / 100
-            rows.append({"task": row["task"], "split": "train", "n": int(row["samples"]), "yes": yes})
-    with open(_PUBLISHED / "confusion_10k.csv", newline="") as file:
-        counts = {row["suite"]: row for row in csv.DictReader(file) if row["variant"] == "pretrained"}
+    """One row a released set: task, split, n, yes (share, 0..1), from results/published."""
+    published = load_published()
+    rows = [
+        {"task": row.task, "split": "train", "n": row.samples, "yes": row.yes_percent / 100}
+        for row in published.training_sets.itertuples()
+    ]
+    counts = published.confusion[published.confusion["variant"] == "pretrained"].set_index("suite")
     for task, split in PUBLISHED_SUITE:
-        tp, tn, fp, fn = (int(counts[split][key]) for key in ("tp", "tn", "fp", "fn"))
-        n = tp + tn + fp + fn
-        rows.append({"task": task, "split": split, "n": n, "yes": (tp + fn) / n})
+        yes, n = (int(counts.loc[split, names].sum()) for names in (["tp", "fn"], ["tp", "tn", "fp", "fn"]))
+        rows.append({"task": task, "split": split, "n": n, "yes": yes / n})
     return rows
 
 
