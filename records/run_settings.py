@@ -6,6 +6,7 @@ No torch: the reporting reads the record of every run from its config.yaml, old 
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -39,6 +40,8 @@ NOT_SCIENCE = (
 ADDED_SINCE: dict[str, object] = {"loss.term": "entailed"}
 # A model that is not trained has none of these.
 OF_TRAINING = ("data", "faults", "lora", "loss", "probe", "prompt", "protocol", "schedule", "task", "training")
+# What ablations are about: told of every run where runs differ in it.
+ALWAYS_TOLD = ("yes_share", "loss", "schedule")
 # Losses without a term that lambda weighs: the schedule is no setting of theirs.
 WITHOUT_LAMBDA = tuple(
     f"losses.{name}"
@@ -125,19 +128,25 @@ class RunSettings:
     def differences(self, peers: Sequence["RunSettings"]) -> str:
         """In words, the settings in which runs of one variant, this one among them, are not all alike; empty if there are none.
 
-        ``4,096 questions, 50 % Yes``. What a table says anyway is left out: model, scale, trained_on, task and seed.
+        ``4,096 questions, 50 % Yes``. What a table says anyway is left out: model, scale, trained_on, task and seed. What is
+        usual goes without saying: a field's default, or where no run has that, but for ALWAYS_TOLD, the value of most runs, if
+        no other is as frequent.
         """
         words = []
         for field in fields(self):
-            mine, theirs = getattr(self, field.name), {getattr(peer, field.name) for peer in peers}
-            if len(theirs) == 1 or mine == field.default:
-                continue  # what is usual goes without saying
+            mine, theirs = getattr(self, field.name), Counter(getattr(peer, field.name) for peer in peers)
+            usual = field.default
+            if usual not in theirs and field.name not in ALWAYS_TOLD:
+                (most, count), (_, next_count) = [*theirs.most_common(2), (None, 0)][:2]
+                usual = most if count > next_count else usual
+            if len(theirs) == 1 or mine == usual:
+                continue
             if field.name in WORDS:
                 words.append(WORDS[field.name](mine))
             elif field.name in ("faults", "others"):
-                words.append(differences(mine, theirs))
+                words.append(differences(mine, {*theirs}))
             elif field.name in ("loss", "schedule"):
-                words.append(mine.differences(theirs))
+                words.append(mine.differences({*theirs}))
         return ", ".join(filter(None, words))
 
 

@@ -40,6 +40,13 @@ def ablation_contrasts(results: Results) -> Table:
         answers = [results.paired_margins(run, control) for run, control in runs]
         if any(table is None or not both_labels(table) for table in answers):
             continue
+        labels = answers[0]["label"]
+        if not all(len(one) == len(labels) and one["label"].reindex(labels.index).equals(labels) for one in answers):
+            first, control = runs[0]
+            results.problems.append(
+                f"{first.folder}: not compared with {control.folder}: their other seeds answered other questions"
+            )
+            continue
         about = dict(zip([*SETTING, "against"], key, strict=True))
         about |= {"task": runs[0][0].settings.task, **described(runs[0][0])}
         contrasts.append(_contrast(answers))

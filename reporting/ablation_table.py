@@ -12,7 +12,9 @@ from scoring.metrics import measure
 from scoring.seeds import over_seeds
 
 DESCRIBED = ["loss", "schedule", "yes_share", "questions"]
-SHOWN = ["balanced_accuracy", "mcc", "auroc"]
+# Measure → the least that it can be; the most is 1.
+LEAST = {"balanced_accuracy": 0, "mcc": -1, "auroc": 0}
+SHOWN = [*LEAST]
 ADJUSTED = "logit_adjusted"
 PASSED = "constant_while_training"
 # Losses that undo the prior themselves.
@@ -42,7 +44,8 @@ def ablation_table(results: Results) -> Table:
                 bounds = runs[f"{name}_low"].iloc[0], runs[f"{name}_high"].iloc[0]
             else:
                 bounds = (runs[name].notna().all() and over_seeds(runs[name].astype(float))[0]) or (None, None)
-            row |= {f"{name}_low": bounds[0], f"{name}_high": bounds[1]}
+            low, high = (None if bound is None else min(max(bound, LEAST[name]), 1) for bound in bounds)
+            row |= {f"{name}_low": low, f"{name}_high": high}
         row |= {"collapse_rate": rate["rate"], "collapse_rate_low": rate["rate_interval"][0]}
         row |= {"collapse_rate_high": rate["rate_interval"][1], "collapsed": rate["collapsed"]}
         row[PASSED] = int(runs[PASSED].sum())
@@ -69,7 +72,7 @@ def ablation_table(results: Results) -> Table:
     ]
     note = (
         "Metrics are of the headline of the task (unseen structure, distance of two or more), means over seeds with a 95 % t "
-        "interval over them; of one seed, an anecdote, with that over blocks of questions. *questions* and *training yes share* are those of the training set. An MCC of – is undefined: a seed gave a "
+        "interval over them, cut where the measure ends; of one seed, an anecdote, with that over blocks of questions. *questions* and *training yes share* are those of the training set. An MCC of – is undefined: a seed gave a "
         "constant answer. *logit adjusted*: balanced accuracy once the margin is adjusted by the log-odds of Yes in "
         "training, post hoc; – where training was rebalanced already. *constant while training*: runs that "
         "gave one answer to at least 99 % of the probe questions at some time in training; *collapsed*: at its end."

@@ -4,10 +4,9 @@ import pandas as pd
 
 from records.provenance import same_questions
 from reporting.groups import RUN
-from reporting.published import SUITES
-from reporting.results import WAY, Results
+from reporting.published import mean_of_suites, on_released_suites
+from reporting.results import Results, scored_as_usual
 from reporting.run import Run
-from reporting.run_files import SCORED_AS
 from reporting.table import Table
 
 SIZES = ["relative_size", "surviving_share"]
@@ -58,15 +57,15 @@ def logged_growth(run: Run) -> pd.DataFrame:
 
 def _released(scored: pd.DataFrame) -> pd.DataFrame:
     """The released suites' rows of `Results.scored`, with whatever weights, but otherwise scored as usual."""
-    usual = (scored[WAY[1:]] == pd.Series(SCORED_AS)[WAY[1:]]).all(axis=1)
-    return scored[usual & (scored["suite"] == "published") & scored["split"].isin(list(SUITES))]
+    return on_released_suites(scored[scored_as_usual(scored, but="weights")])
 
 
 def _growth(run: Run, own: pd.DataFrame, untuned: list[Run]) -> list[dict]:
     """Rows by step: what the log says of the adapter, and what its scored merges do. own: its rows of `_released`."""
     by_step = {int(row["step"]): dict(row) for row in logged_growth(run).to_dict("records")}
     scored_as: dict[tuple[int, str], str] = {}
-    for (_, way), part in own.groupby(["evaluation", "weights"], sort=False):
+    means = mean_of_suites(own, "evaluation").dropna()
+    for (evaluation, way), part in own.groupby(["evaluation", "weights"], sort=False):
         step = part["step"].iloc[0]
         if pd.isna(step):  # after the training; a run that was interrupted while it was scored has only its log
             step = run.training.get("steps") or (run.log["step"].max() if run.log is not None else None)
@@ -74,9 +73,9 @@ def _growth(run: Run, own: pd.DataFrame, untuned: list[Run]) -> list[dict]:
             continue
         step = int(step)
         row = by_step.setdefault(step, {"step": step})
-        scored_as[step, way] = part["evaluation"].iloc[0]
-        if len(part) == len(SUITES):
-            row[way] = part["accuracy"].mean()
+        scored_as[step, way] = evaluation
+        if evaluation in means:
+            row[way] = means[evaluation]
         if way == "merged_4bit":
             row |= {name: part[name].iloc[0] for name in SIZES}
     for (step, way), evaluation in scored_as.items():
@@ -91,8 +90,9 @@ def _growth(run: Run, own: pd.DataFrame, untuned: list[Run]) -> list[dict]:
 def asked_alike(run: Run, untuned: list[Run], evaluation: str) -> Run | None:
     """The untuned model that answered the same questions: the run of the same scale, or another with some of them."""
     for one in sorted(untuned, key=lambda one: one.settings.scale != run.settings.scale):
-        same = one.settings.scale == run.settings.scale
-        same = same or same_questions(run.asked.get(evaluation), one.asked.get("published"))
+        same = same_questions(run.asked.get(evaluation), one.asked.get("published"))
+        if same is None:  # records of an early date do not say
+            same = one.settings.scale == run.settings.scale
         if same and not _margins((run, evaluation), (one, "published")).empty:
             return one
     return None

@@ -5,9 +5,8 @@ import pandas as pd
 from reporting.collapse_tables import judged_rows
 from reporting.groups import GROUP, RUN
 from reporting.metrics_tables import TREES
-from reporting.published import SUITES
-from reporting.results import WAY, Results, with_pooled
-from reporting.run_files import SCORED_AS
+from reporting.published import mean_of_suites, on_released_suites
+from reporting.results import Results, scored_as_usual, with_pooled
 from reporting.table import Table
 
 NOTE = (
@@ -28,7 +27,7 @@ INTERVALS = ["balanced_accuracy", "auroc", "over_yardstick"]
 def checkpoint_table(results: Results) -> Table:
     """One row a run and step whose adapter was scored on the corrected suites, in the usual way."""
     scored = results.scored
-    usual = (scored[WAY] == pd.Series(SCORED_AS)[WAY]).all(axis=1) & scored["step"].notna()
+    usual = scored_as_usual(scored) & scored["step"].notna()
     rows = [row for _, part in scored[usual].groupby([*RUN, "step"], sort=False) if (row := _row(part))]
     scores = [f"{name}{end}" for name in (*INTERVALS, "pair_accuracy") for end in ("", "_low", "_high")]
     columns = [
@@ -60,8 +59,8 @@ def _row(scored: pd.DataFrame) -> dict | None:
     judged = judged_rows(rows)
     if judged.empty:
         return None
-    suites = rows[(rows["suite"] == "published") & rows["split"].isin(list(SUITES))]
+    released = mean_of_suites(on_released_suites(rows), "suite").get("published")
     own = (rows["suite"] == "adversarial") & (rows["split"] == "pooled") & (rows["task"] == rows["own_task"])
     pairs = rows[own].filter(like="pair_accuracy").to_dict("records")
     row = judged.rename(columns=NAMES).iloc[0].to_dict()
-    return row | {"released": suites["accuracy"].mean() if len(suites) == len(SUITES) else None} | (pairs or [{}])[0]
+    return row | {"released": released} | (pairs or [{}])[0]

@@ -1,12 +1,15 @@
 """The paper's claims C1-C8, each with the published figure beside what was measured here."""
 
+from collections import Counter
+
 import pandas as pd
 
 from reporting.evidence import answers_of, evidence, last_merges, measured_on_released
 from reporting.groups import GROUP, PLAIN, SEMANTIC, grouped, of_group
 from reporting.published import Published
 from reporting.results import Results
-from reporting.table import Table
+from reporting.run import Run
+from reporting.table import Table, percentage
 from reporting.verdicts import JUDGED_BY, verdicts
 
 NOT_MEASURED = "not measured"
@@ -48,7 +51,10 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
             "C8": [own.paired(variant) for variant in SEMANTIC.values()],
         }
         ids = published.claims["id"]
-        said = {name: "; ".join(filter(None, phrases)) or NOT_MEASURED for name, phrases in measured.items()}
+        said = {
+            name: "; ".join([*filter(None, phrases)] or [NOT_MEASURED]) + _left_out(runs, JUDGED_BY[name])
+            for name, phrases in measured.items()
+        }
         claims = published.claims.assign(measured=ids.map(said), verdict=ids.map(verdict))
         trained = [run for run in runs if run.settings.task is not None]
         cost = {"runs": len(trained), "unfinished": sum(not run.finished for run in trained)}
@@ -68,6 +74,14 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
 
 def _as_published(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["setting"].fillna("") == ""] if "setting" in frame else frame
+
+
+def _left_out(runs: list[Run], variants: tuple[str, ...]) -> str:
+    """The runs of those of these variants of which `_as_published` leaves none, in words; empty if it leaves some of each."""
+    kept = {run.settings.variant for run in runs if not run.setting}
+    names = Counter(run.name for run in runs if run.settings.variant in {*variants} - kept)
+    counted = [f"{name} ({count} {'run' if count == 1 else 'runs'})" for name, count in names.items()]
+    return f"; left out, with a setting of their own: {'; '.join(counted)}" if counted else ""
 
 
 class _Group:
@@ -91,10 +105,10 @@ class _Group:
         if finished or on_the_way.empty:
             return _measured("corrected {}", finished)
         last = on_the_way.sort_values("step").iloc[-1]
-        low, high = (100 * last[f"balanced_accuracy_{end}"] for end in ("low", "high"))
+        low, high = (percentage(last[f"balanced_accuracy_{end}"]) for end in ("low", "high"))
         return (
             f"at step {last['step']:,.0f} of {last['steps']:,.0f} corrected {_percent(last['balanced_accuracy'])} "
-            f"[{low:.1f}, {high:.1f}] on {last['n']:,} questions"
+            f"[{low}, {high}] on {last['n']:,} questions"
         )
 
     def collapse(self, variant: str) -> str | None:
@@ -132,9 +146,8 @@ class _Group:
         found = []
         for against, tests in rows.groupby("against", sort=False):
             points = ", ".join(
-                f"{100 * r.balanced_accuracy_difference:+.1f} "
-                f"[{100 * r.balanced_accuracy_difference_low:.1f}, {100 * r.balanced_accuracy_difference_high:.1f}] "
-                f"(seed {r.seed})"
+                f"{percentage(r.balanced_accuracy_difference, '+')} [{percentage(r.balanced_accuracy_difference_low)}, "
+                f"{percentage(r.balanced_accuracy_difference_high)}] (seed {r.seed})"
                 for r in tests.itertuples()
             )
             also = ", of another recipe too," if (tests["other_recipe"] != "").any() else ","
@@ -172,8 +185,8 @@ def _only(values: pd.Series) -> float | None:
 
 
 def _percent(value: float | None) -> str | None:
-    return None if value is None else f"{100 * value:.1f} %"
+    return None if value is None else f"{percentage(value)} %"
 
 
 def _points(a: float | None, b: float | None) -> str | None:
-    return None if a is None or b is None else f"{100 * (a - b):+.1f} points"
+    return None if a is None or b is None else f"{percentage(a - b, '+')} points"

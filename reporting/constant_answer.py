@@ -17,6 +17,8 @@ NOTE = (
     "that left it, with the least and the most in brackets (probes lie *every* so many questions apart). *never left*: seeds "
     "that no probe shows outside, the last one included. *collapsed*: of the seeds, by the corrected suites after training; – "
     "where a seed was not judged there. "
+    "The probes are asked with the prompt of training, the corrected suites with the benchmark's: *prompt* is the former where it "
+    "is another, and there *left* and *collapsed* are answers to two prompts. "
     "*balanced*: balanced accuracy on the headline of the own task, mean over seeds; *trees*: that of trees on counts around the "
     "two nodes, which follow no path, on the same *n* questions. Other questions, other trees: rows compare where *n* and *trees* do. "
     "*seconds*: of training, a thousand "
@@ -38,6 +40,7 @@ def constant_answer_table(results: Results) -> Table:
             run.key
             | {
                 "task": run.settings.task,
+                "prompt": "" if run.settings.prompt == "benchmark" else run.settings.prompt,
                 "left_after": left_after(run),
                 "every": _questions(run, run.probes["progress"].iloc[0]),
             }
@@ -52,14 +55,24 @@ def constant_answer_table(results: Results) -> Table:
         row = dict(zip([*SETTING, "task"], key, strict=True))
         row |= {"runs": len(seeds), "never_left": int(left.isna().sum())}
         row |= {"left_after": left.median(), "left_after_low": left.min(), "left_after_high": left.max()}
-        row |= {"every": seeds["every"].iloc[0]}
+        row |= {name: seeds[name].iloc[0] for name in ("every", "prompt")}
         # Some seeds of several say nothing of the others.
         row["collapsed"] = seeds["collapsed"].sum() if seeds["collapsed"].notna().all() else None
         means = seeds[["balanced_accuracy", TREES_BALANCED]].astype(float).mean()
         row |= {"balanced": means["balanced_accuracy"], "trees": means[TREES_BALANCED], "n": seeds["n"].iloc[0]}
         row |= {"seconds": seeds["seconds"].median()}
         found.append(row)
-    columns = ["variant", "setting", "task", "runs", "collapsed", "never_left", "left_after", "left_after_low"]
+    columns = [
+        "variant",
+        "setting",
+        "task",
+        "prompt",
+        "runs",
+        "collapsed",
+        "never_left",
+        "left_after",
+        "left_after_low",
+    ]
     columns += ["left_after_high", "every", "balanced", "trees", "n", "seconds"]
     columns += ["model", "scale", "samples", "trained_on"]
     frame = pd.DataFrame(found).reindex(columns=columns)

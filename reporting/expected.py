@@ -25,6 +25,7 @@ RECORD = dict.fromkeys((*NAMES, "status"), _TEXT) | {
     "commit": ("a text", "null"),
     "seconds": ("an object", "null"),
     "training": ("an object", "null"),
+    "loaded": ("an object", "null"),
 }
 TRAINING = dict.fromkeys(
     ("samples", "graphs", "steps", "yes_share", "unlabelled_fraction", "unlabelled_graphs", "seconds", "turn_tokens"),

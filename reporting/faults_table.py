@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from records.provenance import same_questions
 from records.run_settings import RunSettings
 from reporting.adapter_growth import differing_verdicts
 from reporting.collapse_tables import judged_rows
 from reporting.groups import RUN
-from reporting.published import SUITES
-from reporting.results import WAY, Results
+from reporting.published import mean_of_suites, on_released_suites
+from reporting.results import WAY, Results, scored_as_usual
 from reporting.run import Run
 from reporting.run_files import SCORED_AS
 from reporting.table import Table
@@ -118,7 +119,7 @@ def _trainings(results: Results) -> list[dict]:
     judged = judged_rows(results.measured)
     judged = judged[judged["task"] == judged["own_task"]]
     judged = judged.set_index(RUN)[["balanced_accuracy", "collapsed"]]
-    means = _means(results.measured, RUN)
+    means = mean_of_suites(on_released_suites(results.measured), RUN)
     by_settings = {_comparable(run.settings): run for run in results.runs}
     rows = []
     for run in results.runs:
@@ -133,19 +134,13 @@ def _trainings(results: Results) -> list[dict]:
                 row[f"released_{side}"] = means.get(key)
                 if key in judged.index:
                     row[f"balanced_{side}"], row[f"constant_{side}"] = judged.loc[key]
-            rows.append(row | _flips((run, "published"), (other, "published")))
+            alike = same_questions(run.asked.get("published"), other.asked.get("published"))
+            rows.append(row | ({} if alike is False else _flips((run, "published"), (other, "published"))))
     return rows
 
 
 def _comparable(settings: RunSettings) -> RunSettings:
     return replace(settings, hash="")
-
-
-def _means(rows: pd.DataFrame, by: str | list[str]) -> pd.Series:
-    """Mean accuracy over the five released suites; what was not scored on all of them is left out."""
-    rows = rows[(rows["suite"] == "published") & (rows["task"] == rows["split"].map(SUITES))]
-    means = rows.groupby(by, sort=False)["accuracy"].agg(["mean", "size"])
-    return means.loc[means["size"] == len(SUITES), "mean"]
 
 
 def _scorings(results: Results) -> list[dict]:
@@ -158,9 +153,9 @@ def _scorings(results: Results) -> list[dict]:
         if own["evaluation"].nunique() < 2:
             continue
         run = by_key[tuple(key)]
-        means = _means(own, "evaluation")
+        means = mean_of_suites(on_released_suites(own), "evaluation").dropna()
         ways = own.drop_duplicates("evaluation").set_index("evaluation")[[*WAY, "step"]].loc[means.index]
-        plain = ways.index[(ways[WAY] == usual).all(axis=1)]
+        plain = ways.index[scored_as_usual(ways)]
         for evaluation, way in ways.iterrows():
             unusual = [name for name in WAY if way[name] != usual[name]]
             if len(plain) != 1 or len(unusual) != 1:

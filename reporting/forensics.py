@@ -3,7 +3,7 @@
 import pandas as pd
 
 from reporting.groups import GROUP, RUN, UNTUNED, VARIANTS, grouped, of_group
-from reporting.published import SUITES, Published
+from reporting.published import SUITES, Published, mean_of_suites, on_released_suites
 from reporting.results import Results
 from reporting.suite_tables import PAPER, constant_answer
 from reporting.table import Table
@@ -103,12 +103,12 @@ def _release_rows(published: Published, variant: str) -> list[dict]:
 
 def _evaluations(results: Results) -> pd.DataFrame:
     """One row an evaluation of a published variant on the released suites: COLUMNS, and the label shares as labels/SUITE."""
-    scored = results.scored
-    scored = scored[(scored["suite"] == "published") & (scored["protocol"] == "released") & (scored["without"] == "")]
-    scored = scored[(scored["task"] == scored["split"].map(SUITES)) & scored["variant"].isin(VARIANTS)]
+    scored = on_released_suites(results.scored)
+    scored = scored[(scored["without"] == "") & scored["variant"].isin(VARIANTS)]
+    means = mean_of_suites(scored, [*RUN, "evaluation"])
     trained = {tuple(run.key.values()): run.training.get("steps") for run in results.runs}
     rows = []
-    for (*key, _), part in scored.groupby([*RUN, "evaluation"], sort=False):
+    for (*key, evaluation), part in scored.groupby([*RUN, "evaluation"], sort=False):
         first = part.iloc[0]
         row = dict(zip(RUN, key, strict=True)) | {
             "source": _source(first),
@@ -117,7 +117,7 @@ def _evaluations(results: Results) -> pd.DataFrame:
         }
         row |= dict.fromkeys(CELLS) | dict(zip(part["split"], part["accuracy"], strict=True))
         row |= {f"labels/{suite}": share for suite, share in zip(part["split"], part["label_yes_rate"], strict=True)}
-        row |= {"mean": part["accuracy"].mean() if len(part) == len(CELLS) else None, "n": part["n"].sum()}
+        row |= {"mean": means[*key, evaluation], "n": part["n"].sum()}
         row |= {name: first[name] for name in ("relative_size", "surviving_share")}
         # A finished run was scored at its end where its file does not say otherwise.
         row |= {

@@ -15,6 +15,22 @@ PAPER_MODEL = "gemma3_270m"
 SUITES = {split: task for task, split in PUBLISHED_SUITE}
 
 
+def on_suites(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of rows of metrics, those on one of the five suites, with the task that it asks about."""
+    return rows[rows["task"] == rows["split"].map(SUITES)]
+
+
+def on_released_suites(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of these, those on the suites as the release builds them."""
+    return on_suites(rows[(rows["suite"] == "published") & (rows["protocol"] == "released")])
+
+
+def mean_of_suites(rows: pd.DataFrame, by: str | list[str], value: str = "accuracy") -> pd.Series:
+    """Of rows of `on_suites`, the mean over the five for each group; NaN for one that lacks some."""
+    groups = rows.groupby(by, sort=False)[value]
+    return groups.mean().where(groups.size() == len(SUITES))
+
+
 def paper_model_first(frame: pd.DataFrame, **ascending: bool) -> pd.DataFrame:
     """The rows of the paper's model before the others; of each, sorted by the named columns, ascending or not."""
     order = {"other": True, **ascending}

@@ -22,7 +22,7 @@ from reporting.constant_answer import constant_answer_table
 from reporting.faults_table import faults_table
 from reporting.forensics import forensics_table
 from reporting.forensics_page import forensics_page
-from reporting.groups import GROUP, grouped
+from reporting.groups import GROUP, SETTING, grouped
 from reporting.lambda_law import lambda_law_table, runs_under_the_law
 from reporting.metrics_tables import metrics_by_split_table, metrics_table, transfer_table
 from reporting.paired_table import paired_table
@@ -129,10 +129,11 @@ def tables(results_dir: str | Path = "results") -> dict[str, pd.DataFrame]:
 
 
 def collapse_rates(made: dict[str, pd.DataFrame]) -> dict[str, float]:
-    """`collapse_rate/<model>/<scale>/<trained on>/<variant>` → share of its runs that collapsed, e.g. for a tracker."""
+    """`collapse_rate/<model>/<scale>/<samples>/<trained on>/<variant>/<task>` → share of its runs that collapsed, e.g. for a
+    tracker; the setting, where it has one, behind the variant."""
     rows = made["table4_collapse_rate"].to_dict("records")
-    place = ("model", "scale", "trained_on", "variant")
-    return {"/".join(["collapse_rate", *(str(row[k]) for k in place if k in row)]): row["rate"] for row in rows}
+    place = (*SETTING, "task")
+    return {"/".join(["collapse_rate", *(str(row[k]) for k in place if row[k] != "")]): row["rate"] for row in rows}
 
 
 def build_tables(results: Results) -> dict[str, Table]:

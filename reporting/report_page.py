@@ -134,6 +134,7 @@ def _constant_answer(table: Table) -> list[str]:
     columns = [
         "variant",
         "setting",
+        "prompt",
         "runs",
         "collapsed",
         "never_left",

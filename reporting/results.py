@@ -4,6 +4,7 @@ Nothing is skipped in silence: a run that did not finish is listed under `unfini
 gives one line under `problems`, and the rest is still reported.
 """
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from reporting.groups import RUN, grouped, variant_rank
 from reporting.run import ABLATION, Run
 from reporting.run_files import (
     MEASURED,
+    SCORED_AS,
     Evaluation,
     ResultsError,
     check_margins,
@@ -133,6 +135,7 @@ def load(folder: str | Path) -> Results:
             if run.info.get("diverged"):
                 why = "training.divergence in run.json says how"
                 results.problems.append(f"{name}: reported, but its training diverged ({why})")
+    results.problems += _mixed_precisions(results.runs)
     # Without any run the tables still need the columns they select by.
     columns = None if pooled else [*RUN, "own_task", "grid", "commit", "seconds", "suite", *MEASURED]
     results.measured = pd.DataFrame(pooled, columns=columns)
@@ -169,12 +172,34 @@ def _with_scoring_told_apart(read: list[tuple[Run, list[Evaluation]]]) -> list[t
         plain = [one for one in evaluations if one.plain]
         said = [f"scorer {one.scorer}" for one in plain if one.rows and one.scorer != SCORER_VERSION][:1]
         where = (run.settings.model, run.settings.scale)
-        other = [
-            one.name for one in plain for part, of in one.fingerprints.items() if usual[(*where, one.name, part)] != of
-        ]
-        said += [f"other questions in {name}" for name in dict.fromkeys(other)]
+        for one in plain:
+            other = {part: of for part, of in one.fingerprints.items() if usual[(*where, one.name, part)] != of}
+            if other:  # which: two runs may both have others, and not the same
+                which = hashlib.sha256(repr(sorted(other.items())).encode()).hexdigest()[:4]
+                said.append(f"other questions in {one.name} ({which})")
         marked.append((replace(run, setting=", ".join(filter(None, [run.setting, *said]))), evaluations))
     return marked
+
+
+def _mixed_precisions(runs: list[Run]) -> list[str]:
+    """A line for every setting whose seeds were loaded in different precisions: one experiment, so they are averaged."""
+    precisions: dict[tuple, dict[str, list[str]]] = {}
+    for run in runs:
+        *setting, seed = run.key.values()
+        if precision := run.loaded.get("precision"):
+            precisions.setdefault(tuple(setting), {}).setdefault(str(precision), []).append(seed)
+    return [
+        f"{' '.join(str(part) for part in setting if part != '')}: averaged, though loaded in "
+        + " and ".join(f"{precision} (seed {', '.join(seeds)})" for precision, seeds in found.items())
+        for setting, found in precisions.items()
+        if len(found) > 1
+    ]
+
+
+def scored_as_usual(scored: pd.DataFrame, but: str | None = None) -> pd.Series:
+    """Of `Results.scored`, which rows were scored in no special way (WAY), or in none ``but`` one of these."""
+    ways = [way for way in WAY if way != but]
+    return (scored[ways] == pd.Series(SCORED_AS)[ways]).all(axis=1)
 
 
 def _one_run_a_key(results: Results, read: list[tuple[Run, list[Evaluation]]]) -> list[tuple[Run, list[Evaluation]]]:

@@ -63,6 +63,11 @@ class Run:
         return self.info.get("training") or {}
 
     @property
+    def loaded(self) -> dict:
+        """What run.json says of the model as it was loaded: source, precision, quantization ..."""
+        return self.info.get("loaded") or {}
+
+    @property
     def finished(self) -> bool:
         return self.info["status"] == "finished"
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from causal_tasks.spec import TASKS
 from reporting.groups import GROUP, RUN, SETTING, VARIANTS, of_group
-from reporting.published import PAPER_MODEL, SUITES, Published
+from reporting.published import PAPER_MODEL, SUITES, Published, mean_of_suites, on_suites
 from reporting.results import Results
 from reporting.run import Run
 from reporting.table import Table
@@ -57,12 +57,12 @@ def measured_by_suite(measured: pd.DataFrame, value: str) -> pd.DataFrame:
     rows = rows.sort_values("suites", ascending=False, kind="stable")
     rows["run"] = rows.groupby(keys, sort=False, dropna=False).ngroup()
     table = rows.drop_duplicates("run").set_index("run")[keys]
-    cells = rows[rows["task"] == rows["split"].map(SUITES)]
+    cells = on_suites(rows)
     of_run = cells.groupby("run")
     table["n"] = of_run["n"].sum().reindex(table.index, fill_value=0)
     suites = cells.drop_duplicates(["run", "split"], keep="last").pivot(index="run", columns="split", values=value)
     table[list(SUITES)] = suites.reindex(index=table.index, columns=list(SUITES))
-    table["mean"] = of_run[value].mean().where(of_run.size() == len(SUITES))
+    table["mean"] = mean_of_suites(cells, "run", value)
     pooled = rows[(rows["split"] == "pooled") & (rows["task"] == rows["own_task"])].drop_duplicates("run")
     table["own_task"] = pooled.set_index("run")[value]
     pairs = _adversarial(measured, value)

@@ -116,10 +116,10 @@ class Table:
         if name in self.p_values and value < 0.001:
             return "<0.001"
         if name in self.percent + self.points:
-            return _rounded(100 * value, "0.1")
+            return percentage(value)
         if name in self.fine:
-            return _rounded(value, "0.00001")
-        return _rounded(value, "0.001" if name in self.decimal + self.p_values else "1")
+            return rounded(value, "0.00001")
+        return rounded(value, "0.001" if name in self.decimal + self.p_values else "1")
 
 
 def as_markdown(display: pd.DataFrame) -> str:
@@ -127,7 +127,12 @@ def as_markdown(display: pd.DataFrame) -> str:
     return display.to_markdown(index=False, disable_numparse=True)
 
 
-def _rounded(value: float, unit: str) -> str:
+def percentage(share: float, sign: str = "") -> str:
+    """A share, or a difference of shares (sign="+"), as the tables show it: ``63.0`` of 0.6295."""
+    return f"{Decimal(rounded(100 * share, '0.1')):{sign}}"
+
+
+def rounded(value: float, unit: str) -> str:
     """Halves away from zero, as the paper rounds; the inner rounding removes errors such as 62.749999999 for 62.75."""
     return str(Decimal(str(round(float(value), 9))).quantize(Decimal(unit), ROUND_HALF_UP))
 

@@ -49,8 +49,9 @@ RULES = {
     f"{100 * HOLDS:g} points, else *{UNSETTLED}*",
     "C7": f"*{REPLICATES}* if all five variants answered the published suites, {PUBLISHED_SAMPLES:,} questions or more together, "
     "one seed each",
-    "C8": f"task by task, with {FEWEST_SEEDS} seeds of cross-entropy on the answer alone at the same settings: *{FAILS}* if none of "
-    f"them is constant; *{REPLICATES}* if all are and, of {FEWEST_SEEDS} semantic runs, none; else *{UNSETTLED}*",
+    "C8": f"task by task, with {FEWEST_SEEDS} seeds of cross-entropy on the answer alone, whatever else differs in their recipe, for "
+    f"the claim is that nothing else does: *{FAILS}* if none of them is constant; *{REPLICATES}* if all are and, of {FEWEST_SEEDS} "
+    f"semantic runs, none; else *{UNSETTLED}*",
 }
 # Claim → the variants that its row measures or its rule asks about.
 JUDGED_BY = {

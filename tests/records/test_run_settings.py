@@ -138,6 +138,9 @@ def test_a_label_says_what_differs_among_peers_and_is_not_usual():
     assert told({}, {"schedule": {"_target_": "schedulers.Cosine"}}) == ["Linear", "Cosine"]
     assert told({}, {"schedule": {"start": 0.2}}) == ["start=0.1", "start=0.2"]
     assert told({}, {"lora": {"rank": 64}}) == ["", "lora.rank=64"]
+    fast, slow = {"training": {"learning_rate": 1e-3}}, {"training": {"learning_rate": 1e-4}}
+    assert told(fast, slow) == ["rate 0.001", "rate 0.0001"], "neither is usual"
+    assert told(fast, slow, fast | {"seed": 1}) == ["", "rate 0.0001", ""]
 
 
 def test_a_file_has_its_own_questions():

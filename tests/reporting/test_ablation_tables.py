@@ -42,6 +42,19 @@ def test_ablation_runs_have_their_own_table_and_stay_out_of_the_others(tmp_path,
     assert row["balanced_accuracy"] == pytest.approx(judged["balanced_accuracy"].mean())
 
 
+def test_an_interval_over_seeds_ends_where_the_measure_does(tmp_path, make_run):
+    for seed in (0, 1):
+        folder = make_run(tmp_path, "transitivity_ce", seed, n=40, grid="ablation")
+        path = folder / "evaluation/corrected/metrics.json"
+        report = json.loads(path.read_text())
+        for row in report["rows"]:
+            row |= {"auroc": 0.99 - 0.2 * seed, "balanced_accuracy": 0.01 + 0.2 * seed}
+        path.write_text(json.dumps(report))
+    (row,) = tables(tmp_path)["ablation"].to_dict("records")
+    assert row["auroc_high"] == 1 and row["balanced_accuracy_low"] == 0
+    assert row["auroc_low"] < row["auroc"] == pytest.approx(0.89)
+
+
 def test_a_run_that_was_never_judged_counts_as_neither_collapsed_nor_not(tmp_path, make_run):
     """Its corrected suite has one label, or was not scored."""
     for seed in (0, 1):

@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+import yaml
 
 from reporting import tables, write_all
 from reporting.explain import explain
@@ -73,6 +74,15 @@ def test_a_run_is_at_fault_where_it_is_asked_with_another_prompt_than_its_own(tm
     assert row["released_without"] == 1.0 > row["released_with"]
 
 
+def test_two_trainings_that_answered_other_questions_have_no_flips(made):
+    for path in made.glob("runs/tiny/*/*/seed0/evaluation/published/metrics.json"):
+        report = json.loads(path.read_text())
+        asked = dict.fromkeys(report["data_fingerprint"], str(path.parents[2].parent))
+        path.write_text(json.dumps(report | {"data_fingerprint": asked}))
+    frame = tables(made)["faults"]
+    assert set(frame["audit"]) == {"A1", "A2"} and frame["flips"].isna().all()
+
+
 def test_a_fault_that_changes_no_question_is_no_null_effect(made):
     margins = score_again(made, "published-without_unblocked_reversed_chain", 1, without="unblocked_reversed_chain")
     without = next(made.glob("runs/tiny/*/*/seed0/evaluation/published-without_unblocked_reversed_chain"))
@@ -115,6 +125,15 @@ def test_extra_runs_change_no_other_table(made, tmp_path_factory, make_run):
     make_run(alone, "transitivity_semantic", protocol="released", n=40, loss=RELEASED)
     for name in ("claims", "table4_collapse", "table1_accuracy"):
         pd.testing.assert_frame_equal(tables(made)[name], tables(alone)[name])
+
+
+def test_the_constant_answer_names_the_prompt_of_probes_that_the_suites_do_not_share(tmp_path, make_run):
+    for variant, prompt in (("transitivity_ce", "benchmark"), ("dseparation_ce", "dseparation_released")):
+        path = make_run(tmp_path, variant, protocol="released", n=40) / "config.yaml"
+        config = yaml.safe_load(path.read_text())
+        path.write_text(yaml.safe_dump(config | {"prompt": prompt}))
+    prompts = tables(tmp_path)["constant_answer"].set_index("variant")["prompt"].to_dict()
+    assert prompts == {"transitivity_ce": "", "dseparation_ce": "dseparation_released"}
 
 
 def test_the_constant_answer_is_left_where_no_later_probe_is_constant(tmp_path, make_run):

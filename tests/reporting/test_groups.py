@@ -118,6 +118,64 @@ def test_runs_that_differ_in_a_setting_are_neither_averaged_nor_called_alike(tmp
     ]
 
 
+def ask_others(folder, which, suite="corrected"):
+    path = folder / f"evaluation/{suite}/metrics.json"
+    report = json.loads(path.read_text())
+    path.write_text(json.dumps(report | {"data_fingerprint": dict.fromkeys(report["data_fingerprint"], which)}))
+
+
+def test_runs_of_other_questions_than_most_are_averaged_only_with_those_of_the_same(tmp_path, make_run):
+    folders = [make_run(tmp_path, "transitivity_ce", seed, n=40) for seed in range(6)]
+    for folder, which in zip(folders[3:], ("one", "another", "another"), strict=True):
+        ask_others(folder, which)
+    rates = tables(tmp_path)["table4_collapse_rate"].set_index("setting")["seeds"]
+    assert sorted(rates) == [("0", "1", "2"), ("3",), ("4", "5")]
+    assert rates[""] == ("0", "1", "2") and rates.index.str.startswith("other questions in corrected (").sum() == 2
+
+
+def test_seeds_of_a_contrast_that_answered_other_questions_are_a_problem_and_no_end(tmp_path, make_run):
+    """Of records without fingerprints nothing else tells them."""
+    loss = {"_target_": "losses.CrossEntropy", "target": "answer", "class_weights": None}
+    for seed in (0, 1):
+        about = {"task": "transitivity", "n": 40, "grid": "ablation", "training": {"data_fingerprint": f"of {seed}"}}
+        for variant, of in (("transitivity_answer_ce", loss), ("transitivity_focal", {"_target_": "losses.Focal"})):
+            folder = make_run(tmp_path, variant, seed, loss=of, **about)
+            for path in folder.glob("evaluation/corrected/*"):
+                if path.suffix == ".json":
+                    report = json.loads(path.read_text())
+                    path.write_text(json.dumps(report | {"data_fingerprint": {}}))
+                elif seed:
+                    margins = pd.read_parquet(path)
+                    margins.assign(id=margins["id"] + "x").to_parquet(path)
+    results = load(tmp_path)
+    made = build_tables(results)
+    assert made["ablation_contrasts"].frame.empty and len(made["ablation"].frame) == 2
+    (problem,) = results.problems
+    assert "not compared with" in problem and "their other seeds answered other questions" in problem
+
+
+def test_seeds_in_two_precisions_are_averaged_and_that_is_said(tmp_path, make_run):
+    for seed, precision in enumerate(("bf16", "fp32", "bf16")):
+        make_run(tmp_path, "transitivity_ce", seed, n=40, loaded={"precision": precision})
+    results = load(tmp_path)
+    assert results.problems == [
+        "tiny smoke 100 corrected-k1 transitivity_ce: averaged, though loaded in bf16 (seed 0, 2) and fp32 (seed 1)"
+    ]
+    assert build_tables(results)["table4_collapse_rate"].frame["runs"].tolist() == [3]
+
+
+def test_claims_name_the_runs_that_they_leave_out(tmp_path, make_run):
+    for share in (0.5, 0.7):
+        make_run(tmp_path, "transitivity_ce", n=40, data={"yes_share": share})
+    make_run(tmp_path, "transitivity_semantic", n=40)
+    measured = tables(tmp_path)["claims"].set_index("id")["measured"]
+    left_out = (
+        "; left out, with a setting of their own: transitivity_ce, 50 % Yes (1 run); transitivity_ce, 70 % Yes (1 run)"
+    )
+    assert measured["C1"] == "not measured" + left_out and measured["C5"] == "not measured" + left_out
+    assert "left out" not in measured["C4"]
+
+
 def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
     """evaluate.py writes no pooled row for a task with a single split, such as branching."""
     folder = make_run(tmp_path, "dseparation_semantic", n=40)

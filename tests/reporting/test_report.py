@@ -204,7 +204,18 @@ def test_a_diverged_run_is_reported_and_named(make_run, tmp_path):
 def test_the_collapse_rates_are_numbers_by_variant(five_variants):
     rates = collapse_rates(tables(five_variants))
     assert rates and all(name.startswith("collapse_rate/") and 0 <= rate <= 1 for name, rate in rates.items())
-    assert any(name.endswith("/transitivity_ce") for name in rates)
+    assert "collapse_rate/tiny/smoke/100/corrected-k1/transitivity_ce/transitivity" in rates
+
+
+def test_no_row_of_collapse_rates_takes_the_place_of_another(tmp_path, make_run):
+    """The untrained model is judged on both tasks; runs of a variant may differ in size and setting."""
+    make_run(tmp_path, "pretrained", n=40)
+    for about in ({}, {"samples": 200}, {"data": {"yes_share": 0.5}}):
+        make_run(tmp_path, "transitivity_ce", n=40, **about)
+    made = tables(tmp_path)
+    rates = collapse_rates(made)
+    assert len(rates) == len(made["table4_collapse_rate"]) == 5
+    assert "collapse_rate/tiny/smoke/100/corrected-k1/transitivity_ce/50 % Yes/transitivity" in rates
 
 
 def test_one_process_at_a_time_writes_tables(five_variants, tmp_path, monkeypatch):

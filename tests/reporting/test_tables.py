@@ -14,7 +14,7 @@ from reporting.published import load_published
 from reporting.report import build_tables
 from reporting.results import load
 from reporting.suite_tables import constant_answer
-from reporting.table import Table
+from reporting.table import Table, percentage
 from scoring.pairs import BrokenPair, of_pairs
 
 SUITES = ["length", "branching", "reversed", "shuffled", "long_names"]
@@ -198,6 +198,11 @@ def test_a_comparison_of_more_than_the_loss_says_what_else_differs(tmp_path, mak
         }  # fmt: skip
     essential = made["claims"].set_index("id").loc["C8", "measured"]
     assert essential.count("of another recipe too") == 1 and "against transitivity_ce, of another" in essential
+
+
+def test_phrases_round_as_the_tables_do():
+    assert (percentage(0.6295), percentage(0.0605), percentage(0.2775)) == ("63.0", "6.1", "27.8")
+    assert (percentage(0.0105, "+"), percentage(-0.0105, "+")) == ("+1.1", "-1.1")
 
 
 def test_claims_put_the_measurement_beside_the_published_figure(made):
