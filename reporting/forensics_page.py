@@ -5,23 +5,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reporting.forensics import CELLS, UNTUNED
+from reporting.forensics import CELLS, CONSTANT, UNTUNED
 from reporting.groups import VARIANTS
 from reporting.published import PAPER_MODEL
-from reporting.table import Table, as_markdown
+from reporting.table import Table, as_markdown, percentage
 
 NEAREST = 6
-# However far it lies: the release's own evaluations, and what the verdicts on C1 and C3 rest on.
+# However far it lies, beside the adapter: the release's own evaluations, and what the verdicts on C1 and C3 rest on.
 KEPT = ("release", "merged_4bit", "adapter, text rule")
 INTRODUCTION = f"""\
 The paper prints one row of five accuracies a model. Each is held here against what could have given it: the release's
 own small evaluations, the untuned model, the constant answers (which the text rule of audit A11 equals, whatever
 the model: its Yes is found in the prompt), and our runs on Gemma 3 270M with the released settings, as adapter, merged into
 16 bit, merged into the 4-bit base, and by the text rule. Shown are the {NEAREST} nearest and, however far, the release's own
-evaluations, our 4-bit merge and the text rule (of several the nearest). *distance* is the mean absolute difference to the
-published row over the five suites, in points. Rows on the *paper's own* suites are arithmetic on published counts; *rebuilt* ones
-are measured here on the same construction, other samples. Audit numbers (A1 …): [docs/release.md](../docs/release.md). All candidates:
-[tables/forensics.md](tables/forensics.md).
+evaluations, our adapter, its 4-bit merge and the text rule (of several the nearest). A prompt is named where it is not the one that
+the published row was asked with (A12). *distance* is the mean absolute difference to the published row over the five suites, in
+points. Rows on the *paper's own* suites are arithmetic on published counts; *rebuilt* ones are measured here on the same
+construction, other samples. *samples*: questions trained on. Audit numbers (A1 …): [docs/release.md](../docs/release.md). All
+candidates: [tables/forensics.md](tables/forensics.md).
 """
 BASE = """\
 ## What the untuned base can and cannot explain
@@ -84,7 +85,7 @@ def forensics_page(forensics: pd.DataFrame, growth: Table, law: Table, figures: 
     lines += [as_markdown(law.display(shown)), ""]
     untuned = kept[(kept["variant"] == UNTUNED)].set_index("source")["mean"]
     if {"published", "untuned model"} <= set(untuned.index):
-        means = {name: f"{100 * untuned.loc[[name]].iloc[-1]:.1f}" for name in ("published", "untuned model")}
+        means = {name: percentage(untuned.loc[[name]].iloc[-1]) for name in ("published", "untuned model")}
         lines += [BASE.format(published=means["published"], ours=means["untuned model"])]
     return "\n".join(lines)
 
@@ -95,25 +96,41 @@ def _variant(rows: pd.DataFrame) -> list[str]:
     candidates = candidates.dropna(subset=["distance"]).sort_values("distance", kind="stable")
     if candidates.empty:
         mean = published["mean"].iloc[0]
-        printed = f"Published is the mean alone, {100 * mean:.1f} %" if pd.notna(mean) else "No row was published"
+        printed = f"Published is the mean alone, {percentage(mean)} %" if pd.notna(mean) else "No row was published"
         return [f"{printed}: a row of five accuracies that it could be held against is not on record."]
+    asked = published["prompt"].iloc[0]
+    suites = candidates["suites"].replace("released", "rebuilt")
+    candidates = candidates.assign(candidate=_called(candidates, asked), suites=suites)
+    candidates = candidates.drop_duplicates(["candidate", "suites", *CELLS, "n"])
+    alike = candidates["prompt"].fillna(asked) == asked
     best = candidates.iloc[0]
-    kept = candidates["source"].str.startswith(KEPT) & ~candidates["source"].duplicated()
-    shown = pd.concat([published, candidates[kept | (range(len(candidates)) < np.array(NEAREST))]])
-    where = shown["suites"].map({"released": "rebuilt", "paper's own": "paper's own"})
-    done = [
-        f", step {step:.0f} of {of:.0f}" if pd.notna(step) and step != of else ""
-        for step, of in shown[["step", "of"]].to_numpy(dtype=float)
-    ]
-    shown = shown.assign(candidate=shown["source"] + done, suites=where)
+    kept = candidates["source"].str.startswith(KEPT) | (alike & (candidates["source"] == "adapter"))
+    kept &= ~candidates.duplicated(["source", "prompt"])
+    shown = candidates[kept | (range(len(candidates)) < np.array(NEAREST))]
+    shown = pd.concat([published.assign(candidate="published"), shown])
+    shown["samples"] = shown["samples"].mask(shown["source"].isin(CONSTANT))  # those of their group
     table = Table("", "", "", shown, percent=(*CELLS, "mean"), points=("distance",))
     sentence = (
-        f"Nearest: **{best['source']}** ({where.loc[best.name]} suites), {100 * best['distance']:.1f} points away."
+        f"Nearest: **{best['candidate']}** ({best['suites']} suites), {percentage(best['distance'])} points away."
     )
-    away = candidates.drop_duplicates("source").set_index("source")["distance"].mul(100).map("{:.1f}".format)
+    away = candidates[alike].drop_duplicates("source").set_index("source")["distance"].map(percentage)
     if {*MERGE} <= {*away.index}:
         sentence += " " + MERGED.format(*away[[*MERGE]])
-    return [sentence, "", as_markdown(table.display(["candidate", "suites", *CELLS, "mean", "distance", "n"]))]
+    return [
+        sentence,
+        "",
+        as_markdown(table.display(["candidate", "suites", *CELLS, "mean", "distance", "n", "samples"])),
+    ]
+
+
+def _called(candidates: pd.DataFrame, asked: str) -> list[str]:
+    """Source of each, with the step where that is not the last, and the prompt where it is not that of the published row."""
+    return [
+        f"{source}"
+        + (f", step {step:.0f} of {of:.0f}" if pd.notna(step) and step != of else "")
+        + (f", prompt {prompt}" if pd.notna(prompt) and prompt != asked else "")
+        for source, step, of, prompt in candidates[["source", "step", "of", "prompt"]].itertuples(index=False)
+    ]
 
 
 def _pictures(figures: list[Path], name: str, folder: Path) -> list[str]:

@@ -208,6 +208,22 @@ def test_the_merge_and_the_text_rule_are_shown_however_far(made):
     assert "Our 4-bit merge is 56.9 points away" in sentence and "2.7 for the paper's untuned checkpoint." in sentence
 
 
+def test_another_prompt_is_named_and_our_adapter_is_shown_under_the_published_one(made):
+    """A12: what lies nearest may have been asked otherwise than the published row, and must not pass for it."""
+    rows = of(tables(made)["forensics"], "transitivity_semantic")
+    published = rows[rows["source"] == "published"].iloc[0]
+    near = rows[rows["prompt"] == "dseparation_released"].assign(distance=0.001, **published[list(SUITES)])
+    always = rows[rows["source"] == "always No"].assign(distance=[0.01 + 0.001 * n for n in range(2)])
+    crowd = pd.concat([always.assign(n=n) for n in range(NEAREST)])
+    sentence, _, table = _variant(pd.concat([rows, near, crowd, crowd], ignore_index=True))
+    shown = [line.split("|")[1].strip() for line in table.splitlines()[3:]]
+    assert sentence.startswith("Nearest: **adapter, prompt dseparation_released** (rebuilt suites), 0.1 points away.")
+    assert shown[0] == "adapter, prompt dseparation_released" and "adapter" in shown
+    assert shown[1:NEAREST] == ["always No"] * (NEAREST - 1)
+    lines = table.splitlines()[2:]
+    assert len({*lines}) == len(lines), "no row stands there twice"
+
+
 def test_growth_joins_the_log_with_what_was_scored(made):
     folder = next(made.glob("runs/tiny/transitivity_semantic/*/seed0"))
     with (folder / "training_log.jsonl").open("a", encoding="utf-8") as log:
@@ -246,6 +262,19 @@ def test_flips_are_held_against_the_untuned_model_of_the_same_scale_or_the_same_
     assert asked_alike(semantic, [alike, own], "published") is asked_alike(semantic, [own, alike], "published") is own
     assert asked_alike(semantic, [other, alike], "published") is alike
     assert of["cpu"] and asked_alike(semantic, [other], "published") is None
+
+
+def test_no_flips_are_counted_where_the_untuned_model_is_known_to_have_answered_others(tmp_path, make_run):
+    """Questions of other generators have the same names."""
+    folder = make_run(tmp_path, "transitivity_semantic", n=20)
+    make_run(tmp_path, "pretrained", n=20)
+    path = folder / "evaluation/published/metrics.json"
+    report = json.loads(path.read_text())
+    for asked, found in ((report["data_fingerprint"], True), ({}, True), ({"transitivity/length": "other"}, False)):
+        path.write_text(json.dumps(report | {"data_fingerprint": asked}))
+        runs = {run.settings.variant: run for run in load(tmp_path).runs}
+        alike = asked_alike(runs["transitivity_semantic"], [runs["pretrained"]], "published")
+        assert (alike is runs["pretrained"]) is found, asked
 
 
 @pytest.mark.parametrize("kept", [0.25, 0.0])
