@@ -79,7 +79,8 @@ class CrossEntropy(Loss):
 def read_class_weights(class_weights: Mapping[str, float]) -> dict[str, float]:
     """{"yes": w, "no": w} as floats; ValueError unless exactly these two are given and both are > 0."""
     if set(class_weights) != {"yes", "no"}:
-        raise ValueError(f"loss.class_weights must have exactly the keys yes and no, got {sorted(class_weights)}")
+        quoted = ' (in a YAML file they must stand in quotes: {"yes": w, "no": w})' if True in class_weights else ""
+        raise ValueError(f"loss.class_weights must have exactly the keys yes and no, got {[*class_weights]}{quoted}")
     return {
         key: require_number(f"loss.class_weights.{key}", class_weights[key], open_low=True) for key in ("yes", "no")
     }

@@ -28,15 +28,14 @@ def reachability(answers: Answers) -> tuple[Tensor, Tensor, Tensor]:
     """Soft reachability Q, true reachability R and which pairs were asked, each [G, N, N].
 
     Q_ij = p(Yes) over {Yes, No} for "does i cause j?", R_ij its label; both are 0 where ``asked`` is
-    False, so that pairs nobody asked about add nothing to any part of the distance.
+    False, so that pairs nobody asked about add nothing to any part of the distance. Of a pair asked more than once, means.
     """
     graph, question = answers.valid.nonzero(as_tuple=True)
     where = (graph, answers.source[graph, question], answers.target[graph, question])
     empty = answers.margin.new_zeros(answers.adjacency.shape)
-    believed = empty.index_put(where, torch.sigmoid(answers.margin[graph, question]))
-    true = empty.index_put(where, answers.labels[graph, question].to(empty.dtype))
-    asked = torch.zeros_like(answers.adjacency).index_put(where, answers.valid[graph, question])
-    return believed, true, asked
+    said, labels = torch.sigmoid(answers.margin[graph, question]), answers.labels[graph, question].to(empty.dtype)
+    times, believed, true = (empty.index_put(where, v, accumulate=True) for v in (torch.ones_like(said), said, labels))
+    return believed / times.clamp(min=1), true / times.clamp(min=1), times > 0
 
 
 def direction_loss(believed: Tensor, asked: Tensor) -> Tensor:

@@ -103,12 +103,16 @@ class Step(FixedSchedule):
 class WarmupLinear(FixedSchedule):
     """A straight line from start to end within the ``warmup`` share of training after ``hold``, then flat.
 
-    Raises ValueError unless warmup is in (0, 1 - hold].
+    Raises ValueError unless warmup > 0 and hold + warmup <= 1.
     """
 
     def __init__(self, start: float, end: float, hold: float = 0.0, warmup: float = 0.1) -> None:
         super().__init__(start, end, hold)
-        self.warmup = require_number("schedule.warmup", warmup, 0, 1 - self.hold, open_low=True)
+        self.warmup = require_number("schedule.warmup", warmup, 0, 1, open_low=True)
+        if self.hold + self.warmup > 1:  # 1 - 0.9 is less than 0.1
+            raise ValueError(
+                f"schedule.warmup={warmup}: with schedule.hold={hold} it must be at most {1 - self.hold:g}"
+            )
 
     def shape(self, x: float) -> float:
         return min(1.0, x * (1 - self.hold) / self.warmup)

@@ -18,7 +18,7 @@ from causal_tasks.families import family_size
 from causal_tasks.faults import OF_DATA, OF_VARIANTS
 from input_output.errors import SettingsError
 from records.published import published_yes_share
-from records.run_settings import differing_keys, loss_name, settings_hash
+from records.run_settings import WITHOUT_LAMBDA, differing_keys, loss_name, settings_hash
 from training.building import build_loss, build_schedule
 from training.labelled_file import read_training_file
 from training.schema import Model, Train, Training
@@ -205,6 +205,9 @@ def _check_given(cfg: DictConfig) -> None:
             f"model.name_or_path={cfg.model.name_or_path}: give model.name=, too; runs and scores are filed under it "
             f"(now {cfg.model.name})"
         )
+    scheduled = [key for key in keys if key.partition(".")[0] == "schedule"]
+    if scheduled and cfg.loss.get("_target_") in WITHOUT_LAMBDA:
+        raise SettingsError(f"{scheduled[0]}={keys[scheduled[0]]}: {cfg.loss._target_} has no lambda; leave it out")
     if cfg.data.wrong_labels and cfg.data.path is None:
         raise SettingsError(f"data.wrong_labels={cfg.data.wrong_labels}: concerns a file; give data.path")
 

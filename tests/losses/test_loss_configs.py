@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from causal_tasks.families import constraint_queries
-from losses import Loss
+from losses import CrossEntropy, Loss
 from losses.exact_semantic import KNOWLEDGE
 from tests.losses.worlds import batch, item, random_logs
 
@@ -43,3 +43,5 @@ def test_nested_class_weights_come_through_a_config():
     config = OmegaConf.load("conf/loss/semantic.yaml")
     config.class_weights = {"yes": 7.5, "no": 1.0}
     assert hydra.utils.instantiate(config).base.class_weights == {"yes": 7.5, "no": 1.0}
+    with pytest.raises(ValueError, match=r"yes and no, got \[True, False\] \(in a YAML file they must stand in quotes"):
+        CrossEntropy(class_weights=OmegaConf.to_container(OmegaConf.create("{yes: 7.5, no: 1.0}")))

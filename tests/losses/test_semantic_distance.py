@@ -8,7 +8,7 @@ import torch
 
 from losses import Answers, SemanticDistance
 from losses.graph_embedding import embed
-from losses.semantic_distance import LOG_VARIANCE_LIMIT, PARTS, semantic_distance
+from losses.semantic_distance import LOG_VARIANCE_LIMIT, PARTS, reachability, semantic_distance
 
 WEIGHTS = {"node": 1.0, "direction": 2.0, "transitivity": 3.0, "embedding": 0.5}
 
@@ -126,6 +126,18 @@ def test_unasked_pairs_add_nothing():
     assert (other.labels == answers_on(ALL_PAIRS[:4], torch.full((2, 4), 1e3)).labels).all()
     for part, value in semantic_distance(other, 0.5).items():
         torch.testing.assert_close(value, asked[part])
+
+
+def test_a_pair_asked_twice_counts_as_the_mean_of_its_answers():
+    """Only the last would be believed, and both would get its gradient."""
+    pairs = [(0, 1), (1, 0), (0, 1)]
+    logit = torch.tensor([[0.3, -0.2, 2.0]] * 2, dtype=torch.float64).requires_grad_()
+    believed, true, asked = reachability(answers_on(pairs, logit))
+    said = torch.sigmoid(logit)
+    torch.testing.assert_close(believed[:, 0, 1], (said[:, 0] + said[:, 2]) / 2)
+    assert true[:, 0, 1].eq(1).all() and asked.sum() == 4
+    (gradient,) = torch.autograd.grad(believed[:, 0, 1].sum(), logit)
+    torch.testing.assert_close(gradient, said * (1 - said) * torch.tensor([0.5, 0.0, 0.5]))
 
 
 def test_total_is_base_plus_lambda_times_weighted_parts():

@@ -36,6 +36,7 @@ def test_values_by_hand():
     assert Cosine(0.0, 1.0)(0.25) == pytest.approx((1 - math.sqrt(0.5)) / 2)
     assert Exponential(0.01, 1.0)(0.5) == pytest.approx(0.1)
     assert [Step(0.0, 1.0, steps=2)(p) for p in (0.3, 0.4, 0.6, 0.7)] == [0.0, 0.5, 0.5, 1.0]
+    assert WarmupLinear(0.0, 1.0, hold=0.9, warmup=0.1)(0.95) == pytest.approx(0.5), "1 - 0.9 is less than 0.1"
     assert [WarmupLinear(0.0, 1.0, warmup=0.2)(p) for p in (0.1, 0.2, 0.9)] == [0.5, 1.0, 1.0]
     assert Constant(0.3)(0.0) == Constant(0.3)(1.0) == 0.3
     assert Linear(0.3, 0.0)(1.0) == 0.0
@@ -76,7 +77,10 @@ def test_fixed_schedules_ignore_the_learning_state():
         (lambda: Constant(0.3, 0.4), "schedule.end must equal schedule.start"),
         (lambda: Constant(0.3, hold=0.5), "schedule.hold must be 0 in a constant schedule, got 0.5"),
         (lambda: Step(0.1, 0.3, steps=0), "schedule.steps must be a whole number >= 1"),
-        (lambda: WarmupLinear(0.1, 0.3, hold=0.5, warmup=0.6), r"schedule.warmup must be a number in \(0, 0.5\]"),
+        (
+            lambda: WarmupLinear(0.1, 0.3, hold=0.5, warmup=0.6),
+            "schedule.warmup=0.6: with schedule.hold=0.5 it must be at most 0.5",
+        ),
         (lambda: Cyclic(0.1, 0.3, cycles=0), "schedule.cycles must be a whole number >= 1"),
         (lambda: Cyclic(0.1, 0.3, ramp=0.0), r"schedule.ramp must be a number in \(0, 1\]"),
         (lambda: Linear(0.1, 0.3)(1.5), r"progress must be a number in \[0, 1\]"),
