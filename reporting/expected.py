@@ -36,7 +36,7 @@ METRICS = {
     "rows": ("a list", "null"),
     "adapter": ("an object", "null"),
     **dict.fromkeys(("weights", "verdict", "prompt"), ("a text", "null")),
-    **dict.fromkeys(("step", "steps", "scorer"), _MAYBE_NUMBER),
+    **dict.fromkeys(("step", "steps", "scorer", "seconds"), _MAYBE_NUMBER),
     "data_fingerprint": ("an object", "null"),
 }
 # Of a row of metrics; everything else in it is a number, null, an object, or an interval of two numbers.

@@ -37,7 +37,8 @@ class Evaluation:
         those the run will have; None if the file does not say); relative_size, surviving_share (in 0..1, None unless
         an adapter was merged).
     rows: one dict a split, its intervals flat.
-    scorer: version of the scorer that made them (scoring/blocks.py). fingerprints: of the questions, by part.
+    scorer: version of the scorer that made them (scoring/blocks.py). fingerprints: of the questions, by part. seconds: what
+        the scoring took, None if the file does not say.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Evaluation:
     rows: list[dict]
     scorer: int = 1
     fingerprints: dict[str, str] = field(default_factory=dict)
+    seconds: float | None = None
 
     @property
     def plain(self) -> bool:
@@ -99,7 +101,9 @@ def read_evaluation(path: Path) -> Evaluation:
     about |= {name: merged.get(name) for name in ("relative_size", "surviving_share")}
     scorer, fingerprints = metrics.get("scorer") or 1, metrics.get("data_fingerprint") or {}
     check_kinds(path, fingerprints, dict.fromkeys(fingerprints, ("a text",)), "data_fingerprint.")
-    return Evaluation(path.parent.name, about, [_flat(row) for row in rows], scorer, fingerprints)
+    return Evaluation(
+        path.parent.name, about, [_flat(row) for row in rows], scorer, fingerprints, metrics.get("seconds")
+    )
 
 
 def read_log(path: Path, complete: bool = True) -> pd.DataFrame | None:

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from causal_tasks.headline import SUMMARIES
 from input_output.reading import FileFormatError, read_object
 from records.published import PUBLISHED
 from records.run_folder import RunFolder, find_runs
+from reporting.run_files import read_evaluation, read_record, read_settings
 
 # The committed record: its rates stand in until a model has run here.
 RECORD = PUBLISHED.parent
@@ -145,37 +146,35 @@ class Speed:
 
 
 def recorded_speed(results: str | Path, model: str) -> Speed:
-    """From run.json, config.yaml and metrics.json of every finished run of ``model`` under ``results``/runs."""
+    """From run.json, config.yaml and metrics.json of every finished run of ``model`` under ``results``/runs that can be read;
+    the tables name what cannot."""
     questions, seconds = Counter(), Counter()
     scored = scoring_seconds = 0.0
     machines: dict[str, None] = {}
     runs = 0
     for folder in map(RunFolder, find_runs(Path(results, "runs"))):
-        record = _record(folder)
-        if record.get("status") != "finished" or record.get("model") != model:
+        try:
+            record = read_record(folder.record) if folder.record.is_file() else {}
+            if record.get("status") != "finished" or record.get("model") != model:
+                continue
+            training = record.get("training") or {}
+            epochs = read_settings(folder.config).epochs if training else 0
+            evaluations = [read_evaluation(one.metrics) for one in folder.scored()]
+        except (FileFormatError, OSError):  # an estimate can do without it
             continue
         runs += 1
         machines[_named(record.get("machine") or {})] = None
-        if record.get("training"):
-            epochs = OmegaConf.load(folder.config).training.epochs
-            questions[record["variant"]] += record["training"]["samples"] * epochs
-            seconds[record["variant"]] += record["training"]["seconds"]
-        for suite in folder.scored():
-            metrics = read_object(suite.metrics)
-            scored += sum(row["n"] for row in metrics["rows"] if row["split"] not in SUMMARIES)
-            scoring_seconds += metrics["seconds"]
+        if training.get("seconds") and epochs:
+            questions[record["variant"]] += training["samples"] * epochs
+            seconds[record["variant"]] += training["seconds"]
+        for one in evaluations:
+            if one.seconds:
+                scored += sum(row["n"] for row in one.rows if row["split"] not in SUMMARIES)
+                scoring_seconds += one.seconds
     where = RECORD.name if results == RECORD else str(results)
     trained = {variant: _rate(questions[variant], seconds[variant]) for variant in questions}
     trained_any = _rate(questions.total(), seconds.total())
     return Speed(trained, trained_any, _rate(scored, scoring_seconds), runs, tuple(machines), where)
-
-
-def _record(folder: RunFolder) -> dict:
-    """Empty where there is none, or one that cannot be read: an estimate can do without it."""
-    try:
-        return read_object(folder.record) if folder.record.is_file() else {}
-    except (FileFormatError, OSError):
-        return {}
 
 
 def _named(machine: dict) -> str:

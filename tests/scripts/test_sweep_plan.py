@@ -32,13 +32,15 @@ def results(tmp_path, cells):
     done = tmp_path / cells["transitivity_ce", "seed0"]
     (done / "evaluation/published").mkdir(parents=True)
     (done / "run.json").write_text(json.dumps(record))
-    (done / "config.yaml").write_text("training: {epochs: 2}\n")
+    (done / "config.yaml").write_text(
+        "{variant: transitivity_ce, model: {name: tiny}, scale: smoke, seed: 0, task: {name: transitivity}, training: {epochs: 2}}\n"
+    )
     (done / ".made_here").write_text("untrained")
+    asked = {"length": 30, "reversed": 10, "headline": 10, "pooled": 40}
     rows = [
-        {"split": "length", "n": 30},
-        {"split": "reversed", "n": 10},
-        {"split": "headline", "n": 10},
-        {"split": "pooled", "n": 40},
+        {"task": "transitivity", "protocol": "released", "split": split, "n": n}
+        | dict.fromkeys(("accuracy", "yes_rate", "label_yes_rate", "majority_share"), 0.5)
+        for split, n in asked.items()
     ]
     (done / "evaluation/published/metrics.json").write_text(json.dumps({"rows": rows, "seconds": 2.0}))
     failed = tmp_path / cells["dseparation_ce", "seed1"]
@@ -138,6 +140,14 @@ def test_a_record_that_does_not_name_its_machine_gives_a_rate_all_the_same(tmp_p
     for machine in ({}, {"machine": None}, {"machine": {"cores": 2}}):
         path.write_text(json.dumps({key: value for key, value in whole.items() if key != "machine"} | machine))
         assert recorded_speed(tmp_path, "tiny").machines == ("an unknown machine",)
+
+
+@pytest.mark.parametrize("broken", ["config.yaml", "evaluation/published/metrics.json"])
+def test_a_finished_run_that_cannot_be_read_gives_no_rates(results, cells, broken):
+    done = results / cells["transitivity_ce", "seed0"]
+    assert recorded_speed(results / ".smoke", "tiny").runs == 1
+    (done / broken).write_text('{"rows": [3]}')
+    assert recorded_speed(results / ".smoke", "tiny").runs == 0
 
 
 def test_a_plan_that_cannot_be_run_is_refused(run_script, tmp_path):
