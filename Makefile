@@ -17,9 +17,10 @@ run: install
 	# Half of the demo's training questions, so that four trainings fit into three quarters of an hour.
 	$(BIN)/python sweep.py scale=demo model=smollm2_135m training.samples=1024
 
-# In two processes of one thread; the tests of one file stay in one, so that what they share is made once.
+# In two processes of one thread; the tests of one file stay in one, so that what they share is made once. Files in the order of
+# tests/conftest.py, longest first; pytest-xdist's own would begin with those of most tests.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-cluster: install
 	$(BIN)/python -m pip install --quiet --requirement requirements-cluster.txt

@@ -12,10 +12,17 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 
 CONF = Path(__file__).parents[1] / "conf"
+# Rooms whose files take longest, because they run whole scripts.
+LONG = ("scripts", "training")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest comes first, so that of two processes none is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 @pytest.fixture
