@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 
 # The probe's questions are validation questions, but not those that thresholds are tuned on.
 PROBE_SEED = 1
+# Added to the seed for each further process: more than anyone's number of seeds.
+_BETWEEN_PROCESSES = 2**20
 
 
 class ForeignCheckpoint(UserError, ValueError):
@@ -102,6 +104,9 @@ def fine_tune(
     trainer.add_callback(Console(trainer, cfg.loss._target_ not in WITHOUT_LAMBDA))
     if cfg.model.quantization != "none":
         trainer.add_callback(AdapterGrowth(trainer))
+    if trainer.args.world_size > 1:
+        # The Trainer has seeded them all alike, and each would drop what the others drop. A checkpoint keeps the state of each.
+        torch.manual_seed(cfg.seed + _BETWEEN_PROCESSES * trainer.args.process_index)
     checkpoint = _checkpoint_to_go_on_from(cfg, trainer, folder)
     try:
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -274,6 +279,8 @@ def _arguments(cfg: DictConfig, folder: RunFolder, device: torch.device) -> Trai
     # One process trains on one device, and torchrun starts several: of several devices that it sees, the Trainer would make
     # nn.DataParallel, which cannot split a packed batch.
     arguments._n_gpu = min(arguments.n_gpu, 1)
+    # `accelerate launch` may ask for mixed precision, which breaks the adapters' fp32 and the head's; model.precision says it.
+    arguments.mixed_precision = "no"
     return arguments
 
 

@@ -26,12 +26,16 @@ def train(folder, processes, *overrides):
     ended = [json.loads((folder / f"process{rank}.json").read_text()) for rank in range(processes)]
     written = [process.pop("checkpoints") for process in ended]
     assert written[0] and not any(written[1:]), "the first process alone writes checkpoints"
+    kept = [process.pop("kept") for process in ended]
+    assert kept[0] is None or processes == 1 or kept[0] != kept[1], "each process draws its own dropout"
     return ended, [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
 
 
-def test_two_processes_train_as_one_would(tmp_path):
+def test_two_processes_train_as_one_would(tmp_path, monkeypatch):
     settings = ("loss=semantic", "schedule=relobralo")
     (alone,), log = train(tmp_path / "one", 1, *settings)
+    # what `accelerate launch --mixed_precision=bf16` sets: precision is model.precision, and nothing changes
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
     both, shared_log = train(tmp_path / "two", 2, *settings)
     assert alone["steps"] == 6 and both[0]["steps"] == both[1]["steps"] == 6
     assert both[0] == both[1]
