@@ -87,15 +87,28 @@ def _fuse(adapted: PeftModel) -> PeftModel:
 
 
 def add_adapters(language_model: nn.Module, lora) -> PeftModel:
-    """Fresh, trainable adapters. lora: the config node (rank, alpha, dropout, target_modules)."""
+    """Fresh, trainable adapters on the decoder. lora: the config node (rank, alpha, dropout, target_modules)."""
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=list(lora.target_modules),
+        target_modules=_in_the_decoder(language_model, list(lora.target_modules)),
         task_type="CAUSAL_LM",
     )
     return _fuse(get_peft_model(language_model, config))
+
+
+def _in_the_decoder(language_model: nn.Module, names: list[str]) -> list[str]:
+    """The names, or, where a tower that reads images has layers of these names, too, the full ones of the decoder's.
+
+    Raises ModelError if the decoder has none of them.
+    """
+    decoder = set(language_model.get_decoder().modules())
+    layers = [(name, layer) for name, layer in language_model.named_modules() if name.rpartition(".")[2] in names]
+    inside = [name for name, layer in layers if layer in decoder]
+    if not inside:
+        raise ModelError(f"lora.target_modules=[{','.join(names)}]: the model has no such layers; choose another model")
+    return names if len(inside) == len(layers) else inside
 
 
 def load_adapters(language_model: nn.Module, folder: Path) -> PeftModel:

@@ -1,15 +1,18 @@
 """Adapters: their dropout, and what is left of them when they are merged."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
+from transformers import Gemma3Config, Gemma3ForConditionalGeneration
 
 from models import adapters
 from models.adapters import Dropout, adapter_size, add_adapters, lora_layers
 from models.errors import ModelError
 from models.loading import load_answerer
+from models.tiny import tiny_tokenizer
 from training.trainer import save_adapter
 
 WITHOUT_DROPOUT = SimpleNamespace(rank=4, alpha=8, dropout=0.0, target_modules=["q_proj", "down_proj"])
@@ -63,6 +66,49 @@ def test_every_adapter_gets_it(tiny):
     adapted = add_adapters(answerer.language_model, LORA)
     kinds = {type(dropout) for _, layer in lora_layers(adapted) for dropout in layer.lora_dropout.values()}
     assert kinds == {Dropout} and not any(type(module) is nn.Dropout for module in adapted.modules())
+
+
+@pytest.fixture
+def that_sees(tiny, tmp_path):
+    """The folder of a tiny Gemma 3 with a tower for images, whose layers have names of the decoder's."""
+    config = Gemma3Config(
+        text_config=load_answerer(tiny())[0].config.to_dict(),
+        vision_config={
+            "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "image_size": 28, "patch_size": 14,
+        },
+        mm_tokens_per_image=4,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    Gemma3ForConditionalGeneration(config).save_pretrained(tmp_path / "model")
+    tiny_tokenizer().save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_what_reads_images_gets_none(that_sees, tiny, margins, tmp_path):
+    """An adapter there would be dead weight, and several processes would wait for its gradient."""
+    model = tiny(name_or_path=str(that_sees))
+    answerer, _ = load_answerer(model, lora=LORA, seed=0)
+    names = [name for name, _ in lora_layers(answerer.language_model)]
+    assert len(names) == 6 and all(".language_model.layers." in name for name in names), "three layers of two each"
+    torch.manual_seed(5)
+    for name, parameter in answerer.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(std=0.5)
+    save_adapter(answerer.eval(), tmp_path / "adapter")
+    again, _ = load_answerer(model, adapter=tmp_path / "adapter")
+    assert [name for name, _ in lora_layers(again.language_model)] == names
+    torch.testing.assert_close(margins(again), margins(answerer), rtol=0, atol=0)
+
+
+def test_of_an_ordinary_model_the_names_are_saved_as_they_were_given(saved):
+    assert set(json.loads((saved[0] / "adapter_config.json").read_text())["target_modules"]) == {"q_proj", "down_proj"}
+
+
+def test_a_model_without_such_layers_is_refused(tiny):
+    lora = SimpleNamespace(**vars(LORA) | {"target_modules": ["qkv_proj"]})
+    with pytest.raises(ModelError, match=r"lora.target_modules=\[qkv_proj\]: the model has no such layers"):
+        load_answerer(tiny(), lora=lora)
 
 
 def adapted(tiny, dtype, fuse, monkeypatch):
