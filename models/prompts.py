@@ -72,7 +72,7 @@ class PromptFormat:
         tokens = {}
         for answer in ("Yes", "No"):
             turns = [{"role": "user", "content": probe}, {"role": "assistant", "content": answer}]
-            whole = self._tokenize([tokenizer.apply_chat_template(turns, tokenize=False)])[0]
+            whole = self._tokenize([self._fill_in(turns)])[0]
             if whole[: len(prompt)] != prompt or len(whole) <= len(prompt):
                 raise PromptError(
                     f"{tokenizer.name_or_path}: with the answer {answer!r} the chat template changes the prompt before it"
@@ -95,8 +95,13 @@ class PromptFormat:
         return self.header_length + 2
 
     def _render(self, content: str, answering: bool = True) -> str:
-        turns = [{"role": "user", "content": content}]
-        return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=answering)
+        return self._fill_in([{"role": "user", "content": content}], answering)
+
+    def _fill_in(self, turns: list[dict[str, str]], answering: bool = False) -> str:
+        # A template that knows thinking opens the answer as it shows one without a thought; others pass the word over.
+        return self.tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=answering, enable_thinking=False
+        )
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         # The template writes the special tokens itself.

@@ -73,6 +73,25 @@ def test_an_answer_of_two_tokens_is_refused():
         PromptFormat(tokenizer)
 
 
+THINKING = (
+    "{% for message in messages %}{{ '<start_of_turn>' + message['role'] + '\\n' }}"
+    "{% if message['role'] == 'assistant' and loop.last %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}"
+    "{{ message['content'] + '<end_of_turn>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>assistant\\n' }}"
+    "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}"
+    "{% endif %}"
+)
+
+
+def test_a_model_that_can_think_is_asked_for_the_answer_alone(prompt_format):
+    """As Qwen 3 does: a turn that is shown has an empty thought before its answer, and one to be written only if asked."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = THINKING
+    found = PromptFormat(tokenizer)
+    assert (found.yes, found.no, found.ending) == (prompt_format.yes, prompt_format.no, prompt_format.ending)
+    assert found.text("A causes B.", "Does A cause B?").endswith("assistant\n<think>\n\n</think>\n\n")
+
+
 @pytest.mark.parametrize(
     ("sequences", "length"),
     [
