@@ -7,9 +7,7 @@ the logarithm of their sum of exponentials and a few tokens' own logits; both co
 import torch
 from torch import Tensor, nn
 
-# Logits held at any time: of as many words as fit this many numbers.
-_NUMBERS = 2**21
-_FEWEST_WORDS, _MOST_WORDS = 512, 2**14
+_FEWEST_WORDS = 512
 
 
 def log_probabilities(head: nn.Module, hidden: Tensor, tokens: Tensor, cap: float | None = None) -> Tensor:
@@ -32,6 +30,12 @@ def token_logits(head: nn.Module, hidden: Tensor, tokens: Tensor, cap: float | N
     return logits if cap is None else cap * torch.tanh(logits / cap)
 
 
+def _words_at_once(positions: int, device: torch.device) -> int:
+    """Words in a slice of the vocabulary: few enough that a CPU's caches hold their logits, or half a gigabyte of a GPU."""
+    numbers, most = (2**21, 2**14) if device.type == "cpu" else (2**27, 2**27)
+    return max(_FEWEST_WORDS, min(most, numbers // max(positions, 1)))
+
+
 class _LogSumExp(torch.autograd.Function):
     """float32 [N], log of the sum of exp(logit) over the whole vocabulary but ``left_out``.
 
@@ -50,9 +54,12 @@ class _LogSumExp(torch.autograd.Function):
         largest = hidden.new_full((positions, 1), -torch.inf, dtype=exact)
         total = hidden.new_zeros((positions, 1), dtype=exact)
         gradient = hidden.new_zeros((positions, width), dtype=exact) if differentiated else None
-        words = max(_FEWEST_WORDS, min(_MOST_WORDS, _NUMBERS // max(positions, 1)))
+        words = _words_at_once(positions, hidden.device)
         left_out = left_out.sort().values
-        for start in range(0, len(weight), words):
+        # Which of them each slice holds, of all slices at once: a GPU is waited for once.
+        starts = range(0, len(weight), words)
+        bounds = torch.searchsorted(left_out, torch.arange(len(starts) + 1, device=left_out.device) * words).tolist()
+        for start, low, high in zip(starts, bounds, bounds[1:]):
             rows = weight[start : start + words]
             logits = (hidden @ rows.T).to(exact)
             if bias is not None:
@@ -62,9 +69,6 @@ class _LogSumExp(torch.autograd.Function):
                 logits = torch.tanh(logits / cap)
                 slope = 1 - logits.square()
                 logits = logits * cap
-            low, high = torch.searchsorted(
-                left_out, torch.tensor([start, start + words], device=left_out.device)
-            ).tolist()
             logits.index_fill_(1, left_out[low:high] - start, -torch.inf)
             before, largest = largest, torch.maximum(largest, logits.amax(1, keepdim=True))
             rescale = torch.exp(before - largest)

@@ -52,6 +52,23 @@ def test_in_bf16_the_asked_tokens_are_exact_and_probabilities_stay_below_one():
     assert token_logits(head, hidden, torch.tensor([1, 2])).dtype == torch.float32
 
 
+def test_the_slices_bounds_are_read_at_once(head, monkeypatch):
+    """A GPU is waited for where its numbers are read: once, not once a slice."""
+    read = []
+    tolist = torch.Tensor.tolist
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: read.append(tensor) or tolist(tensor))
+    monkeypatch.setattr(head_module, "_words_at_once", lambda positions, device: 100)
+    hidden, tokens = torch.randn(9, 16), torch.tensor([0, 99, 100, 1299])
+    found = log_probabilities(head, hidden, tokens)
+    assert len(read) == 1
+    torch.testing.assert_close(found, plain(head, hidden, tokens, None), rtol=1e-5, atol=1e-5)
+
+
+def test_a_gpus_slices_are_larger():
+    on = {name: head_module._words_at_once(2048, torch.device(name)) for name in ("cpu", "cuda")}
+    assert on == {"cpu": 1024, "cuda": 65536}
+
+
 def test_logits_are_never_held(monkeypatch):
     """Not even for a whole text: the widest product of the head has as many words as the buffer allows."""
     widest = []
