@@ -56,6 +56,11 @@ class Answerer(nn.Module):
         return self._text_config.max_position_embeddings
 
     @property
+    def attention(self) -> str:
+        """eager or sdpa."""
+        return self._text_config._attn_implementation
+
+    @property
     def _text_config(self):
         return self.language_model.config.get_text_config(decoder=True)
 
@@ -192,7 +197,7 @@ class Answerer(nn.Module):
         }
 
     def _as_mask(self, visible: Tensor) -> Tensor:
-        if self._text_config._attn_implementation != "eager":
+        if self.attention != "eager":
             return visible
         # Eager attention adds its mask to the scores.
         dtype = self.dtype

@@ -52,10 +52,7 @@ def load_answerer(
     transformers_logging.disable_progress_bar()
     device = choose_device(model.device)
     precision = choose_precision(model.precision, device)
-    attention = model.attention
-    if attention == "auto":
-        # On CPU the fused kernels' backward pass is about twice as slow as plain matrix products.
-        attention = "eager" if device.type == "cpu" else "sdpa"
+    attention = choose_attention(model.attention, device)
     dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
     quantization = model.quantization
     if quantization != "none":
@@ -99,7 +96,7 @@ def load_answerer(
         "revision": revision,
         "commit": commit,
         "precision": precision,
-        "attention": attention,
+        "attention": answerer.attention,
         "quantization": model.quantization,
         "terms": terms_of(model),
         "adapter": left,
@@ -138,13 +135,23 @@ def choose_precision(name: str, device: torch.device) -> str:
     return "bf16" if native else "fp32"
 
 
+def choose_attention(name: str, device: torch.device) -> str | None:
+    """``auto`` is eager on a CPU, where the fused kernels' backward pass is about twice as slow as plain matrix products.
+
+    Elsewhere it is None, for transformers to choose: sdpa, or eager for a model that has no sdpa (Gemma 2).
+    """
+    if name != "auto":
+        return name
+    return "eager" if device.type == "cpu" else None
+
+
 def _commit_in_the_cache(source: str, revision: str | None) -> str | None:
     """What a hub id and revision stand for, by the hub's cache after they were loaded: transformers no longer says it."""
     found = try_to_load_from_cache(source, "config.json", revision=revision)
     return Path(found).parent.name if isinstance(found, str) else None
 
 
-def _load_base(model, device: torch.device, dtype: torch.dtype, attention: str, quantization: str) -> tuple:
+def _load_base(model, device: torch.device, dtype: torch.dtype, attention: str | None, quantization: str) -> tuple:
     """The language model on its device, its tokenizer, and the source and revision that `_resolve_source` found."""
     source, revision = _resolve_source(model)
     if source is None:
@@ -176,7 +183,7 @@ def _load_base(model, device: torch.device, dtype: torch.dtype, attention: str, 
     if tokenizer.chat_template is None and language_model.config.model_type.startswith("gemma"):
         tokenizer.chat_template = GEMMA_CHAT_TEMPLATE
     if quantization == "4bit":
-        keep_exact(language_model)
+        keep_exact(language_model, dtype)
     else:
         language_model.to(device)
     if quantization == "nf4":

@@ -72,7 +72,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     return wrapped
 
 
-def tiny_model(tokenizer: PreTrainedTokenizerFast, attention: str) -> Gemma3ForCausalLM:
+def tiny_model(tokenizer: PreTrainedTokenizerFast, attention: str | None) -> Gemma3ForCausalLM:
     """A few ten thousand random weights; two sliding layers and a full one, so that both masks are used."""
     config = Gemma3TextConfig(
         vocab_size=len(tokenizer),

@@ -4,11 +4,12 @@ import itertools
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from models import answerer as answerer_module
+from models import loading
 from models.answerer import Answerer
-from models.loading import ModelError, choose_precision, load_answerer
+from models.loading import ModelError, choose_attention, choose_precision, load_answerer
 from models.packing import pack
 from models.prompts import PromptFormat
 from models.tiny import tiny_model, tiny_tokenizer
@@ -231,6 +232,28 @@ def test_other_architectures_are_checked_when_they_are_loaded(tmp_path, monkeypa
     monkeypatch.setattr(answerer_module, "visible_to", lambda *layout: torch.ones_like(visible(*layout)))
     with pytest.raises(ModelError, match="qwen2: margins read in one packed pass differ.*not supported"):
         load_answerer(model)
+
+
+def test_a_model_without_sdpa_is_read_without_it_unless_it_is_asked_for(tiny, tmp_path, monkeypatch):
+    """On a GPU auto is sdpa, which Gemma 2 does not have."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.save_pretrained(tmp_path)
+    config = Gemma2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+    )
+    Gemma2ForCausalLM(config).save_pretrained(tmp_path)
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(loading, "choose_attention", lambda name, device: choose_attention(name, gpu))
+    assert load_answerer(tiny())[1]["attention"] == "sdpa"
+    assert load_answerer(tiny(name_or_path=str(tmp_path)))[1]["attention"] == "eager"
+    with pytest.raises(ModelError, match="does not support an attention implementation"):
+        load_answerer(tiny(name_or_path=str(tmp_path), attention="sdpa"))
 
 
 def test_precision_follows_the_hardware(monkeypatch):
