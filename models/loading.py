@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import try_to_load_from_cache
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from causal_tasks.suites import build
@@ -18,7 +18,7 @@ from models.adapters import add_adapters, load_adapters, put_weights
 from models.answerer import Answerer
 from models.errors import ModelError
 from models.prompts import GEMMA_CHAT_TEMPLATE, PromptFormat
-from models.quantization import four_bit_layers, keep_exact, require_bitsandbytes, round_to_nf4
+from models.quantization import four_bit_layers, keep_exact, quantised_already, require_bitsandbytes, round_to_nf4
 from models.tiny import tiny_model, tiny_tokenizer
 from models.wheels import dense_copy_of_wheel
 from records.checkpoints import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -173,6 +173,12 @@ def _load_base(model, device: torch.device, dtype: torch.dtype, attention: str |
         # Data only: no code of the model's own, no pickle.
         arguments |= {"trust_remote_code": False}
         try:
+            quantised = quantised_already(AutoConfig.from_pretrained(source, **arguments))
+            if quantised is not None and (quantised, quantization) != ("nf4", "4bit"):
+                raise ModelError(
+                    f"model.name_or_path={source}: its weights are quantised already ({quantised}); take those in full precision, "
+                    "or of nf4, with nothing merged, model.quantization=4bit"
+                )
             tokenizer = AutoTokenizer.from_pretrained(source, **arguments)
             language_model = AutoModelForCausalLM.from_pretrained(
                 source, dtype=dtype, attn_implementation=attention, use_safetensors=True, **layers, **arguments

@@ -4,7 +4,7 @@ import importlib.util
 
 import torch
 from torch import Tensor, nn
-from transformers import BitsAndBytesConfig
+from transformers import BitsAndBytesConfig, PreTrainedConfig
 
 from models.errors import ModelError
 
@@ -22,12 +22,26 @@ def four_bit_layers(precision: torch.dtype) -> BitsAndBytesConfig:
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=precision)
 
 
-def keep_exact(language_model: nn.Module) -> None:
-    """Keep bitsandbytes from repacking its layers at the first scoring on a CPU: that rounds each block's scale to bf16,
-    takes only shapes that its kernel knows, and would change the base in the middle of a training."""
+def quantised_already(config: PreTrainedConfig) -> str | None:
+    """How a checkpoint's weights are quantised, by its config: nf4, or its method's name; None if they are not."""
+    holders = (config, config.get_text_config(decoder=True))
+    found = next((own for holder in holders if (own := getattr(holder, "quantization_config", None))), None)
+    if found is None:
+        return None
+    nf4 = found.get("load_in_4bit") and found.get("bnb_4bit_quant_type") == "nf4"
+    return "nf4" if nf4 else str(found.get("quant_method"))
+
+
+def keep_exact(language_model: nn.Module, precision: torch.dtype) -> None:
+    """Let bitsandbytes' layers compute in ``precision``, also those of a checkpoint that names another.
+
+    And keep them from being repacked at the first scoring on a CPU: that rounds each block's scale to bf16, takes only
+    shapes that its kernel knows, and would change the base in the middle of a training.
+    """
     for module in language_model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+            module.compute_dtype = precision
 
 
 def on_nf4_grid(weight: Tensor) -> Tensor:

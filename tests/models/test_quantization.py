@@ -1,6 +1,8 @@
 """nf4: our rounded dense weights, bitsandbytes' own layers, and the two held against each other."""
 
 import importlib.util
+import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -79,6 +81,47 @@ def test_an_adapter_trains_on_either(checkpoint, tiny, margins):
 
 def _name(module, wanted):
     return next(name for name, parameter in module.named_parameters() if parameter is wanted)
+
+
+@pytest.fixture(scope="module")
+def packed(checkpoint, tiny, tmp_path_factory):
+    """A checkpoint that was saved with its weights in nf4, and that would compute in bf16."""
+    folder = tmp_path_factory.mktemp("packed")
+    answerer, _ = load_answerer(tiny(name_or_path=str(checkpoint), quantization="4bit"))
+    answerer.language_model.save_pretrained(folder)
+    answerer.prompt_format.tokenizer.save_pretrained(folder)
+    change(folder, bnb_4bit_compute_dtype="bfloat16")
+    return folder
+
+
+def change(folder, **settings):
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] |= settings
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_a_checkpoint_in_nf4_is_read_as_4bit_and_in_the_precision_asked_for(checkpoint, packed, tiny, margins):
+    found, expected = (
+        margins(load_answerer(tiny(name_or_path=str(folder), quantization="4bit"))[0])
+        for folder in (packed, checkpoint)
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "weights"), [("none", "adapter"), ("nf4", "adapter"), ("4bit", "merged_4bit")]
+)
+def test_a_quantised_checkpoint_is_refused_where_its_full_precision_is_wanted(packed, tiny, quantization, weights):
+    model = tiny(name_or_path=str(packed), quantization=quantization)
+    with pytest.raises(ModelError, match=r"model.name_or_path=.*: its weights are quantised already \(nf4\)"):
+        load_answerer(model, weights=weights)
+
+
+def test_4bit_takes_no_other_quantisation(packed, tiny, tmp_path):
+    shutil.copytree(packed, tmp_path, dirs_exist_ok=True)
+    change(tmp_path, bnb_4bit_quant_type="fp4")
+    with pytest.raises(ModelError, match=r"quantised already \(bitsandbytes\)"):
+        load_answerer(tiny(name_or_path=str(tmp_path), quantization="4bit"))
 
 
 def test_embeddings_and_head_are_left_alone(checkpoint, tiny):
