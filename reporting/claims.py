@@ -1,19 +1,25 @@
 """The paper's claims C1-C8, each with the published figure beside what was measured here."""
 
-from collections import Counter
-
 import pandas as pd
 
-from reporting.evidence import answers_of, evidence, last_merges, measured_on_released
-from reporting.groups import GROUP, PLAIN, SEMANTIC, grouped, of_group
+from causal_tasks.spec import TASKS
+from reporting.as_published import left_out, only_of, settings_as_published
+from reporting.evidence import (
+    answers_of,
+    evidence,
+    gain,
+    last_merges,
+    measured_on_released,
+    paired_by_seed,
+    scores_of_constant_runs,
+)
+from reporting.groups import GROUP, PLAIN, SEMANTIC, called, grouped, of_group
 from reporting.published import Published
 from reporting.results import Results
-from reporting.run import Run
 from reporting.table import Table, percentage
 from reporting.verdicts import JUDGED_BY, verdicts
 
 NOT_MEASURED = "not measured"
-
 
 SOURCES = ("table1_accuracy", "table4_collapse_rate", "table4_collapse", "adversarial", "paired_tests", "checkpoints")
 
@@ -32,9 +38,10 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         if variants.isdisjoint({*PLAIN.values(), *SEMANTIC.values()}):
             continue
         # A run with a setting of its own beside others of its variant is not what the claim is about.
-        frames = {name: _as_published(of_group(tables[name], group)) for name in SOURCES}
+        kept = settings_as_published(runs)
+        frames = {name: only_of(kept, of_group(tables[name], group)) for name in SOURCES}
         own = _Group(*frames.values())
-        growth = _as_published(of_group(tables["adapter_growth"], group))
+        growth = only_of(kept, of_group(tables["adapter_growth"], group))
         lost = _after_the_merge(last_merges(growth, SEMANTIC["transitivity"]))
         verdict = verdicts(evidence(frames, tables["forensics"], growth))
         measured = {
@@ -46,13 +53,16 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
             "C3": [*own.scores(SEMANTIC["transitivity"]), *lost],
             "C4": own.scores(SEMANTIC["dseparation"]),
             "C5": own.difference(SEMANTIC["transitivity"], PLAIN["transitivity"]),
-            "C6": [own.adversarial(variant) for variant in (*SEMANTIC.values(), *PLAIN.values())],
+            "C6": [
+                *[own.adversarial(variant) for variant in (*SEMANTIC.values(), *PLAIN.values())],
+                *[own.pairs_gained(task) for task in TASKS],
+            ],
             "C7": [own.answers()],
-            "C8": [own.paired(variant) for variant in SEMANTIC.values()],
+            "C8": [own.paired(called(variant, kept.get(variant, ""))) for variant in SEMANTIC.values()],
         }
         ids = published.claims["id"]
         said = {
-            name: "; ".join([*filter(None, phrases)] or [NOT_MEASURED]) + _left_out(runs, JUDGED_BY[name])
+            name: "; ".join([*filter(None, phrases)] or [NOT_MEASURED]) + left_out(runs, kept, JUDGED_BY[name])
             for name, phrases in measured.items()
         }
         claims = published.claims.assign(measured=ids.map(said), verdict=ids.map(verdict))
@@ -70,18 +80,6 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         "*runs*: trained ones of the group, *unfinished* ones among them; seconds of the finished among them."
     )
     return Table("claims", "The paper's claims beside the measurements", note, frame)
-
-
-def _as_published(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["setting"].fillna("") == ""] if "setting" in frame else frame
-
-
-def _left_out(runs: list[Run], variants: tuple[str, ...]) -> str:
-    """The runs of those of these variants of which `_as_published` leaves none, in words; empty if it leaves some of each."""
-    kept = {run.settings.variant for run in runs if not run.setting}
-    names = Counter(run.name for run in runs if run.settings.variant in {*variants} - kept)
-    counted = [f"{name} ({count} {'run' if count == 1 else 'runs'})" for name, count in names.items()]
-    return f"; left out, with a setting of their own: {'; '.join(counted)}" if counted else ""
 
 
 class _Group:
@@ -118,15 +116,28 @@ class _Group:
         return f"{variant} collapsed in {rows['collapsed'].iloc[0]} of {rows['runs'].iloc[0]} runs"
 
     def collapse_and_score(self, variant: str) -> str | None:
-        return ", ".join(filter(None, (self.collapse(variant), self.mean_accuracy(variant)))) or None
+        """How many ended constant and what these score, for that is the claim; of all runs the mean, where none did or all."""
+        constant = scores_of_constant_runs(self.judged, self.accuracy, variant)
+        runs = (measured_on_released(self.accuracy)["variant"] == variant).sum()
+        if not 0 < len(constant) < runs:
+            return ", ".join(filter(None, (self.collapse(variant), self.mean_accuracy(variant)))) or None
+        return f"{self.collapse(variant)}, these released {' and '.join(map(_percent, constant))}"
 
     def scores(self, variant: str) -> list[str | None]:
         return [self.mean_accuracy(variant), self.corrected(variant), self.collapse(variant)]
 
     def difference(self, variant: str, against: str) -> list[str | None]:
-        released = _points(self._released(variant), self._released(against))
-        ours, theirs = (_summary(self.judged, "balanced_accuracy", variant=name) for name in (variant, against))
-        return [_measured("released {}", released), _measured("corrected {}", _points(ours, theirs))]
+        measures = {
+            "released {}": (measured_on_released(self.accuracy), "mean"),
+            "corrected {}": (self.judged, "balanced_accuracy"),
+        }
+        return [_measured(phrase, _points(paired_by_seed(*of, variant, against))) for phrase, of in measures.items()]
+
+    def pairs_gained(self, task: str) -> str | None:
+        """Of several seeds; of one the levels say it."""
+        rows = self.pairs[(self.pairs["task"] == task) & (self.pairs["family"] == "all")]
+        gained = paired_by_seed(rows, "pair_accuracy", SEMANTIC[task], PLAIN[task])
+        return f"{SEMANTIC[task]} against {PLAIN[task]}: pairs {_points(gained)}" if len(gained) > 1 else None
 
     def adversarial(self, variant: str) -> str | None:
         rows = self.pairs[self.pairs["task"] == variant.rsplit("_", 1)[0]]
@@ -188,5 +199,13 @@ def _percent(value: float | None) -> str | None:
     return None if value is None else f"{percentage(value)} %"
 
 
-def _points(a: float | None, b: float | None) -> str | None:
-    return None if a is None or b is None else f"{percentage(a - b, '+')} points"
+def _points(differences: list[float]) -> str | None:
+    """Mean of differences, a seed each, in points; of several seeds how many, and from three on the t interval over them."""
+    if not differences:
+        return None
+    mean = f"{percentage(sum(differences) / len(differences), '+')} points"
+    if len(differences) == 1:
+        return mean
+    interval = gain(differences)
+    bounds = f" [{percentage(interval[0])}, {percentage(interval[1])}]" if interval else ""
+    return f"{mean}{bounds} over {len(differences)} paired seeds"

@@ -25,20 +25,26 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
     published = forensics[forensics["suites"] == "paper's own"]
     distance = published.drop_duplicates(["variant", "source"]).set_index(["variant", "source"])["distance"]
     known = judged.dropna(subset="collapsed")
-    constant = known[known["collapsed"].astype(bool) & known["variant"].isin(JUDGED_BY["C2"])]
-    ended, scored = {*_keys(constant)}, measured_on_released(own["table1_accuracy"]).dropna(subset="mean")
+    constant_scores = [
+        score
+        for variant in JUDGED_BY["C2"]
+        for score in scores_of_constant_runs(judged, own["table1_accuracy"], variant)
+    ]
     merged = last_merges(growth, SEMANTIC["transitivity"])
-    gained = {task: _gain(pairs[pairs["task"] == task], "pair_accuracy", SEMANTIC[task], PLAIN[task]) for task in TASKS}
+    gained = {
+        task: gain(paired_by_seed(pairs[pairs["task"] == task], "pair_accuracy", SEMANTIC[task], PLAIN[task]))
+        for task in TASKS
+    }
     return Evidence(
         constant={name: rows["collapsed"].astype(bool).tolist() for name, rows in known.groupby("variant")},
         majority={name: rows["majority_share"].astype(float).tolist() for name, rows in known.groupby("variant")},
-        constant_scores=[mean for key, mean in zip(_keys(scored), scored["mean"], strict=True) if key in ended],
+        constant_scores=constant_scores,
         text_rule_distance=_number(distance.get((PLAIN["transitivity"], "always Yes"))),
         untuned_distance=_number(distance.get((SEMANTIC["transitivity"], "published, untuned model"))),
         own_distance=_number(distance.get((SEMANTIC["transitivity"], "release, adapter, cell 134"))),
         merged_flips=_number(merged["flips"].max()),
         margins_left=_number(merged["margins_left"].abs().max()),
-        gain=_gain(judged, "balanced_accuracy", SEMANTIC["transitivity"], PLAIN["transitivity"]),
+        gain=gain(paired_by_seed(judged, "balanced_accuracy", SEMANTIC["transitivity"], PLAIN["transitivity"])),
         pairs_gained={task: interval for task, interval in gained.items() if interval is not None},
         answers=int(answered["n"].sum()),
         variants=len(answered),
@@ -64,12 +70,27 @@ def answers_of(accuracy: pd.DataFrame) -> pd.DataFrame:
     return answered.sort_values("n", kind="stable").groupby("variant").tail(1)
 
 
-def _gain(rows: pd.DataFrame, measure: str, variant: str, against: str) -> Interval | None:
-    """95 % t interval over at least three seeds that both variants have; None of fewer. Where the seeds do not differ, it is (d, d)."""
+def scores_of_constant_runs(judged: pd.DataFrame, accuracy: pd.DataFrame, variant: str) -> list[float]:
+    """Mean accuracies on the released suites, shares in 0..1, of the variant's runs that ended constant, a seed each.
+
+    judged, accuracy: rows of table4_collapse and table1_accuracy.
+    """
+    known = judged[judged["variant"] == variant].dropna(subset="collapsed")
+    ended = {*_keys(known[known["collapsed"].astype(bool)])}
+    scored = measured_on_released(accuracy).dropna(subset="mean")
+    return [mean for key, mean in zip(_keys(scored), scored["mean"], strict=True) if key in ended]
+
+
+def paired_by_seed(rows: pd.DataFrame, measure: str, variant: str, against: str) -> list[float]:
+    """Differences of the measure, one for each seed that both variants have."""
     ours, theirs = (
         rows[rows["variant"] == name].set_index("seed")[measure].astype(float) for name in (variant, against)
     )
-    differences = (ours - theirs).dropna().tolist()
+    return (ours - theirs).dropna().tolist()
+
+
+def gain(differences: list[float]) -> Interval | None:
+    """95 % t interval of `paired_by_seed` over at least three seeds; None of fewer. Where the seeds do not differ, it is (d, d)."""
     if len(differences) < FEWEST_SEEDS:
         return None
     same = round(differences[0], 9)  # last digits are no gain

@@ -40,6 +40,11 @@ def of_group(frame: pd.DataFrame, group: dict) -> pd.DataFrame:
     return frame[same_scale & (same_data | (frame["samples"] == 0))]
 
 
+def called(variant: str, setting: str) -> str:
+    """`Run.name`: the variant, and what is special about the run and its repetitions."""
+    return ", ".join(filter(None, (variant, setting)))
+
+
 def names(frame: pd.DataFrame) -> pd.Series:
     """`Run.name` of the rows of a frame with the columns of SETTING."""
     return frame["variant"] + (", " + frame["setting"]).where(frame["setting"] != "", "")

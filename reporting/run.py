@@ -10,6 +10,7 @@ from pyarrow import parquet
 from records.run_folder import RunFolder
 from records.run_settings import RunSettings
 from records.scored_suite import ScoredSuite
+from reporting.groups import called
 from scoring.blocks import blocks, in_headline
 
 OWN = ("id", "graph", "block", "task", "protocol", "split", "label", "margin", "stratum/distance")
@@ -55,7 +56,7 @@ class Run:
     @property
     def name(self) -> str:
         """What the run and its repetitions are called within their group: the variant, and what is special about them."""
-        return ", ".join(filter(None, (self.settings.variant, self.setting)))
+        return called(self.settings.variant, self.setting)
 
     @property
     def training(self) -> dict:

@@ -129,7 +129,7 @@ def as_markdown(display: pd.DataFrame) -> str:
 
 def percentage(share: float, sign: str = "") -> str:
     """A share, or a difference of shares (sign="+"), as the tables show it: ``63.0`` of 0.6295."""
-    return f"{Decimal(rounded(100 * share, '0.1')):{sign}}"
+    return f"{Decimal(rounded(100 * share, '0.1')) + 0:{sign}}"  # + 0: no -0.0
 
 
 def rounded(value: float, unit: str) -> str:

@@ -10,6 +10,8 @@ from reporting import tables
 from reporting.groups import of_group
 from reporting.report import build_tables
 from reporting.results import load
+from reporting.table import percentage
+from scoring.seeds import over_seeds
 
 
 def test_paired_test_refuses_different_items(tmp_path, make_run):
@@ -174,6 +176,60 @@ def test_claims_name_the_runs_that_they_leave_out(tmp_path, make_run):
     )
     assert measured["C1"] == "not measured" + left_out and measured["C5"] == "not measured" + left_out
     assert "left out" not in measured["C4"]
+
+
+def test_another_schedule_beside_the_published_seeds_takes_nothing_from_the_claims(tmp_path, make_run):
+    for seed in (0, 1, 2):
+        make_run(tmp_path, "transitivity_ce", seed, n=40)
+        make_run(tmp_path, "transitivity_semantic", seed, n=40)
+    before = tables(tmp_path)["claims"].set_index("id")
+    cosine = {"_target_": "schedulers.Cosine", "start": 0.05, "end": 0.3}
+    make_run(tmp_path, "transitivity_semantic", n=40, schedule=cosine)
+    after = tables(tmp_path)["claims"].set_index("id")
+    left_out = "; left out, with a setting of their own: transitivity_semantic, Cosine (1 run)"
+    assert after.loc["C3", "measured"] == before.loc["C3", "measured"] + left_out
+    assert "not settled" not in {*before.loc[["C3", "C5"], "verdict"]}
+    assert after["verdict"].tolist() == before["verdict"].tolist()
+
+
+def test_differences_of_claims_are_over_the_seeds_that_both_have(tmp_path, make_run):
+    for seed in range(3):
+        make_run(tmp_path, "transitivity_ce", seed, n=40)
+    for seed in range(4):
+        make_run(tmp_path, "transitivity_semantic", seed, n=40)
+    made = tables(tmp_path)
+    judged = made["table4_collapse"].set_index(["variant", "seed"])["balanced_accuracy"].astype(float)
+    differences = judged["transitivity_semantic"].sub(judged["transitivity_ce"]).dropna()
+    low, high = over_seeds(differences.tolist())[0]
+    words = f"corrected {percentage(differences.mean(), '+')} points [{percentage(low)}, {percentage(high)}] over 3 paired seeds"
+    measured = made["claims"].set_index("id")["measured"]
+    assert words in measured["C5"]
+    assert "transitivity_semantic against transitivity_ce: pairs " in measured["C6"]
+
+
+def test_what_constant_runs_score_is_said_of_these_alone(tmp_path, make_run):
+    """The claim is that a collapsed model can look accurate; its other seed says nothing of that."""
+    make_run(tmp_path, "dseparation_ce", 0, n=200)
+    second = make_run(tmp_path, "dseparation_ce", 1, n=200)
+    path = second / "evaluation/corrected/metrics.json"
+    report = json.loads(path.read_text())
+    for row in report["rows"]:
+        row["majority_share"] = row["yes_rate"] = 0.6
+    path.write_text(json.dumps(report))
+    made = tables(tmp_path)
+    score = made["table1_accuracy"].query("variant == 'dseparation_ce' and suites == 'released' and seed == '0'")[
+        "mean"
+    ]
+    words = f"dseparation_ce collapsed in 1 of 2 runs, these released {percentage(float(score.iloc[0]))} %"
+    assert words in made["claims"].set_index("id").loc["C2", "measured"]
+
+
+def test_an_untrained_model_has_no_seeds(tmp_path, make_run):
+    for seed in (0, 1):
+        make_run(tmp_path, "pretrained", seed, n=40)
+    results = load(tmp_path)
+    (problem,) = results.problems
+    assert len(results.runs) == 1 and "left out: the same run as" in problem
 
 
 def test_a_task_with_one_split_is_its_own_pool(tmp_path, make_run):
