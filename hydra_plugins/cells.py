@@ -37,6 +37,10 @@ class Cell:
     singletons: dict[Any, Any]
     directory: str
 
+    @property
+    def number(self) -> int:
+        return self.config.hydra.job.num
+
     def __call__(self) -> None:
         """Raises only what the task itself does not record as the cell's failure."""
         os.chdir(self.directory)
@@ -79,16 +83,17 @@ class CellLauncher(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
-        cells = []
+        cells: dict[str, Cell] = {}
         for number, overrides in enumerate(job_overrides, initial_job_idx):
             cell = self._cell(number, overrides)
             out, finished = _state(cell.config)
-            note(folder, number, "skipped" if finished else "submitted", out)
-            log.info("\t#%d : %s%s", number, " ".join(filter_overrides(overrides)), " : finished before" * finished)
-            if not finished:
-                cells.append(cell)
+            known = " : finished before" if finished else f" : the same as #{cells[out].number}" if out in cells else ""
+            note(folder, number, "skipped" if known else "submitted", out)
+            log.info("\t#%d : %s%s", number, " ".join(filter_overrides(overrides)), known)
+            if not known:
+                cells[out] = cell
         if cells:
-            self.run(cells)
+            self.run([*cells.values()])
         return []
 
     def _cell(self, number: int, overrides: Sequence[str]) -> Cell:

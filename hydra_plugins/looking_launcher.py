@@ -21,7 +21,7 @@ class LookingLauncher(Launcher):
         from reporting.sweep_plan import cell_of, plan, status
         from training.settings import check_settings
 
-        cells = []
+        cells = {}  # by folder: the seeds of a model as it is share one
         for number, overrides in enumerate(job_overrides, start=initial_job_idx):
             cfg = self.loader.load_sweep_config(self.config, list(overrides))
             with open_dict(cfg):
@@ -29,6 +29,6 @@ class LookingLauncher(Launcher):
                 HydraConfig.instance().set_config(cfg)
                 del cfg["hydra"]
             check_settings(cfg)
-            cells.append(cell_of(cfg))
-        print(plan(cells, cfg.results) if self.show == "plan" else status(cells))
+            cells.setdefault(cfg.out, cell_of(cfg))
+        print(plan(cells.values(), cfg.results) if self.show == "plan" else status(cells.values()))
         return []

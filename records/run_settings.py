@@ -39,7 +39,7 @@ NOT_SCIENCE = (
 # default of a field of RunSettings. A new key that is missing here makes every earlier run another one.
 ADDED_SINCE: dict[str, object] = {"loss.term": "entailed"}
 # A model that is not trained has none of these.
-OF_TRAINING = ("data", "faults", "lora", "loss", "probe", "prompt", "protocol", "schedule", "task", "training")
+OF_TRAINING = ("data", "faults", "lora", "loss", "probe", "prompt", "protocol", "schedule", "seed", "task", "training")
 # What ablations are about: told of every run where runs differ in it.
 ALWAYS_TOLD = ("yes_share", "loss", "schedule")
 # Losses without a term that lambda weighs: the schedule is no setting of theirs.
@@ -57,6 +57,7 @@ class RunSettings:
 
     Args:
         variant: name of the row in the tables. model, scale: names of their configs.
+        seed: of the training; 0 for a model as it is, which has none.
         task: what was trained on; None for a model as it is, which has no settings of a training.
         protocol, questions (sampled or families), questions_per_graph, samples (questions, as asked for), yes_share (as
             asked for; None: the protocol's own), sampler, unlabelled_fraction: of the training data. A file has its own
@@ -71,7 +72,7 @@ class RunSettings:
     variant: str
     model: str
     scale: str
-    seed: int
+    seed: int = 0
     task: str | None = None
     protocol: str | None = None
     questions: str = "sampled"
