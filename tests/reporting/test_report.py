@@ -15,6 +15,7 @@ from reporting.results import load
 from reporting.run_files import ResultsError
 from reporting.summary_table import BEGIN, END, into_readme, readme_table, summary_table
 from reporting.table import Table
+from scoring.seeds import over_seeds
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,8 @@ def readme_rows(*rows):
     about = {"scale": "paper", "setting": "", "task": "transitivity", "seed": "0", "yes_rate": 0.5, "paper": 0.7}
     about |= {"balanced_accuracy_low": 0.4, "balanced_accuracy_high": 0.6, "released": 0.6}
     frame = pd.DataFrame([about | row for row in rows])
-    return readme_table(Table("summary", "S", "", frame)).frame.set_index("variant")
+    averaged = ("balanced_accuracy", "released", "yes_rate", "paper")
+    return readme_table(Table("summary", "S", "", frame, averaged=averaged)).frame.set_index("variant")
 
 
 def test_the_readmes_rows_are_of_the_same_questions():
@@ -124,7 +126,10 @@ def test_the_readmes_rows_are_of_the_same_questions():
         paper | {"variant": "transitivity_ce", "balanced_accuracy": 0.3},
         paper | {"variant": "transitivity_ce", "balanced_accuracy": 0.4, "n": 354, "samples": 50_000},
         paper | {"variant": "transitivity_semantic", "balanced_accuracy": 0.5, "n": 354},
-        *(paper | {"variant": "transitivity_answer_ce", "balanced_accuracy": 0.7, "seed": seed} for seed in ("0", "1")),
+        *(
+            paper | {"variant": "transitivity_answer_ce", "balanced_accuracy": score, "seed": seed}
+            for seed, score in (("0", 0.6), ("1", 0.8))
+        ),
         paper | {"variant": "local features", "balanced_accuracy": 0.6, "n": None},
         paper | {"variant": "always No", "balanced_accuracy": 0.5, "n": None, "task": None},
     )
@@ -136,6 +141,26 @@ def test_the_readmes_rows_are_of_the_same_questions():
         ("local features", "transitivity_ce", "transitivity_semantic", "transitivity_answer_ce"),
         f"{PAPER_MODEL}, 8,192",
     )
+
+
+def test_the_readmes_row_of_several_seeds_is_their_mean_with_the_interval_over_them():
+    paper = {"model": PAPER_MODEL, "trained_on": "released-k1", "samples": 8192, "n": 1482}
+    scores = (0.5, 0.6, 0.7)
+    seeds = [
+        paper | {"variant": "transitivity_ce", "seed": str(i), "balanced_accuracy": score, "released": score / 2}
+        for i, score in enumerate(scores)
+    ]
+    other = paper | {"variant": "transitivity_ce", "setting": "Cosine", "seed": "0", "balanced_accuracy": 0.1}
+    row = readme_rows(other, *seeds).loc["transitivity_ce"]
+    low, high = over_seeds(scores)[0]
+    assert (
+        row["seeds"] == 3 and row["balanced_accuracy"] == pytest.approx(0.6) and row["released"] == pytest.approx(0.3)
+    )
+    assert (row["balanced_accuracy_low"], row["balanced_accuracy_high"]) == (low, high)
+    one = readme_rows(other).loc["transitivity_ce"]
+    assert one["seeds"] == 1 and one["balanced_accuracy_low"] == 0.4
+    two = readme_rows(*seeds[:2]).loc["transitivity_ce"]
+    assert two["seeds"] == 2 and pd.isna(two["balanced_accuracy_low"])
 
 
 def test_same_runs_same_bytes_and_latex_on_request(five_variants, written, tmp_path):
