@@ -4,7 +4,7 @@ import pandas as pd
 
 from records.provenance import same_questions
 from reporting.groups import RUN
-from reporting.published import mean_of_suites, on_released_suites
+from reporting.published import SUITES, mean_of_suites, on_released_suites
 from reporting.results import Results, scored_as_usual
 from reporting.run import Run
 from reporting.table import Table
@@ -33,7 +33,7 @@ def adapter_growth_table(results: Results) -> Table:
         "*step* of *of*: the optimisation step, and how many the run has when it is finished. *relative size*: standard deviation of the adapter's change of a weight matrix over that of the matrix. *surviving "
         "share*: how much of the change, along its own direction, is left when it is merged into the base and rounded to 4 "
         "bit again. Both are means over modules. *adapter*, *merged 16bit*, *merged 4bit*: mean accuracy over the five "
-        "released suites with these weights, where that step was scored. *flips*: share of the verdicts of the 4-bit merge "
+        "released suites with these weights, where that step was scored, on the questions that all of them were asked. *flips*: share of the verdicts of the 4-bit merge "
         "that differ from the untuned model's on the same *flips n* questions. *margins left*: slope of the change that the "
         "4-bit merge makes to their margins on the change that the adapter makes, both from the untuned model's: 1 if the merge "
         "keeps it, 0 if nothing of it is left; *margins correlation*: that of the two changes."
@@ -78,6 +78,8 @@ def _growth(run: Run, own: pd.DataFrame, untuned: list[Run]) -> list[dict]:
             row[way] = means[evaluation]
         if way == "merged_4bit":
             row |= {name: part[name].iloc[0] for name in SIZES}
+    for step, row in by_step.items():
+        row |= {way: mean for way, mean in _on_shared_questions(run, step, scored_as).items() if way in row}
     for (step, way), evaluation in scored_as.items():
         if way == "merged_4bit" and (one := asked_alike(run, untuned, evaluation)):
             by_step[step] |= differing_verdicts((run, evaluation), (one, "published"))
@@ -85,6 +87,30 @@ def _growth(run: Run, own: pd.DataFrame, untuned: list[Run]) -> list[dict]:
                 by_step[step] |= margins_left(run, evaluation, scored_as[step, "adapter"], one)
     about = run.key | {"of": run.training.get("steps") or own["steps"].max()}
     return [about | row for _, row in sorted(by_step.items()) if row.get("relative_size") is not None]
+
+
+def _on_shared_questions(run: Run, step: int, scored_as: dict[tuple[int, str], str]) -> dict[str, float]:
+    """Way → mean accuracy over the released suites at that step, on the questions that every way was asked."""
+    ways = {way: evaluation for (at, way), evaluation in scored_as.items() if at == step}
+    return dict(zip(ways, means_on_shared_questions(run, *ways.values()), strict=False))
+
+
+def means_on_shared_questions(run: Run, *evaluations: str) -> list[float]:
+    """Of each evaluation, the mean accuracy over the five released suites, a share in 0..1, on the questions that all of them
+    have; [] where one has no margins, or a suite has no such question."""
+    wanted = ("id", "split", "label", "margin").__contains__
+    tables = [run.margins(evaluation, wanted) for evaluation in evaluations]
+    if len(tables) < 2 or any(table is None for table in tables):
+        return []
+    shared = set.intersection(*(set(table["id"]) for table in tables))
+    means = []
+    for table in tables:
+        table = table[table["id"].isin(shared) & table["split"].isin([*SUITES])]
+        right = ((table["margin"] >= 0) == table["label"]).groupby(table["split"]).mean()
+        if len(right) < len(SUITES):
+            return []
+        means.append(float(right.mean()))
+    return means
 
 
 def asked_alike(run: Run, untuned: list[Run], evaluation: str) -> Run | None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from records.provenance import same_questions
 from records.run_settings import RunSettings
-from reporting.adapter_growth import differing_verdicts
+from reporting.adapter_growth import differing_verdicts, means_on_shared_questions
 from reporting.collapse_tables import judged_rows
 from reporting.groups import RUN
 from reporting.published import mean_of_suites, on_released_suites
@@ -140,7 +140,8 @@ def _trainings(results: Results) -> list[dict]:
 
 
 def _comparable(settings: RunSettings) -> RunSettings:
-    return replace(settings, hash="")
+    """Without what the run is called: one without A3 has a name of its own."""
+    return replace(settings, hash="", variant="")
 
 
 def _scorings(results: Results) -> list[dict]:
@@ -170,7 +171,8 @@ def _scorings(results: Results) -> list[dict]:
             if audit is None:
                 continue
             row = run.key | {"audit": audit, "without": without, "step": way["step"] if way["step"] >= 0 else None}
-            row |= {"released_with": means[faulty], "released_without": means[sound]}
+            shared = means_on_shared_questions(run, faulty, sound) or means[[faulty, sound]]
+            row |= dict(zip(("released_with", "released_without"), shared, strict=True))
             if name == "without":
                 row |= (changed := _changed(run, faulty, sound))
                 if changed and not any(changed.values()):

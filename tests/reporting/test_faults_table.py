@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -67,11 +68,34 @@ def test_a_run_is_at_fault_where_it_is_asked_with_another_prompt_than_its_own(tm
     folder = make_run(tmp_path, "dseparation_ce", protocol="released", n=40)
     with (folder / "config.yaml").open("a") as config:
         config.write("prompt: dseparation_released\n")
-    rows = json.loads((folder / "evaluation/published/metrics.json").read_text())["rows"]
-    right = [row | {"accuracy": 1.0} for row in rows]
-    score_again(tmp_path, "published-dseparation_released", 1, prompt="dseparation_released", rows=right)
+    name = "published-dseparation_released"
+    margins = score_again(tmp_path, name, 1, prompt="dseparation_released")
+    right = margins.assign(margin=np.where(margins["label"], 1.0, -1.0))
+    right.to_parquet(folder / f"evaluation/{name}/margins.parquet")
     row = tables(tmp_path)["faults"].set_index("audit").loc["A12"]
     assert row["released_without"] == 1.0 > row["released_with"]
+
+
+def test_two_ways_are_compared_on_the_questions_that_both_were_asked(made):
+    """Whatever its own metrics say of more of them."""
+    margins = score_again(made, "published-merged_4bit", 1, weights="merged_4bit")
+    path = next(made.glob("runs/tiny/*/*/seed0/evaluation/published-merged_4bit")) / "margins.parquet"
+    half = margins[margins["id"].str[-1] == "0"]  # one question of each graph
+    half.to_parquet(path)
+    right = ((half["margin"] >= 0) == half["label"]).groupby(half["split"]).mean().mean()
+    row = tables(made)["faults"].set_index("audit").loc["A10"]
+    assert row["n"] == len(half) == len(margins) / 2
+    assert row["released_with"] == row["released_without"] == pytest.approx(right)
+
+
+def test_a_run_without_a_fault_that_has_a_name_of_its_own_is_paired(tmp_path, make_run):
+    """`variant=without_A3`, as docs/training.md says."""
+    weighted = {"_target_": "losses.Semantic", "base": "released", "class_weights": {"yes": 7.5, "no": 1.0}}
+    about = {"protocol": "released", "n": 40, "task": "dseparation"}
+    make_run(tmp_path, "dseparation_semantic", loss=weighted, **about)
+    make_run(tmp_path, "without_A3", loss=weighted | {"class_weights": None}, **about)
+    frame = tables(tmp_path)["faults"].set_index("audit")
+    assert frame.loc["A3", "against"] == "without_A3"
 
 
 def test_two_trainings_that_answered_other_questions_have_no_flips(made):
