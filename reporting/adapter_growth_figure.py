@@ -7,7 +7,7 @@ from matplotlib.ticker import PercentFormatter
 
 from reporting.adapter_growth import SIZES
 from reporting.groups import RUN
-from reporting.style import colour, readable
+from reporting.style import colour, legend_below, readable
 
 # By the number of training questions, the largest first.
 MARKERS = ("o", "s", "^", "v", "D")
@@ -20,7 +20,7 @@ def adapter_growth(growth: pd.DataFrame, scaled: dict | None) -> Figure | None:
     """
     if growth.empty:
         return None
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.8))
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 5.4))
     variants = list(dict.fromkeys(growth["variant"]))
     lengths = sorted(set(growth["samples"]), reverse=True)
     for _, rows in growth.groupby(RUN, sort=False):
@@ -28,7 +28,7 @@ def adapter_growth(growth: pd.DataFrame, scaled: dict | None) -> Figure | None:
         run = rows.iloc[0]
         marker = MARKERS[lengths.index(run["samples"]) % len(MARKERS)]
         look = {"color": colour(run["variant"], variants), "marker": marker, "ms": 4, "lw": 1.3}
-        label = f"{readable(run['variant'])}, {run['samples']:,} questions, seed {run['seed']}"
+        label = f"{readable(run['variant'])}, {run['samples']:,} questions"  # its seeds look alike
         left.plot(rows["step"], rows["relative_size"], label=label, **look)
         right.plot(rows["relative_size"], rows["surviving_share"], label=label, **look)
     if scaled:
@@ -38,11 +38,10 @@ def adapter_growth(growth: pd.DataFrame, scaled: dict | None) -> Figure | None:
         label = f"the adapter of {readable(scaled['variant'])}, {scaled['model']}, multiplied"
         right.plot(sizes, shares, color="black", ls="dashed", marker="s", ms=4, lw=1, label=label)
     left.set(xscale="log", xlabel="optimisation step", ylabel="σ(ΔW) / σ(W), mean over modules")
-    left.set_ylim(0, 1.4 * left.get_ylim()[1])  # room for the legend
+    left.set_ylim(bottom=0)
     right.set(xscale="log", xlabel="σ(ΔW) / σ(W)", ylabel="share that survives a merge into 4 bit", ylim=(-0.02, 1.02))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
-    left.legend(fontsize=9, loc="upper left")
-    right.legend(fontsize=9, loc="upper left")
+    legend_below(figure, (left, right), width=4)
     models = ", ".join(dict.fromkeys(growth["model"]))
     figure.suptitle(
         f"Adapters along training: their size, and what a merge into the 4-bit base leaves (audit A10); {models}"

@@ -58,7 +58,8 @@ def yes_rate_by_suite(results: Results, group: dict) -> Figure | None:
 
 
 def adversarial_pairs(pairs: pd.DataFrame, group: dict) -> Figure | None:
-    """Pair accuracy by adversarial family with Wilson intervals; one panel a task, one colour a variant.
+    """Pair accuracy by adversarial family; one panel a task, one colour a variant. Of one seed with its Wilson interval, of
+    several a dot each and a tick for the mean.
 
     Args:
         pairs: the frame of `adversarial_table`.
@@ -77,11 +78,16 @@ def adversarial_pairs(pairs: pd.DataFrame, group: dict) -> Figure | None:
             rows = frame[(frame["task"] == task) & (frame["variant"] == variant)]
             offset = (rank - (len(variants) - 1) / 2) * 0.8 / len(variants)
             places = [families[task].index(family) + offset for family in rows["family"]]
+            style = {"color": colour(variant, variants), "ms": 4, "label": readable(variant)}
+            if rows["seed"].nunique() > 1:  # intervals of several seeds on one line would look like one
+                axis.plot(rows["pair_accuracy"].astype(float), places, "o", alpha=0.6, **style)
+                means = rows.assign(place=places).groupby("place")["pair_accuracy"].mean()
+                axis.plot(means, means.index, "|", color=style["color"], ms=12, mew=2)
+                continue
             value = rows["pair_accuracy"].astype(float)
             bounds = [value - rows["pair_accuracy_low"].astype(float), rows["pair_accuracy_high"].astype(float) - value]
             bounds = [width.clip(lower=0) for width in bounds]  # rounding errors of 1e-17 at 0 and 1
-            style = {"color": colour(variant, variants), "fmt": "o", "ms": 4, "lw": 1.2, "label": readable(variant)}
-            axis.errorbar(value, places, xerr=bounds, **style)
+            axis.errorbar(value, places, xerr=bounds, fmt="o", lw=1.2, **style)
         axis.axvline(0.25, color="black", ls="dashed", lw=1, label="fair coin")
         axis.set(title=TASK_NAMES[task], xlabel="pair accuracy (both items right)", xlim=(-0.02, 1.02))
         axis.set_yticks(range(len(families[task])), [readable(family) for family in families[task]])

@@ -9,7 +9,7 @@ from reporting.style import PALETTE, colour, heading, legend_below, panels, read
 from scoring.collapse import COLLAPSED_SHARE
 
 LAMBDA_COLOUR = "black"
-FEW_RUNS = 6  # so many lines can be told apart
+FEW_VARIANTS = 6  # lines of so many can be told apart
 
 
 def loss_terms(runs: list[Run], group: dict) -> Figure | None:
@@ -79,7 +79,7 @@ def collapse_over_training(runs: list[Run], group: dict) -> Figure | None:
 
 def constancy_and_knowledge(runs: list[Run], group: dict) -> Figure | None:
     """Every look at the probe set in training, of all runs of a group: majority share over AUROC, a thin line a run, in its
-    variant's colour where there are FEW_RUNS.
+    variant's colour where there are FEW_VARIANTS.
 
     A constant answer that comes with little knowledge is an early phase; one that comes with much is a lost threshold.
     """
@@ -90,7 +90,7 @@ def constancy_and_knowledge(runs: list[Run], group: dict) -> Figure | None:
     figure, axis = pyplot.subplots(figsize=(9, 4.6))
     for run, table in zip(runs, probes, strict=True):
         style = {"color": "black", "lw": 0.6, "alpha": 0.12}
-        if len(runs) <= FEW_RUNS:
+        if len(variants) <= FEW_VARIANTS:
             style = {"color": colour(run.name, variants), "lw": 1.2, "alpha": 0.7, "label": readable(run.name)}
         axis.plot(table["probe/auroc"], table["probe/majority_share"], **style)
     every = pd.concat(probes)

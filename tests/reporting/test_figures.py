@@ -1,5 +1,7 @@
 """Figures hold what they claim to; the errors page draws the right items."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -110,8 +112,11 @@ def test_every_look_at_the_probe_set_is_a_point(results):
     assert len(points) == sum(len(run.probes) for run in trained) == 8 * len(trained)
     assert np.allclose(points[:, 0], 1 - points[:, 1] / 2)
     assert [line.get_label() for line in axis.lines[:2]] == ["transitivity CE", "transitivity CE"]  # two seeds
-    many = training_figures.constancy_and_knowledge(trained * 2, group).axes[0]
-    assert [line.get_label()[0] for line in many.lines[:-1]] == ["_"] * 2 * len(trained)
+    seeds = training_figures.constancy_and_knowledge(trained * 2, group).axes[0]  # more runs of as many variants
+    assert [line.get_label() for line in seeds.lines[:2]] == ["transitivity CE", "transitivity CE"]
+    others = [replace(run, setting=f"{number}") for number, run in enumerate(trained * 2)]
+    many = training_figures.constancy_and_knowledge(others, group).axes[0]
+    assert [line.get_label()[0] for line in many.lines[:-1]] == ["_"] * len(others)
     assert training_figures.constancy_and_knowledge([run for run in runs if run.log is None], group) is None
 
 
