@@ -80,7 +80,7 @@ def evaluate(cfg: DictConfig) -> Path:
             refuse_to_replace(out, parts, answerer, way)
         with Tracker(cfg.tracking, out, str(out), "evaluate", OmegaConf.to_container(cfg, resolve=True)) as tracker:
             report = evaluate_suite(answerer, cfg.suite, parts, out, cfg.evaluation, thresholds, described, way)
-            tracker.report(report)
+            tracker.report(folder, report)
     if cfg.show is not None:
         show_questions(cfg, parts, out)
     log.info("scored in %.0f s:\n%s", report["seconds"], "\n".join(summary_lines(report)))

@@ -130,8 +130,9 @@ def score_suites(cfg: DictConfig, suites: dict, answerer: "Answerer", folder: Ru
         report = read_json(ScoredSuite(target).metrics)
         seconds += report["seconds"]
         log.info("scored in %.0f s:\n%s", report["seconds"], "\n".join(summary_lines(report)))
-        tracker.report(report)
-        tracker.summary(headline(report, cfg.task.name))
+        tracker.report(target.name, report)
+        if target.name == suite.name:  # scored as usual
+            tracker.summary(headline(report, cfg.task.name))
     return round(seconds, 1)
 
 

@@ -59,12 +59,13 @@ class Tracker:
             with self._going_on():
                 self.run.log({k: v for k, v in values.items() if isinstance(v, (int, float))}, step=step)
 
-    def report(self, report: dict) -> None:
-        """Final numbers of a scored suite (the content of metrics.json), as the run's summary."""
+    def report(self, name: str, report: dict) -> None:
+        """Final numbers of a scored suite (the content of metrics.json), as the run's summary. name: of its folder, which
+        says how it was scored."""
         if self.run is None:
             return
         for row in report["rows"]:
-            place = f"{report['suite']}/{row['task']}/{row['split']}"
+            place = f"{name}/{row['task']}/{row['split']}"
             self.summary({f"{place}/{k}": v for k, v in row.items()})
 
     def summary(self, values: dict) -> None:

@@ -325,7 +325,7 @@ def test_wandb_offline_needs_no_account_and_resumes_the_same_run(tmp_path, monke
 def test_tracking_disabled_does_nothing(tmp_path):
     with Tracker({"mode": "disabled"}, tmp_path / "none", "name", "train", {}) as tracker:
         tracker.log({"loss": 1.0})
-        tracker.report({"suite": "s", "rows": []})
+        tracker.report("s", {"rows": []})
         tracker.tables({})
     assert not (tmp_path / "none").exists()
 

@@ -55,11 +55,12 @@ def read_back(folder):
 
 @pytest.fixture(scope="module")
 def swept(run_script, tmp_path_factory):
-    """A sweep of one cell, wandb offline."""
+    """A sweep of one cell, wandb offline, the released suites scored in two ways."""
     folder = tmp_path_factory.mktemp("tracked")
     cells = ["experiment=transitivity_semantic", "scale=smoke", "results=results", "evaluation.resamples=50"]
     few = ["suites.published.samples=4", "suites.corrected.samples=8", "suites.validation.samples=8"]
-    run_script("sweep.py", *cells, *few, cwd=folder)
+    merged = ["+suite@suites.merged=published_merged_4bit", "suites.merged.samples=4"]
+    run_script("sweep.py", *cells, *few, *merged, cwd=folder)
     return folder
 
 
@@ -68,6 +69,14 @@ def test_accuracy_lambda_and_collapse_of_a_run_are_numbers(swept):
     summary = run["summary"]
     assert 0 <= summary["accuracy"] <= 1 and summary["collapsed"] in (0, 1) and summary["diverged"] == 0
     assert summary["lambda"] == pytest.approx(0.3)
+    for way in ("published", "published-merged_4bit"):
+        path = next((swept / "results/runs").rglob(f"evaluation/{way}/metrics.json"))
+        (pooled,) = (
+            row
+            for row in json.loads(path.read_text())["rows"]
+            if (row["task"], row["split"]) == ("transitivity", "pooled")
+        )
+        assert summary[f"{way}/transitivity/pooled/yes_rate"] == pooled["yes_rate"]
     logged = [row["lambda"] for row in run["history"] if "lambda" in row]
     assert logged[0] == pytest.approx(0.05) and logged[-1] == pytest.approx(0.3)
 
