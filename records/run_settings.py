@@ -234,6 +234,11 @@ def settings_hash(config: Mapping) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
+def seed_of_training(config: Mapping) -> int:
+    """0 of a model as it is, which has no seeds."""
+    return science(config).get("seed", RunSettings.seed)
+
+
 def loss_name(loss: Mapping) -> str:
     """What a run is called by its loss where nobody names it: ``answer_ce``, ``released_semantic``, ``exact_semantic``."""
     if not isinstance(loss, Mapping) or "_target_" not in loss:

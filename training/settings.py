@@ -18,7 +18,7 @@ from causal_tasks.families import family_size
 from causal_tasks.faults import OF_DATA, OF_VARIANTS
 from input_output.errors import SettingsError
 from records.published import published_yes_share
-from records.run_settings import WITHOUT_LAMBDA, differing_keys, loss_name, settings_hash
+from records.run_settings import WITHOUT_LAMBDA, differing_keys, loss_name, seed_of_training, settings_hash
 from training.building import build_loss, build_schedule
 from training.labelled_file import read_training_file
 from training.schema import Model, Train, Training
@@ -28,10 +28,11 @@ CONF = Path(__file__).parents[1] / "conf"
 # Conditions in configs: ${if:CONDITION,THEN,ELSE} and ${equal:ONE,OTHER}.
 OmegaConf.register_new_resolver("if", lambda condition, then, otherwise: then if condition else otherwise, replace=True)
 OmegaConf.register_new_resolver("equal", lambda one, other: one == other, replace=True)
-# ${loss_name:${loss}}, ${published_yes_share:${task.name}} and, of the whole config, ${settings_hash:}.
+# ${loss_name:${loss}}, ${published_yes_share:${task.name}} and, of the whole config, ${settings_hash:} and ${seed_of_training:}.
 OmegaConf.register_new_resolver("loss_name", loss_name, replace=True)
 OmegaConf.register_new_resolver("published_yes_share", published_yes_share, replace=True)
 OmegaConf.register_new_resolver("settings_hash", lambda *, _root_: settings_hash(_root_), replace=True)
+OmegaConf.register_new_resolver("seed_of_training", lambda *, _root_: seed_of_training(_root_), replace=True)
 
 
 # The layers of the models in conf/model/ that an adapter can stand beside.
