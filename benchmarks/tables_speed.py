@@ -1,6 +1,6 @@
 """How long `python tables.py` takes on many large runs.
 
-    python -m benchmarks.tables_speed                     20 seeds of the five variants, 250,000 margins each
+    python -m benchmarks.tables_speed                     25 seeds of the paper's four trainings and the untrained model, 250,000 margins each
     python -m benchmarks.tables_speed seeds=2 margins=20000 repetitions=1
     python -m benchmarks.tables_speed profile=30          also the functions that take longest
 
@@ -31,20 +31,20 @@ from records.run_folder import RunFolder, find_runs
 from reporting import write_all
 from reporting.groups import VARIANTS
 
-DEFAULTS = {"seeds": "20", "margins": "250000", "repetitions": "5", "profile": "0", "out": "results/benchmarks"}
+DEFAULTS = {"seeds": "25", "margins": "250000", "repetitions": "5", "profile": "0", "out": "results/benchmarks"}
 RESULTS = Path(__file__).parents[1] / "results"
 SUITE_SHARES = {"published": 0.20, "corrected": 0.48, "validation": 0.02, "adversarial": 0.30}
 
 
 def make_results(folder: Path, seeds: int, margins: int) -> int:
-    """Write runs/VARIANT/seedK for all variants and seeds; return the margins of one run."""
+    """Write runs/VARIANT/seedK for all variants and seeds, of which the untrained model has none; return the margins of one run."""
     for number, template in enumerate(_templates()):
         config = template.trained_with()
         tables = {
             suite: _repeated(template.evaluation(suite) / "margins.parquet", margins * share)
             for suite, share in SUITE_SHARES.items()
         }
-        for seed in range(seeds):
+        for seed in range(seeds if config.training.enabled else 1):
             run = RunFolder(folder / f"runs/{config.variant}/seed{seed}")
             noise = np.random.default_rng((seed, number))
             for suite, table in tables.items():

@@ -52,8 +52,8 @@ def only_of(kept: dict[str, str], frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of these settings of their variants, and those that are of no run, such as the paper's own."""
     if "setting" not in frame:
         return frame
-    setting = frame["setting"].fillna("")
-    return frame[setting == frame["variant"].map(kept).fillna("")]
+    wanted = [kept.get(variant, "") for variant in frame["variant"]]
+    return frame[frame["setting"].fillna("") == wanted]
 
 
 def left_out(runs: list[Run], kept: dict[str, str], variants: tuple[str, ...]) -> str:

@@ -21,6 +21,10 @@ def test_data_speed_reports_every_case(tmp_path, capsys):
 def test_tables_speed_makes_runs_that_the_tables_can_read(tmp_path, capsys):
     assert tables_speed.main(["seeds=2", "margins=3000", "repetitions=1", f"out={tmp_path}"]) == 0
     report = json.loads((tmp_path / "tables_speed.json").read_text())
-    assert (report["runs"], report["problems"], len(report["seconds"])) == (10, 0, 1)
+    assert (report["runs"], report["problems"], len(report["seconds"])) == (
+        9,
+        0,
+        1,
+    )  # two seeds of four, and the untrained model
     assert report["margins_of_a_run"] > 2000 and report["tables"] > 10 and report["figures"] > 5
-    assert "| 10 |" in capsys.readouterr().out
+    assert "| 9 |" in capsys.readouterr().out
