@@ -138,24 +138,28 @@ def readme_table(summary: Table) -> Table:
         same = own.merge(first[[*SETTING, "task"]])
         rows.append(_mean_of_seeds(same, summary.averaged) if len(same) > 1 else first)
     chosen = pd.concat(rows, ignore_index=True)
-    chosen["run"] = [
-        None if variant == "always No" else f"{model}, {samples:,.0f}" if samples else model
-        for variant, model, samples in chosen[["variant", "model", "samples"]].itertuples(index=False)
-    ]
     chosen["seeds"] = chosen["seeds"].where(chosen["seeds"] > 0)  # constant answers and the shortcut have none
+    named = chosen[["model", "samples", "seeds"]].itertuples(index=False)
+    chosen["run"] = [None if variant == "always No" else _run(*of) for variant, of in zip(chosen["variant"], named)]
     shown = ["variant", "run", "seeds", "paper", "released", "balanced_accuracy", "yes_rate"]
     return Table(
         "readme",
         summary.title,
-        "Scores in %. `run`: model and training questions, as released. `paper`, `released`: mean "
+        "Scores in %. `run`: model and training questions, as released, and the seeds that a row is the mean of. `paper`, `released`: mean "
         "accuracy over the five suites as the paper builds them. `balanced_accuracy`: the headline of the own task "
         "(corrected, structure that training never saw; 95 % interval, of one seed over blocks of questions, of three or more "
         "over seeds); `yes_rate`: all corrected suites. `local features`: trees on counts around the two nodes, following no "
-        "path, on the questions of that run's group. Of several `seeds` the mean; every run: "
+        "path, on the questions of that run's group. Every run: "
         "[results/tables/summary.md](results/tables/summary.md).",
         chosen[[*shown, "balanced_accuracy_low", "balanced_accuracy_high"]],
         percent=summary.percent,
+        hidden=("seeds",),
     )
+
+
+def _run(model: str, samples: float, seeds: float) -> str:
+    words = model, f"{samples:,.0f}" if samples else "", f"{seeds:.0f} seeds" if seeds > 1 else ""
+    return ", ".join(filter(None, words))
 
 
 def _mean_of_seeds(rows: pd.DataFrame, averaged: tuple[str, ...]) -> pd.DataFrame:
