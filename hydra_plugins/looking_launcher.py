@@ -29,6 +29,7 @@ class LookingLauncher(Launcher):
                 HydraConfig.instance().set_config(cfg)
                 del cfg["hydra"]
             check_settings(cfg)
-            cells.setdefault(cfg.out, cell_of(cfg))
+            if cfg.out not in cells:
+                cells[cfg.out] = cell_of(cfg)
         print(plan(cells.values(), cfg.results) if self.show == "plan" else status(cells.values()))
         return []

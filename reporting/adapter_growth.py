@@ -98,9 +98,11 @@ def _on_shared_questions(run: Run, step: int, scored_as: dict[tuple[int, str], s
 def means_on_shared_questions(run: Run, *evaluations: str) -> list[float]:
     """Of each evaluation, the mean accuracy over the five released suites, a share in 0..1, on the questions that all of them
     have; [] where one has no margins, or a suite has no such question."""
+    if len(evaluations) < 2:  # as at most steps: nothing to read
+        return []
     wanted = ("id", "split", "label", "margin").__contains__
     tables = [run.margins(evaluation, wanted) for evaluation in evaluations]
-    if len(tables) < 2 or any(table is None for table in tables):
+    if any(table is None for table in tables):
         return []
     shared = set.intersection(*(set(table["id"]) for table in tables))
     means = []

@@ -138,7 +138,6 @@ def readme_table(summary: Table) -> Table:
         same = own.merge(first[[*SETTING, "task"]])
         rows.append(_mean_of_seeds(same, summary.averaged) if len(same) > 1 else first)
     chosen = pd.concat(rows, ignore_index=True)
-    chosen["seeds"] = chosen["seeds"].where(chosen["seeds"] > 0)  # constant answers and the shortcut have none
     named = chosen[["model", "samples", "seeds"]].itertuples(index=False)
     chosen["run"] = [None if variant == "always No" else _run(*of) for variant, of in zip(chosen["variant"], named)]
     shown = ["variant", "run", "seeds", "paper", "released", "balanced_accuracy", "yes_rate"]
