@@ -11,7 +11,7 @@ own, another machine's, into README.md there.
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import goals
@@ -70,18 +70,18 @@ def table(folder: Path, models: Sequence[str]) -> str:
     """What was measured last, a section a model; peers that were not there are missing."""
     sections = []
     for model in models:
-        found = [read_json(path) for name in TABLES if (path := folder / f"{name}_{model}.json").exists()]
+        found = {name: read_json(path) for name in TABLES if (path := folder / f"{name}_{model}.json").exists()}
         if not found:
             continue
-        rows = [row for result in found for row in result["rows"]]
+        rows = [row for result in found.values() for row in result["rows"]]
         sections.append(f"### {model}\n\n{comparison_table(rows)}\n\n{_notes(found)}")
     return "\n\n".join(sections)
 
 
-def _notes(found: Sequence[dict]) -> str:
-    """Peaks, memory and verdicts, as far as they were measured, and the machine."""
+def _notes(found: Mapping[str, dict]) -> str:
+    """Peaks, memory and verdicts, as far as they were measured, and the machines, each with what was measured on it."""
     notes = []
-    for result in found:
+    for result in found.values():
         peaks = ", ".join(
             f"{value / 1e9:.0f} GFLOP/s in {precision}" for precision, value in result.get("peaks", {}).items()
         )
@@ -89,25 +89,29 @@ def _notes(found: Sequence[dict]) -> str:
             step, head = (f"{memory[part] / 2**30:.2f} GiB" for part in ("step", "head"))
             texts = f"{memory['rows']} whole texts of {memory['width']} tokens"
             notes.append(
-                f"Peak in training's run: {peaks}. A step on {texts} takes {step}; head and loss alone take {head}."
+                f"Peak in training's run: {peaks}. A step on {texts} takes {step} beyond the model; head and loss alone take {head}."
             )
         if verdicts := result.get("verdicts"):
             told = "; ".join(
                 f"{one['flips']} of {one['questions']}, {VERDICTS[name]}" for name, one in verdicts.items()
             )
             notes.append(f"Peak in scoring's run: {peaks}. Verdicts that differ: {told}.")
-    machines = {
-        f"{r['threads']} threads of {r['provenance']['machine']['processor']}, {r['provenance']['machine']['cores']} cores, "
-        f"torch {r['provenance']['versions']['torch']}, commit {(r['provenance']['commit'] or 'unknown')[:7]}"
-        for r in found
-    }
-    return "\n".join([*notes, "Machine: " + "; ".join(sorted(machines)) + "."])
+    measured: dict[str, list[str]] = {}
+    for name, result in found.items():
+        made = result["provenance"]
+        machine = (
+            f"{result['threads']} threads of {made['machine']['processor']}, {made['machine']['cores']} cores, "
+            f"torch {made['versions']['torch']}, commit {(made['commit'] or 'unknown')[:7]}"
+        )
+        measured.setdefault(machine, []).append(name)
+    machines = "; ".join(f"{machine} ({', '.join(names)})" for machine, names in measured.items())
+    return "\n".join([*notes, f"Machine: {machines}."])
 
 
-def write_page(out: str, models: Sequence[str]) -> None:
-    """The tables and the list of goals: in benchmarks/README.md, or of another out= in README.md there."""
+def write_page(out: str, models: Sequence[str], took: str) -> None:
+    """The tables, how long all of it `took`, and the list of goals: in benchmarks/README.md, or of another out= in README.md there."""
     folder = Path(out)
-    measured = table(folder, models)
+    measured = f"{table(folder, models)}\n\n{took}"
     if out == DEFAULTS["out"]:
         write_text(README, replace_between(README.read_text(encoding="utf-8"), BEGIN, END, measured))
         goals.write(folder)
@@ -123,8 +127,10 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{NAME}: {error}", file=sys.stderr)
         return 2
     models = settings["model"].split(",")
+    started = time.monotonic()
     failed = run_all(models, settings)
-    write_page(settings["out"], models)
+    took = f"`python -m benchmarks.all`, {' and '.join(models)}, took {(time.monotonic() - started) / 60:.0f} minutes."
+    write_page(settings["out"], models, took)
     print("written" if not failed else f"failed: {'; '.join(failed)}")
     return 1 if failed else 0
 

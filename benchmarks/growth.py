@@ -3,7 +3,7 @@
     python -m benchmarks.growth model=gemma3_270m,smollm2_135m
     python -m benchmarks.growth model=tiny most=16 longest=64 repetitions=1 out=DIR
 
-One thing grows at a time, in the model's own precision, by factors of two: up to `most` prompts of one length; texts of
+One thing grows at a time, in the model's own precision, by factors of two: up to `most` prompts of a suite; texts of
 32 to `longest` tokens, eight of them; 1 to 16 questions on each of eight graphs (d-separation), packed; and the tokens that a
 batch may hold, with `most` prompts. The fastest of `repetitions` passes each, because other load only adds time. Writes
 growth.json, growth.md and the figure growth.png, with the exponents of fitted power laws, into out=, by default results/benchmarks.

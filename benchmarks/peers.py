@@ -39,7 +39,7 @@ def find(setting: str, given: str, command: str | None = None) -> Path | None:
     if given:
         if shutil.which(given) is None:
             raise PeerError(f"{setting}={given}: is no program that can be run")
-        return Path(given)
+        return Path(given).absolute()  # asked in another folder; not resolved, an environment's interpreter is a link
     if command and (found := shutil.which(command)):
         return Path(found)
     print(f"{setting}= is not given{f' and {command} is not on the PATH' if command else ''}: skipped")
@@ -83,24 +83,28 @@ def run_peer(asked: list[str], folder: Path) -> subprocess.CompletedProcess:
 
 
 def ask_harness(
-    program: Path, model: Path, folder: Path, precision: str = "fp32", batch_size: int = 8
+    program: Path, model: Path, folder: Path, precision: str = "fp32", batch_size: int = 8, attention: str = "sdpa"
 ) -> tuple[str, float]:
     """Run every task in `folder` on a local model, with one log of samples a task.
 
+    attention: transformers' name; sdpa is what it takes by itself.
     Returns the harness's version, and the questions a second of its request loop: without starting, loading and
     tokenising. A question is two requests, and the harness reads its prompt once for both.
+    Raises PeerError if it fails, or leaves no results.
     """
     shutil.rmtree(folder / "answers", ignore_errors=True)
     command = [str(program), "--include_path", ".", "--tasks", GROUP, "--model", "hf", "--apply_chat_template"]
     command += [
         "--model_args",
-        f"pretrained={model.absolute()},dtype={HARNESS_PRECISIONS[precision]}",
+        f"pretrained={model.absolute()},dtype={HARNESS_PRECISIONS[precision]},attn_implementation={attention}",
         "--device",
         "cpu",
     ]
     command += ["--batch_size", str(batch_size), "--log_samples", "--output_path", "answers"]
     done = run_peer(command, folder)
-    (results,) = folder.glob("answers/**/results_*.json")
+    results = next(folder.glob("answers/**/results_*.json"), None)
+    if results is None:
+        raise PeerError(f"{program.name} left no results_*.json")
     version = json.loads(results.read_text(encoding="utf-8"))["lm_eval_version"]
     loops = _REQUEST_LOOP.findall(done.stderr)
     if not loops:

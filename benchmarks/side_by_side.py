@@ -44,7 +44,7 @@ class Training:
 
 
 def _train(pipe: Connection, model: str, threads: int, batches: int) -> None:
-    """In the process: says what was loaded, then, for each number of a batch, how many questions a second its step took."""
+    """In the process: says what was loaded, then, for each number of a batch, how many questions it had and the seconds of its step."""
     torch.set_num_threads(threads)
     product = ProductStep(configuration(model, *CASES[CASE]), batches=batches)
     product.step(product.batches[0])
@@ -56,14 +56,15 @@ def _train(pipe: Connection, model: str, threads: int, batches: int) -> None:
             return
         started = time.perf_counter()
         product.step(batch)
-        pipe.send(sum(len(example.item.questions) for example in batch) / (time.perf_counter() - started))
+        pipe.send((sum(len(example.item.questions) for example in batch), time.perf_counter() - started))
 
 
 def rate(trainings: Sequence[Training], batch: int) -> float:
-    """Questions a second of all together, each taking a step on the batch of that number."""
+    """Questions a second of all together, each taking a step on the batch of that number, until the last is done."""
     for training in trainings:
         training.pipe.send(batch)
-    return sum(training.answer() for training in trainings)
+    questions, seconds = zip(*(training.answer() for training in trainings))
+    return sum(questions) / max(seconds)
 
 
 def measure(settings: dict) -> dict:

@@ -1,4 +1,4 @@
-"""How long `python tables.py` takes on many large runs.
+"""How long `python tables.py` takes on many large runs, without the start of Python.
 
     python -m benchmarks.tables_speed                     25 seeds of the paper's four trainings and the untrained model, 250,000 margins each
     python -m benchmarks.tables_speed seeds=2 margins=20000 repetitions=1

@@ -6,7 +6,7 @@ benchmarks/against_trl.py writes ASKED.json: model (a folder), questions (JSON l
 chat turns), folder (for the trainer's files), precision, attention, batch_size, learning_rate, weight_decay,
 max_gradient_norm, seed, and lora (rank, alpha, dropout, target_modules).
 
-Completion-only: the loss covers the answer and the token that closes its turn. Gradient checkpointing, which TRL turns on by
+The questions are taken in the order of their lines. Completion-only: the loss covers the answer and the token that closes its turn. Gradient checkpointing, which TRL turns on by
 itself, is off: it is slower and saves memory that is not short here.
 """
 
@@ -48,6 +48,7 @@ def train(asked: dict) -> list[float]:
         seed=asked["seed"],
         bf16=asked["precision"] == "bf16",
         completion_only_loss=True,
+        train_sampling_strategy="sequential",
         gradient_checkpointing=False,
         max_length=None,
         use_cpu=True,

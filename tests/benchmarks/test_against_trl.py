@@ -3,6 +3,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from benchmarks import against_trl
+from training.batches import Collator
 
 SIZES = ["model=tiny", "batch=2", "steps=2"]
 
@@ -17,8 +18,15 @@ def test_a_wrong_interpreter_is_one_clear_line(tmp_path, capsys):
     assert capsys.readouterr().err == f"against_trl: trl={tmp_path}/python: is no program that can be run\n"
 
 
-def test_both_trainers_get_the_same_questions(tmp_path, monkeypatch):
-    requests = []
+def test_both_trainers_get_the_same_batches(tmp_path, monkeypatch):
+    requests, ours = [], []
+    collate = Collator.__call__
+
+    def collated(self, examples):
+        ours.extend(f"{one.item.premise}\n{q.hypothesis}" for one in examples for q in one.item.questions)
+        return collate(self, examples)
+
+    monkeypatch.setattr(Collator, "__call__", collated)
 
     def answer(asked, folder):
         request = json.loads(Path(asked[2]).read_text())
@@ -36,6 +44,10 @@ def test_both_trainers_get_the_same_questions(tmp_path, monkeypatch):
     assert len(lines) == 2 * (2 + 2)  # the first step and the last are left out
     assert lines[0]["prompt"][0]["content"].startswith("Given the following causal relationships:\n")
     assert lines[0]["completion"][0]["content"] in ("Yes", "No")
+    asked = [line["prompt"][0]["content"] for line in lines]
+    assert len(ours) == len(asked)
+    for question, prompt in zip(ours, asked):
+        assert all(part in prompt for part in question.split("\n")), "the other's batches, in the same order"
     result = json.loads((tmp_path / "out" / "against_trl_tiny.json").read_text())
     assert [row["pairs"] for row in result["rows"]] == [2, 2] and result["rows"][0]["theirs"]["most"] == 8.0
     assert "SFTTrainer, trl 1.0, eager, fp32" in (tmp_path / "out" / "against_trl_tiny.md").read_text()

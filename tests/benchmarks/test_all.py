@@ -50,8 +50,13 @@ def test_everything_runs_with_settings_that_it_knows_and_the_table_is_written(tm
     assert "trl=python" in dict(ran)["against_trl"] and "lm_eval=" in dict(ran)["scoring_speed"]
     text = readme.read_text()
     assert "| a case | 5 [4, 6] questions/s | a peer | 2 [1, 2] | 3 [2.5, 4] | 50% |" in text
-    assert "400 GFLOP/s in bf16" in text and "takes 2.00 GiB; head and loss alone take 0.25 GiB" in text
-    assert "2 threads of a processor" in text and "old" not in text and text.endswith("after\n")
+    assert (
+        "400 GFLOP/s in bf16" in text and "takes 2.00 GiB beyond the model; head and loss alone take 0.25 GiB" in text
+    )
+    assert "2 threads of a processor, 2 cores, torch 2, commit 0123456 (training_speed)." in text
+    assert (
+        "`python -m benchmarks.all`, tiny, took 0 minutes." in text and "old" not in text and text.endswith("after\n")
+    )
 
 
 def test_another_machine_has_a_page_of_its_own(tmp_path, readme, monkeypatch):

@@ -62,28 +62,35 @@ def test_bf16_is_not_asked_of_a_processor_that_would_emulate_it(tmp_path, monkey
 def test_the_harness_is_timed_at_its_best_batch_size(tmp_path, monkeypatch, a_processor_with_bf16):
     asked = []
 
-    def answer(program, weights, folder, precision, size):
-        asked.append((precision, size))
+    def answer(program, weights, folder, precision, size, attention):
+        asked.append((precision, size, attention))
         log = folder / "answers" / "samples_causal_mixed_corrected_same_length_now.jsonl"
         log.parent.mkdir(exist_ok=True)
         docs = [json.loads(line) for line in next(folder.glob("causal_*.jsonl")).read_text().splitlines()]
         log.write_text(
             "".join(json.dumps({"doc": doc, "filtered_resps": [["-1", ""], ["-2", ""]]}) + "\n" for doc in docs)
         )
-        return "1.0", {2: 5.0, 4: 7.0}[size]
+        return "1.0", {(2, "sdpa"): 5.0, (4, "sdpa"): 7.0, (4, "eager"): 8.0}[size, attention]
 
     monkeypatch.setattr(scoring_speed, "ask_harness", answer)
     monkeypatch.setattr(scoring_speed, "BATCH_SIZES", (2, 4, 8))
     settings = dict(one.split("=") for one in SIZES)
     scoring = scoring_speed.Scoring({key: value if key == "model" else int(value) for key, value in settings.items()})
     row, verdicts = scoring.against_harness(Path("lm_eval"))
-    assert asked == [("bf16", 2), ("bf16", 4), ("bf16", 4), ("bf16", 4), ("fp32", 4)]
-    assert (
-        row["theirs"]["median"] == 7.0
-        and row["peer"] == "lm_eval 1.0, bf16, batches of 4"
-        and row["batch_sizes"] == {2: 5.0, 4: 7.0}
-    )
+    best = (4, "eager")
+    assert asked == [("bf16", 2, "sdpa"), ("bf16", 4, "sdpa"), *[("bf16", *best)] * 3, ("fp32", *best)]
+    assert row["theirs"]["median"] == 8.0 and row["peer"] == "lm_eval 1.0, bf16, batches of 4, eager"
+    assert row["tried"] == {"2, sdpa": 5.0, "4, sdpa": 7.0, "4, eager": 8.0}
     assert verdicts["questions"] == 4
+
+
+def test_what_was_measured_stays_when_the_harness_fails(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scoring_speed, "QUESTIONS", (1,))
+    failing = script(tmp_path / "lm_eval", "echo 'no such task' >&2; exit 3")
+    assert scoring_speed.main([*SIZES, f"lm_eval={failing}", f"out={tmp_path}"]) == 0
+    result = json.loads((tmp_path / "scoring_speed_tiny.json").read_text())
+    assert "harness" not in result["verdicts"] and len(result["rows"]) >= 3
+    assert "Without the lm-evaluation-harness: lm_eval failed: no such task." in capsys.readouterr().out
 
 
 def test_sharing_nothing_changes_no_margin(answerer):
