@@ -17,7 +17,7 @@ from reporting.run_files import SCORED_AS
 from reporting.table import Table
 
 # Data fault → its number in the audit.
-OF_DATA = {"unblocked_reversed_chain": "A4", "lost_separators": "A5", "repeated_names": "A6", "ordered_queries": "A6"}
+AUDIT_OF = {"unblocked_reversed_chain": "A4", "lost_separators": "A5", "repeated_names": "A6", "ordered_queries": "A6"}
 NOTE = (
     "Pairs of measurements that differ in one fault of the release (docs/release.md) and nothing else: two trainings of one seed, or one adapter scored in two ways. *released*: mean accuracy over the five released suites; "
     "*balanced*: balanced accuracy on the headline of the own task, corrected suites; *constant*: whether one answer made up "
@@ -73,7 +73,7 @@ SWITCHES = (
     Switch("A2", "label in place of the entailed answer", _loss("term", "label", None)),
     Switch("A2", "semantic term asks the correct oracle", _data("oracle_of_the_labels")),
     Switch("A3", "no class-weighted answer term", _loss("class_weights", None)),
-    *(Switch(audit, f"trained without {name.replace('_', ' ')}", _data(name)) for name, audit in OF_DATA.items()),
+    *(Switch(audit, f"trained without {name.replace('_', ' ')}", _data(name)) for name, audit in AUDIT_OF.items()),
     Switch("A12", "trained with the benchmark's prompt", _prompt),
 )
 # Way of scoring that has a fault → its number, what is left without it.
@@ -102,7 +102,7 @@ def faults_table(results: Results) -> Table:
 
 def not_switched(frame: pd.DataFrame) -> str:
     """What the rows say of fewer than two variants, or of none, in a line."""
-    switches = {*OF_DATA.values(), *(audit for audit, _ in SCORING.values()), *(switch.audit for switch in SWITCHES)}
+    switches = {*AUDIT_OF.values(), *(audit for audit, _ in SCORING.values()), *(switch.audit for switch in SWITCHES)}
     exercised = frame[~frame["without"].str.endswith((NO_FAULT, NOT_EXERCISED))].groupby("audit")["variant"].nunique()
     said = {
         "Not measured yet": switches.difference(frame["audit"]),
@@ -165,7 +165,7 @@ def _scorings(results: Results) -> list[dict]:
             off = name == "without" or (name == "prompt" and value == run.settings.prompt)
             faulty, sound = (plain[0], evaluation) if off else (evaluation, plain[0])
             if name == "without":
-                audit, without = OF_DATA.get(value), f"suites without {value.replace('_', ' ')}"
+                audit, without = AUDIT_OF.get(value), f"suites without {value.replace('_', ' ')}"
             else:
                 audit, without = SCORING.get((name, value), (None, None))
             if audit is None:

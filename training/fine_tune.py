@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from transformers import TrainingArguments
 
 from causal_tasks import suites
-from causal_tasks.faults import Faults
+from causal_tasks.faults import OF_DATA, Faults
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item
 from causal_tasks.oracles import answer, released_answer
@@ -214,7 +214,7 @@ def training_items(cfg: DictConfig) -> list[Item]:
         cfg.training.samples,
         cfg.seed,
         cfg.task.questions_per_graph,
-        faults=Faults(**cfg.faults) if cfg.protocol == "released" else None,
+        faults=Faults(**{name: cfg.faults[name] for name in OF_DATA}) if cfg.protocol == "released" else None,
         questions=cfg.task.questions,
         yes_share=cfg.data.yes_share,
     )

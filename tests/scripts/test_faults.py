@@ -1,5 +1,8 @@
 """Every fault of the release is one name under `faults`, and each alone changes what it says and nothing else."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from causal_tasks.faults import ALL_FAULTS, NAMES, Faults, read_faults
@@ -26,7 +29,10 @@ def test_the_config_has_every_fault_by_its_name(composed):
 
 
 def test_each_fault_is_described_with_its_finding():
+    config = (Path(__file__).parents[2] / "conf" / "faults" / "released.yaml").read_text()
     for name in NAMES:
+        assert re.search(rf"^# A\d+[,:] [^\n]+\n(# [^\n]+\n)*{name}: ", config, re.MULTILINE), name
+    for name in DATA:
         assert f"        {name}: (A" in Faults.__doc__
 
 
