@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from losses.answers import Answers, FormattedText
-from losses.loss import Loss, masked_mean, require_choice
+from losses.loss import Loss, masked_mean, measured, require_choice
 from schedulers.schedule import require_number
 
 TARGETS = ("answer", "sequence", "turn", "released")
@@ -68,12 +68,12 @@ class CrossEntropy(Loss):
             raise ValueError(f"cross-entropy on target={self.target} needs the text, got None")
         else:
             total = text_cross_entropy(text, answers.labelled)
-        parts = {"cross_entropy": total.detach()}
+        parts = {"cross_entropy": total}
         if self.class_weights is not None:
             weighted = class_weighted_cross_entropy(answers, **self.class_weights)
-            parts["class_weighted_answer"] = weighted.detach()
+            parts["class_weighted_answer"] = weighted
             total = total + weighted
-        return {"total": total} | (parts if answers.supervised.any() else {})
+        return {"total": total, **measured(answers, **parts)}
 
 
 def read_class_weights(class_weights: Mapping[str, float]) -> dict[str, float]:

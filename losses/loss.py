@@ -73,6 +73,11 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return values.where(mask, 0.0).sum() / mask.sum().clamp(min=1)
 
 
+def measured(answers: Answers, **parts: Tensor) -> dict[str, Tensor]:
+    """Parts of a loss that read labels, detached for the log; {} where no label of the batch may be read: they are not 0."""
+    return {name: value.detach() for name, value in parts.items()} if answers.supervised.any() else {}
+
+
 def yes_share(items: Sequence[Item]) -> float:
     """Share of Yes among the labels of ``items``; ValueError unless both answers occur."""
     share = suites.yes_share(items)

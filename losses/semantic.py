@@ -9,7 +9,7 @@ from torch import Tensor
 from losses.answers import Answers, FormattedText
 from losses.baselines import margin_cross_entropy
 from losses.cross_entropy import TARGETS, CrossEntropy
-from losses.loss import Loss, masked_mean, require_choice
+from losses.loss import Loss, masked_mean, measured, require_choice
 
 
 class Semantic(Loss):
@@ -52,4 +52,4 @@ class Semantic(Loss):
             log_probability = answers.log_entailed if self.term == "entailed" else answers.log_label
             semantic = masked_mean(-log_probability, answers.supervised)
         total = parts.pop("total") + weight * semantic
-        return {"total": total, **parts} | ({"semantic": semantic.detach()} if answers.supervised.any() else {})
+        return {"total": total, **parts, **measured(answers, semantic=semantic)}

@@ -12,13 +12,14 @@ from losses.answers import Answers, FormattedText
 from losses.baselines import margin_cross_entropy
 from losses.cross_entropy import CrossEntropy
 from losses.graph_embedding import embed
-from losses.loss import Loss, masked_mean
+from losses.loss import Loss, masked_mean, measured
 from schedulers.schedule import require_number
 
 if TYPE_CHECKING:
     from causal_tasks.items import Item
 
 PARTS = ("node", "direction", "transitivity", "embedding")
+OF_LABELS = ("node", "embedding")  # the parts that read labels
 # Learned weights stay within exp(-3) to exp(3) times the fixed ones: a part that reaches exactly 0, as
 # direction and transitivity can, would otherwise drive its own weight to infinity.
 LOG_VARIANCE_LIMIT = 3.0
@@ -151,16 +152,13 @@ class SemanticDistance(Loss):
         weighted = torch.stack([self.weights[part] * parts[part] for part in self.active])
         distance = weighted.sum()
         log_variance = self.log_variance
-        logged = {"semantic": distance.detach(), **{part: value.detach() for part, value in parts.items()}}
+        of_labels = {part: parts.pop(part) for part in OF_LABELS}
+        (parts if {*OF_LABELS}.isdisjoint(self.active) else of_labels)["semantic"] = distance
+        logged = {name: value.detach() for name, value in parts.items()} | measured(answers, **of_labels)
         if log_variance is not None:
             distance = (weighted * torch.exp(-log_variance) + log_variance / 2).sum()
             for part, s in zip(self.active, log_variance.detach(), strict=True):
                 logged[f"weight_{part}"] = self.weights[part] * torch.exp(-s)
-        if not answers.supervised.any():
-            for part in ("node", "embedding"):
-                del logged[part]
-            if {"node", "embedding"} & {*self.active}:
-                del logged["semantic"]
         return {"total": result.pop("total") + weight * distance, **result, **logged}
 
 
