@@ -260,7 +260,8 @@ def _plain_config(path: Path) -> DictConfig:
 
 
 def identity(cfg: DictConfig) -> dict:
-    """What the result tables group runs by."""
+    """What run.json tells of config.yaml, so that it can be read alone: a sweep's plan takes model and variant from it, a
+    model card the schedule, and audits/verify.py holds all of it against config.yaml, which the tables group runs by."""
     return {
         "variant": cfg.variant,
         "task": cfg.task.name if cfg.training.enabled else None,
