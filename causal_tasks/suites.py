@@ -10,7 +10,6 @@ from functools import lru_cache
 from itertools import count
 
 from causal_tasks.constructions import Construction, constructions
-from causal_tasks.faults import Faults
 from causal_tasks.items import Item
 from causal_tasks.questions import TASKS
 from causal_tasks.spec import PROTOCOLS, Spec
@@ -55,11 +54,10 @@ def build(
     n: int,
     seed: int,
     questions_per_graph: int = 1,
-    faults: Faults | None = None,
     questions: str = "sampled",
 ) -> list[Item]:
     """`items` of the Spec that these make, in a list."""
-    return list(items(Spec(task, protocol, split, n, seed, questions_per_graph, faults, questions)))
+    return list(items(Spec(task, protocol, split, n, seed, questions_per_graph, questions=questions)))
 
 
 def yes_share(items: Sequence[Item]) -> float:

@@ -137,10 +137,10 @@ def rounded(value: float, unit: str) -> str:
     return str(Decimal(str(round(float(value), 9))).quantize(Decimal(unit), ROUND_HALF_UP))
 
 
-def _with_means(frame: pd.DataFrame, keys: list[str], values: list[str], cost: str = "seconds") -> pd.DataFrame:
+def _with_means(frame: pd.DataFrame, keys: list[str], values: list[str]) -> pd.DataFrame:
     """The rows of each setting together, and under those with k > 1 seeds a row "mean of k".
 
-    `values` are averaged, empty where a seed lacks the value. `cost` is summed; n is averaged; the rest stays empty.
+    `values` are averaged, empty where a seed lacks the value. "seconds" are summed; n is averaged; the rest stays empty.
     """
     if frame.empty:
         return frame
@@ -152,8 +152,8 @@ def _with_means(frame: pd.DataFrame, keys: list[str], values: list[str], cost: s
     summary[means] = frame[means].astype(float).groupby(setting).mean(skipna=False).to_numpy()
     if "commit" in frame:
         summary["commit"] = first["commit"].where((frame["commit"].groupby(setting).nunique() == 1).to_numpy())
-    if cost in frame:
-        summary[cost] = frame[cost].groupby(setting).sum().to_numpy()
+    if "seconds" in frame:
+        summary["seconds"] = frame["seconds"].groupby(setting).sum().to_numpy()
     rows = [frame.astype(object), summary.reindex(columns=frame.columns).astype(object)[size > 1]]
     # Each summary goes under its seeds: a stable order by setting, with the summaries behind.
     order = np.argsort(np.concatenate([setting, np.flatnonzero(size > 1)]), kind="stable")

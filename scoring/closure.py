@@ -65,7 +65,7 @@ def _by_graph(items: Sequence[Item]) -> list[Item]:
     return list(found.values())
 
 
-def closure_measures(distances: pd.DataFrame, resamples: int = 1000, seed: int = 0) -> dict:
+def closure_measures(distances: pd.DataFrame, resamples: int = 1000) -> dict:
     """Means over graphs of `closure_distances`, as a JSON-able dict.
 
     `<measure>_interval` is a 95 % bootstrap interval over blocks of graphs (scoring/blocks.py; left out if `resamples` is 0).
@@ -79,7 +79,7 @@ def closure_measures(distances: pd.DataFrame, resamples: int = 1000, seed: int =
         codes, names = pd.factorize(distances["block"])
         assert (codes >= 0).all(), "a graph without a block"
         means = _weighted_means(values.loc[:, ~values.columns.str.endswith("always_no")])
-        intervals = clustered_bootstrap(lambda weights: means(weights[:, codes]), len(names), resamples, seed)
+        intervals = clustered_bootstrap(lambda weights: means(weights[:, codes]), len(names), resamples)
         # All but the count of pairs are shares.
         most = dict.fromkeys(intervals, 1.0) | {"shd": float("inf")}
         row |= {

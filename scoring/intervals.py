@@ -12,11 +12,13 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 Interval = tuple[float, float]
 FEW_BLOCKS = 50
+_TAIL = (1 - 0.95) / 2  # every interval is one of 95 %; written so, Wilson's is that of statsmodels to the last digit
+_Z = float(norm.isf(_TAIL))
 _REMEMBERED = 50_000_000  # weights of at most 100 MB are kept for the next interval of the same suite
 
 
-def wilson(successes: float, trials: float, design_effect: float = 1.0, confidence: float = 0.95) -> Interval | None:
-    """Wilson (1927) score interval of a proportion, in [0, 1]; None when there are no trials.
+def wilson(successes: float, trials: float, design_effect: float = 1.0) -> Interval | None:
+    """Wilson (1927) 95 % score interval of a proportion, in [0, 1]; None when there are no trials.
 
     Args:
         design_effect: variance of the proportion over its variance under independence. Several questions
@@ -31,31 +33,26 @@ def wilson(successes: float, trials: float, design_effect: float = 1.0, confiden
     if trials == 0:
         return None
     # statsmodels' proportion_confint(method="wilson"), without its care for many proportions at once.
-    share, size, z = successes / design_effect / (trials / design_effect), trials / design_effect, _z(1 - confidence)
-    scale = 1 + z**2 / size
-    centre = (share + z**2 / (2 * size)) / scale
-    half = z * np.sqrt(share * (1.0 - share) / size + z**2 / (4.0 * size**2)) / scale
+    share, size = successes / design_effect / (trials / design_effect), trials / design_effect
+    scale = 1 + _Z**2 / size
+    centre = (share + _Z**2 / (2 * size)) / scale
+    half = _Z * np.sqrt(share * (1.0 - share) / size + _Z**2 / (4.0 * size**2)) / scale
     low, high = centre - half, centre + half
     # The formula leaves rounding errors of 1e-17 around exact 0 and 1.
     return float(max(0.0, low)), float(min(1.0, high))
 
 
 @lru_cache
-def _z(alpha: float) -> float:
-    return float(norm.isf(alpha / 2))
-
-
-@lru_cache
 def _t_over_z(freedom: int) -> float:
-    return float(t.isf(0.025, freedom) / _z(0.05))
+    return float(t.isf(_TAIL, freedom) / _Z)
 
 
-def widened(blocks: int, confidence: float = 0.95) -> float:
+def widened(blocks: int) -> float:
     """In the place of the normal quantile 1.96 where a spread is estimated from `blocks` blocks: 2.53 for eight.
 
     Student's t times sqrt(n / (n - 1)): Hesterberg 2015 (The American Statistician 69(4)).
     """
-    return float(t.isf((1 - confidence) / 2, blocks - 1) * np.sqrt(blocks / (blocks - 1)))
+    return float(t.isf(_TAIL, blocks - 1) * np.sqrt(blocks / (blocks - 1)))
 
 
 def proportion_interval(outcomes: np.ndarray, blocks: np.ndarray) -> list[float] | None:
@@ -127,9 +124,8 @@ def clustered_bootstrap(
     clusters: int,
     resamples: int = 1000,
     seed: int = 0,
-    confidence: float = 0.95,
 ) -> dict[str, Interval | None]:
-    """Bootstrap intervals with the cluster, here the block, as what is resampled.
+    """95 % bootstrap intervals with the cluster, here the block, as what is resampled.
 
     Percentiles (Efron 1979), `widened`; below FEW_BLOCKS the bootstrap's standard error times the same quantile, because
     the far percentiles of a few blocks lie too close.
@@ -156,7 +152,7 @@ def clustered_bootstrap(
         if not len(values) or clusters == 1:
             intervals[name] = None
             continue
-        quantile = widened(clusters, confidence)
+        quantile = widened(clusters)
         if clusters < FEW_BLOCKS:
             centre, half = whole[name][0], quantile * values.std(ddof=1) if len(values) > 1 else 0.0
             bounds = centre - half, centre + half

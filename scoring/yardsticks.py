@@ -20,7 +20,7 @@ from scoring.metrics import measure, paired_differences
 
 COLUMN = "yardstick/"
 LEARNED = "local_features"
-# What it learns from, unless the config says otherwise.
+# What it learns from where no config says it.
 YARDSTICK_QUESTIONS = 20_000
 
 
@@ -70,7 +70,7 @@ def _understood(graph: CausalGraph | None, question: Question | None) -> bool:
     return {question.source, question.target, *question.given} <= set(graph.nodes)
 
 
-def held_against(margins: pd.DataFrame, resamples: int, seed: int = 0) -> dict:
+def held_against(margins: pd.DataFrame, resamples: int) -> dict:
     """A run's margins beside the yardsticks on the same questions, as a JSON-able dict.
 
     Args:
@@ -88,7 +88,7 @@ def held_against(margins: pd.DataFrame, resamples: int, seed: int = 0) -> dict:
     auroc = {name: row["auroc"] for name, row in measured.items()}
     best = max(auroc, key=auroc.__getitem__)
     found = paired_differences(
-        labels, [margins["margin"]], [scores[best]], blocks(margins), max(resamples, 1), seed, metrics=("auroc",)
+        labels, [margins["margin"]], [scores[best]], blocks(margins), max(resamples, 1), metrics=("auroc",)
     )
     # The others are counts: no threshold of theirs was learned.
     learned = {

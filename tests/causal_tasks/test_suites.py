@@ -24,6 +24,10 @@ ALL = [
 ]
 
 
+def with_faults(task, split, n, **switched):
+    return list(suites.items(Spec(task, "released", split, n, 0, faults=Faults(**switched))))
+
+
 def questions(items):
     return [(item, question) for item in items for question in item.questions]
 
@@ -157,7 +161,7 @@ def test_fault_a4_takes_a_quarter_of_the_separated_training_queries():
     shares = unblocked_chain_shares(build("dseparation", "released", "train", 6000, 0))
     assert shares["separated_labelled_no"] == pytest.approx(0.26, abs=0.045)
     assert shares["labels_wrong"] == pytest.approx(0.04, abs=0.01)
-    without = build("dseparation", "released", "train", 500, 0, faults=Faults(unblocked_reversed_chain=False))
+    without = with_faults("dseparation", "train", 500, unblocked_reversed_chain=False)
     assert unblocked_chain_shares(without)["labels_wrong"] == 0
 
 
@@ -166,7 +170,7 @@ def test_fault_a5_loses_the_separators_and_all_but_self_questions_answered_yes()
     for item, question in questions(faulty):
         assert item.premise.count(".") == 1
         assert question.label == (question.question.source == question.question.target)
-    kept = build("transitivity", "released", "shuffled", 500, 0, faults=Faults(lost_separators=False))
+    kept = with_faults("transitivity", "shuffled", 500, lost_separators=False)
     assert all(item.premise.count(".") == len(item.graph.edges) for item in kept)
     assert 0.1 < yes_share(kept) < 0.3
 
@@ -178,14 +182,14 @@ def test_fault_a6_repeated_names_make_cycles_and_the_only_yes_labels_of_reversed
     assert repeated == cyclic
     assert sum(cyclic) / len(items) == pytest.approx(0.10, abs=0.025)
     assert all(merged for item, merged in zip(items, repeated) if item.questions[0].label)
-    unique = build("transitivity", "released", "reversed", 300, 0, faults=Faults(repeated_names=False))
+    unique = with_faults("transitivity", "reversed", 300, repeated_names=False)
     assert yes_share(unique) == 0
 
 
 def test_fault_a6_ordered_queries_make_length_single_class():
     assert yes_share(build("transitivity", "released", "length", 300, 0)) == 1
-    either = Faults(ordered_queries=False, repeated_names=False)
-    assert yes_share(build("transitivity", "released", "length", 600, 0, faults=either)) == pytest.approx(0.5, abs=0.07)
+    either = with_faults("transitivity", "length", 600, ordered_queries=False, repeated_names=False)
+    assert yes_share(either) == pytest.approx(0.5, abs=0.07)
 
 
 @pytest.mark.parametrize(
@@ -204,4 +208,4 @@ def test_fault_a6_ordered_queries_make_length_single_class():
 )
 def test_bad_requests_are_refused(arguments, reason):
     with pytest.raises(ValueError, match=reason):
-        build(*arguments)
+        suites.items(Spec(*arguments))
