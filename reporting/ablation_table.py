@@ -9,7 +9,7 @@ from reporting.run import Run
 from reporting.table import Table
 from scoring.collapse import COLLAPSED_SHARE, collapse_rate
 from scoring.metrics import measure
-from scoring.seeds import over_seeds
+from scoring.seeds import interval_over_seeds
 
 DESCRIBED = ["loss", "schedule", "yes_share", "questions"]
 # Measure → the least that it can be; the most is 1.
@@ -43,7 +43,7 @@ def ablation_table(results: Results) -> Table:
             if len(runs) == 1:
                 bounds = runs[f"{name}_low"].iloc[0], runs[f"{name}_high"].iloc[0]
             else:
-                bounds = (runs[name].notna().all() and over_seeds(runs[name].astype(float))[0]) or (None, None)
+                bounds = interval_over_seeds(runs[name].astype(float).tolist()) or (None, None)
             low, high = (None if bound is None else min(max(bound, LEAST[name]), 1) for bound in bounds)
             row |= {f"{name}_low": low, f"{name}_high": high}
         row |= {"collapse_rate": rate["rate"], "collapse_rate_low": rate["rate_interval"][0]}
@@ -71,8 +71,8 @@ def ablation_table(results: Results) -> Table:
         "seeds",
     ]
     note = (
-        "Metrics are of the headline of the task (unseen structure, distance of two or more), means over seeds with a 95 % t "
-        "interval over them, cut where the measure ends; of one seed, an anecdote, with that over blocks of questions. *questions* and *training yes share* are those of the training set. An MCC of – is undefined: a seed gave a "
+        "Metrics are of the headline of the task (unseen structure, distance of two or more), means over seeds, from three on with "
+        "a 95 % t interval over them, cut where the measure ends; of one seed, an anecdote, with that over blocks of questions. *questions* and *training yes share* are those of the training set. An MCC of – is undefined: a seed gave a "
         "constant answer. *logit adjusted*: balanced accuracy once the margin is adjusted by the log-odds of Yes in "
         "training, post hoc; – where training was rebalanced already. *constant while training*: runs that "
         "gave one answer to at least 99 % of the probe questions at some time in training; *collapsed*: at its end."

@@ -7,7 +7,6 @@ from reporting.as_published import left_out, only_of, settings_as_published
 from reporting.evidence import (
     answers_of,
     evidence,
-    gain,
     last_merges,
     measured_on_released,
     paired_by_seed,
@@ -18,6 +17,7 @@ from reporting.published import Published
 from reporting.results import Results
 from reporting.table import Table, percentage
 from reporting.verdicts import JUDGED_BY, verdicts
+from scoring.seeds import interval_over_seeds
 
 NOT_MEASURED = "not measured"
 
@@ -206,6 +206,6 @@ def _points(differences: list[float]) -> str | None:
     mean = f"{percentage(sum(differences) / len(differences), '+')} points"
     if len(differences) == 1:
         return mean
-    interval = gain(differences)
+    interval = interval_over_seeds(differences)
     bounds = f" [{percentage(interval[0])}, {percentage(interval[1])}]" if interval else ""
     return f"{mean}{bounds} over {len(differences)} paired seeds"

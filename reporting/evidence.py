@@ -5,8 +5,7 @@ import pandas as pd
 from causal_tasks.spec import TASKS
 from reporting.groups import PLAIN, RUN, SEMANTIC, VARIANTS
 from reporting.verdicts import JUDGED_BY, Evidence
-from scoring.intervals import Interval
-from scoring.seeds import FEWEST_SEEDS, over_seeds
+from scoring.seeds import interval_over_seeds
 
 
 def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.DataFrame) -> Evidence:
@@ -32,7 +31,9 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
     ]
     merged = last_merges(growth, SEMANTIC["transitivity"])
     gained = {
-        task: gain(paired_by_seed(pairs[pairs["task"] == task], "pair_accuracy", SEMANTIC[task], PLAIN[task]))
+        task: interval_over_seeds(
+            paired_by_seed(pairs[pairs["task"] == task], "pair_accuracy", SEMANTIC[task], PLAIN[task])
+        )
         for task in TASKS
     }
     return Evidence(
@@ -44,7 +45,9 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
         own_distance=_number(distance.get((SEMANTIC["transitivity"], "release, adapter, cell 134"))),
         merged_flips=_number(merged["flips"].max()),
         margins_left=_number(merged["margins_left"].abs().max()),
-        gain=gain(paired_by_seed(judged, "balanced_accuracy", SEMANTIC["transitivity"], PLAIN["transitivity"])),
+        gain=interval_over_seeds(
+            paired_by_seed(judged, "balanced_accuracy", SEMANTIC["transitivity"], PLAIN["transitivity"])
+        ),
         pairs_gained={task: interval for task, interval in gained.items() if interval is not None},
         answers=int(answered["n"].sum()),
         variants=len(answered),
@@ -87,14 +90,6 @@ def paired_by_seed(rows: pd.DataFrame, measure: str, variant: str, against: str)
         rows[rows["variant"] == name].set_index("seed")[measure].astype(float) for name in (variant, against)
     )
     return (ours - theirs).dropna().tolist()
-
-
-def gain(differences: list[float]) -> Interval | None:
-    """95 % t interval of `paired_by_seed` over at least three seeds; None of fewer. Where the seeds do not differ, it is (d, d)."""
-    if len(differences) < FEWEST_SEEDS:
-        return None
-    same = round(differences[0], 9)  # last digits are no gain
-    return over_seeds(differences)[0] or (same, same)
 
 
 def _keys(rows: pd.DataFrame) -> list[tuple]:

@@ -8,7 +8,7 @@ from reporting.groups import CONTROL, GROUP, RUN, SETTING, VARIANTS, of_group
 from reporting.metrics_tables import TREES
 from reporting.published import PAPER_MODEL, paper_model_first
 from reporting.table import Table, as_markdown
-from scoring.seeds import FEWEST_SEEDS, over_seeds
+from scoring.seeds import interval_over_seeds
 
 SHOWN = (*VARIANTS, *CONTROL.values())
 BEGIN, END = "<!-- summary table: written by tables.py -->", "<!-- end of summary table -->"
@@ -164,8 +164,7 @@ def _run(model: str, samples: float, seeds: float) -> str:
 def _mean_of_seeds(rows: pd.DataFrame, averaged: tuple[str, ...]) -> pd.DataFrame:
     """One row of several of one setting: means, of balanced accuracy with the t interval over at least three seeds."""
     mean = rows.head(1).assign(**rows[[*averaged]].astype(float).mean(skipna=False))
-    scores = rows["balanced_accuracy"].astype(float).tolist()
-    low, high = (over_seeds(scores)[0] if len(scores) >= FEWEST_SEEDS else None) or (None, None)
+    low, high = interval_over_seeds(rows["balanced_accuracy"].astype(float).tolist()) or (None, None)
     return mean.assign(balanced_accuracy_low=low, balanced_accuracy_high=high)
 
 

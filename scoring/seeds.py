@@ -40,6 +40,17 @@ def over_seeds(differences: Sequence[float]) -> tuple[Interval | None, float | N
     return (float(low), float(high)), float(test.pvalue)
 
 
+def interval_over_seeds(values: Sequence[float]) -> Interval | None:
+    """95 % t interval of the mean of values, one a seed; None of fewer than three seeds, or where one has no value (NaN).
+
+    (v, v) where the seeds do not differ, as the bootstrap over blocks gives it of a constant answer.
+    """
+    if len(values) < FEWEST_SEEDS or np.isnan(values).any():
+        return None
+    same = round(float(values[0]), 9)  # last digits are no difference
+    return over_seeds(values)[0] or (same, same)
+
+
 def judged(contrasts: Sequence[Mapping], metrics: Sequence[str]) -> list[dict]:
     """Which differences of one table may be named.
 

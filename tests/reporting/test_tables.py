@@ -9,13 +9,14 @@ import yaml
 from reporting import tables
 from reporting.adversarial_table import adversarial_contrasts, adversarial_table, family_scores
 from reporting.collapse_tables import judged_rows
-from reporting.evidence import gain, last_merges, paired_by_seed
+from reporting.evidence import last_merges, paired_by_seed
 from reporting.published import load_published
 from reporting.report import build_tables
 from reporting.results import load
 from reporting.suite_tables import constant_answer
 from reporting.table import Table, percentage
 from scoring.pairs import BrokenPair, of_pairs
+from scoring.seeds import interval_over_seeds
 
 SUITES = ["length", "branching", "reversed", "shuffled", "long_names"]
 
@@ -252,8 +253,8 @@ def test_the_merge_that_kept_most_is_the_one_that_counts():
 def test_three_seeds_that_do_not_differ_show_the_gain_of_each(ours, gained):
     """Two variants that both give the constant answer gained nothing; one that is perfect in every seed did."""
     rows = pd.DataFrame({"variant": ["a"] * 3 + ["b"] * 3, "seed": ["0", "1", "2"] * 2, "mcc": [ours] * 3 + [0.5] * 3})
-    assert gain(paired_by_seed(rows, "mcc", "a", "b")) == (gained, gained)
-    assert gain(paired_by_seed(rows[rows["seed"] != "2"], "mcc", "a", "b")) is None
+    assert interval_over_seeds(paired_by_seed(rows, "mcc", "a", "b")) == (gained, gained)
+    assert interval_over_seeds(paired_by_seed(rows[rows["seed"] != "2"], "mcc", "a", "b")) is None
 
 
 def test_a_suite_of_pairs_without_families_has_one_row_and_one_without_pairs_a_problem(tmp_path, make_run):

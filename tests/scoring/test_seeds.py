@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from scoring.seeds import judged, over_seeds, rates_differ, seeds_needed
+from scoring.seeds import interval_over_seeds, judged, over_seeds, rates_differ, seeds_needed
 
 
 def test_t_interval_by_hand():
@@ -15,6 +15,14 @@ def test_t_interval_by_hand():
     assert over_seeds([0.4]) == (None, None)
     assert over_seeds([0.0, 0.0, 0.0]) == (None, 1.0), "equal seeds say nothing of others"
     assert over_seeds([0.3 - 0.1, 0.5 - 0.3, 0.7 - 0.5]) == (None, 1.0), "nor do those that differ by rounding"
+
+
+def test_an_interval_needs_three_seeds_and_a_value_of_each():
+    values = [0.1, 0.2, 0.3]
+    assert interval_over_seeds(values) == over_seeds(values)[0]
+    assert interval_over_seeds(values[:2]) is None
+    assert interval_over_seeds([*values, float("nan")]) is None
+    assert interval_over_seeds([0.5, 0.5, 0.5 + 1e-12]) == (0.5, 0.5)
 
 
 def contrast(differences, interval=(0.01, 0.4)):
