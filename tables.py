@@ -11,7 +11,7 @@ python tables.py explain=TABLE:ROW:COLUMN    where a number comes from: runs, se
 import sys
 from pathlib import Path
 
-from input_output.command_line import read_settings
+from input_output.command_line import flag, read_settings
 from input_output.writing import write_text
 from reporting import write_all
 from reporting.explain import explain
@@ -28,8 +28,7 @@ def main(arguments: list[str]) -> int:
         return 0
     try:
         settings = read_settings(arguments, DEFAULTS)
-        if settings["tex"] not in ("true", "false"):
-            raise ValueError(f"tex={settings['tex']}: must be true or false")
+        tex = flag(settings, "tex")
     except ValueError as error:
         print(f"tables.py: {error}", file=sys.stderr)
         return 2
@@ -41,7 +40,7 @@ def main(arguments: list[str]) -> int:
             raise ResultsError(
                 f"results={settings['results']}: no runs/ in it; give the folder that a sweep wrote, as outputs"
             )
-        summary = write_all(settings["results"], settings["out"] or None, settings["tex"] == "true")
+        summary = write_all(settings["results"], settings["out"] or None, tex)
         if settings["readme"]:
             readme = Path(settings["readme"])
             write_text(readme, into_readme(readme.read_text(encoding="utf-8"), summary.main))

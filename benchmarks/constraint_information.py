@@ -1,7 +1,7 @@
 """What a constraint tells about the answers to a family of questions, in bits, and how much of it single answers tell.
 
-    python -m benchmarks.constraint_information            print the table
-    python -m benchmarks.constraint_information --write    also put it into losses/README.md
+    python -m benchmarks.constraint_information               print the table
+    python -m benchmarks.constraint_information write=true    also put it into losses/README.md
 
 A model that knows nothing (p = 1/2 everywhere) pays one bit for each binary answer that the constraint fixes: its exact
 semantic loss, in bits, is the information of the constraint. What `deduced` pays is the part that cross-entropy on
@@ -9,6 +9,7 @@ single answers can teach; the rest, *joint*, is all that weighing worlds can add
 """
 
 import math
+import sys
 
 import torch
 
@@ -63,8 +64,8 @@ def table(graphs: int = GRAPHS) -> str:
             values = [found[knowledge] for knowledge in KNOWLEDGE] + [joint]
             lines.append(f"| {task} | {size} | {questions} | " + " | ".join(f"{value:.2f}" for value in values) + " |")
     source = f"families of {graphs} training graphs, seed 0"
-    return "\n".join([*lines, "", f"Measured by `python -m benchmarks.constraint_information --write`: {source}."])
+    return "\n".join([*lines, "", f"Measured by `python -m benchmarks.constraint_information write=true`: {source}."])
 
 
 if __name__ == "__main__":
-    command(__doc__, table, "information")
+    sys.exit(command(sys.argv[1:], "constraint_information", table, "information"))

@@ -1,7 +1,7 @@
 """What each loss costs beside answer cross-entropy, in milliseconds per training step.
 
-    python -m benchmarks.losses            print the table
-    python -m benchmarks.losses --write    also put it into losses/README.md
+    python -m benchmarks.losses               print the table
+    python -m benchmarks.losses write=true    also put it into losses/README.md
 
 Forward and backward of the loss alone (no language model), from random answers to K questions on each
 of 8 graphs of 6 nodes, on one thread: the fastest of several blocks of repetitions, because other load on
@@ -11,6 +11,7 @@ what the vocabulary head costs them is in benchmarks/README.md.
 """
 
 import platform
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -126,7 +127,7 @@ def table() -> str:
     lines = ["| loss | K | ms per step | answer CE at that K |", "|---|---|---|---|"]
     lines += [f"| {name} | {k} | {ms:.2f} | {plain[k]:.2f} |" for name, _, k, ms in measured]
     source = f"torch {torch.__version__}, one thread of {processor()}, fastest block of repetitions"
-    lines += ["", f"Measured by `python -m benchmarks.losses --write`: {source}."]
+    lines += ["", f"Measured by `python -m benchmarks.losses write=true`: {source}."]
     return "\n".join(lines)
 
 
@@ -141,4 +142,4 @@ def processor() -> str:
 
 
 if __name__ == "__main__":
-    command(__doc__, table, "cost")
+    sys.exit(command(sys.argv[1:], "losses", table, "cost"))

@@ -1,23 +1,31 @@
 """A table that a benchmark prints and, on request, puts into losses/README.md."""
 
-import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from input_output.command_line import flag, read_settings
+from input_output.errors import SettingsError
 from input_output.writing import replace_between, write_text
 
 README = Path(__file__).parents[1] / "losses" / "README.md"
 
 
-def command(description: str, table: Callable[[], str], section: str) -> None:
-    """Print the table; with --write also put it between the markers of its section."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="also put the table into losses/README.md")
-    arguments = parser.parse_args()
+def command(arguments: Sequence[str], name: str, table: Callable[[], str], section: str) -> int:
+    """Print the table; with write=true also put it between the markers of its section. The exit status, 2 if refused.
+
+    name: of the benchmark, for the line that refuses its arguments.
+    """
+    try:
+        wanted = flag(read_settings(arguments, {"write": "false"}), "write")
+    except SettingsError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
     text = table()
     print(text)
-    if arguments.write:
+    if wanted:
         write(text, section)
+    return 0
 
 
 def write(text: str, section: str) -> None:

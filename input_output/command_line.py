@@ -38,6 +38,13 @@ def whole(settings: Mapping[str, str], key: str) -> int:
         raise SettingsError(f"{key}= is a whole number, not {settings[key]!r}") from None
 
 
+def flag(settings: Mapping[str, str], key: str) -> bool:
+    """Whether `true` is given for `key`; SettingsError if it is neither that nor `false`."""
+    if settings[key] not in ("true", "false"):
+        raise SettingsError(f"{key}= is true or false, not {settings[key]!r}")
+    return settings[key] == "true"
+
+
 def decimals(settings: Mapping[str, str], key: str) -> list[float]:
     """The numbers, with commas between, that are given for `key`; SettingsError if one is none."""
     try:

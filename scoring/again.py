@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from causal_tasks.items import Item
-from input_output.command_line import read_settings, whole
+from input_output.command_line import flag, read_settings, whole
 from input_output.errors import UserError
 from input_output.reading import read_json
 from input_output.writing import write_json, write_parquet
@@ -93,8 +93,7 @@ def main(arguments: list[str]) -> int:
         resamples = whole(settings, "resamples") if settings["resamples"] else None
         if resamples is not None and resamples < 1:
             raise ValueError("resamples= must be at least 1")
-        if settings["anew"] not in ("true", "false"):
-            raise ValueError(f"anew= is true or false, not {settings['anew']!r}")
+        anew = flag(settings, "anew")
     except ValueError as error:
         print(f"scoring.again: {error}", file=sys.stderr)
         return 2
@@ -102,7 +101,7 @@ def main(arguments: list[str]) -> int:
     if not found:
         print(f"scoring.again: no metrics.json beside a margins.parquet under {', '.join(map(str, folders))}")
         return 1
-    again = sum(score_again(folder, resamples, anew=settings["anew"] == "true") for folder in found)
+    again = sum(score_again(folder, resamples, anew=anew) for folder in found)
     print(f"{again} evaluations scored again, {len(found) - again} were up to date")
     return 0
 

@@ -26,6 +26,18 @@ def test_the_table_goes_between_its_markers(tmp_path, monkeypatch):
         readme_table.write("new", "cost")
 
 
+def test_the_command_writes_only_where_it_is_told_to(tmp_path, monkeypatch, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- cost: begin -->\nold\n<!-- cost: end -->\n")
+    monkeypatch.setattr(readme_table, "README", readme)
+    assert readme_table.command([], "losses", lambda: "new", "cost") == 0
+    assert "old" in readme.read_text() and capsys.readouterr().out == "new\n"
+    assert readme_table.command(["write=true"], "losses", lambda: "new", "cost") == 0
+    assert "new" in readme.read_text()
+    assert readme_table.command(["write=yes"], "losses", lambda: "new", "cost") == 2
+    assert "losses: write= is true or false, not 'yes'" in capsys.readouterr().err
+
+
 def test_every_loss_is_described_and_its_cost_listed():
     text = readme_table.README.read_text()
     described, cost = text.split("<!-- cost: begin -->")

@@ -187,7 +187,7 @@ def test_command_line(five_variants, tmp_path):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("tex=maybe", "tex=maybe: must be true or false"),
+        ("tex=maybe", "tex= is true or false, not 'maybe'"),
         ("result=x", "unknown argument 'result=x'; allowed: results="),
         ("results=nowhere", "no such folder"),
         ("results=", "results= is empty"),
