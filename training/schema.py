@@ -137,7 +137,7 @@ class Probe(Node):
 class Evaluation(Node):
     token_budget: Count | None
     resamples: number(int, 0, 10**6)
-    yardstick_questions: number(int, 0, 10**7) = 20_000
+    yardstick_questions: number(int, 0, 10**7)
     prior: Share | None = None
 
 

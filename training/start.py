@@ -64,7 +64,7 @@ def start(main: Callable[[], None], description: str, config: str) -> None:
 def choices(config: str) -> dict[str, list[str]]:
     """The groups that a config is composed of, in its order, and the names of the options of each."""
     found: dict[str, list[str]] = {}
-    for entry in OmegaConf.load(CONF / f"{config}.yaml").defaults:
+    for entry in OmegaConf.load(CONF / f"{config}.yaml").get("defaults", ()):
         if isinstance(entry, str):
             found |= {} if entry == "_self_" else choices(entry)
             continue
