@@ -152,9 +152,11 @@ class SemanticDistance(Loss):
         weighted = torch.stack([self.weights[part] * parts[part] for part in self.active])
         distance = weighted.sum()
         log_variance = self.log_variance
-        of_labels = {part: parts.pop(part) for part in OF_LABELS}
-        (parts if {*OF_LABELS}.isdisjoint(self.active) else of_labels)["semantic"] = distance
-        logged = {name: value.detach() for name, value in parts.items()} | measured(answers, **of_labels)
+        of_labels = {part: parts[part] for part in OF_LABELS}
+        others = {part: parts[part] for part in PARTS if part not in OF_LABELS}
+        # A sum is measured only where all that it adds up is.
+        (of_labels if {*OF_LABELS} & {*self.active} else others)["semantic"] = distance
+        logged = {name: value.detach() for name, value in others.items()} | measured(answers, **of_labels)
         if log_variance is not None:
             distance = (weighted * torch.exp(-log_variance) + log_variance / 2).sum()
             for part, s in zip(self.active, log_variance.detach(), strict=True):
