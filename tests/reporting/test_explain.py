@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from reporting import tables, write_all
 from reporting.explain import explain
+from reporting.report import build_tables
 from reporting.results import load
 from reporting.run_files import ResultsError
 from reporting.verdicts import JUDGED_BY, RULES
@@ -12,12 +12,19 @@ from tables import main
 from tests.reporting.conftest import write_run, write_unfinished_run
 
 
+def write_tables(folder):
+    """The CSV files as tables.py writes them; figures and pages are not asked for."""
+    (folder / "tables").mkdir()
+    for name, table in build_tables(load(folder)).items():
+        (folder / f"tables/{name}.csv").write_text(table.csv(), encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def results(five_variants, tmp_path_factory):
     """The five variants' runs, and their tables."""
     folder = tmp_path_factory.mktemp("explained")
     (folder / "runs").symlink_to(five_variants / "runs")
-    write_all(folder)
+    write_tables(folder)
     return folder
 
 
@@ -87,9 +94,7 @@ def mixed(tmp_path_factory):
         write_run(folder, "pretrained", n=40, scale=scale)
     unfinished = write_unfinished_run(folder, "transitivity_semantic")
     (unfinished / "training_log.jsonl").write_text('{"step": 1, "progress": 0.1}\n')
-    (folder / "tables").mkdir()
-    for name, frame in tables(folder).items():
-        frame.to_csv(folder / f"tables/{name}.csv", index=False)
+    write_tables(folder)
     return folder
 
 

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from reporting import tables, write_all
+from reporting import tables
 from reporting.explain import explain
 from reporting.faults_table import not_switched
 from reporting.report import build_tables
+from reporting.report_page import report_page
 from reporting.results import load
 
 WEIGHTS = {"yes": 7.5, "no": 1.0}
@@ -169,11 +170,12 @@ def test_the_constant_answer_is_left_where_no_later_probe_is_constant(tmp_path, 
             for step, share in zip((10, 20, 30, 40), probed, strict=True)
         ]
         (run / "training_log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (row,) = tables(tmp_path)["constant_answer"].to_dict("records")
+    results = load(tmp_path)
+    written = build_tables(results)
+    (row,) = written["constant_answer"].frame.to_dict("records")
     # 100 questions in 40 steps: seed 0 leaves at step 30, seed 1 at 40, seed 2 is constant in the end.
     assert (row["runs"], row["never_left"], row["every"]) == (3, 1, 25)
     assert (row["left_after_low"], row["left_after_high"], row["left_after"]) == (75, 100, 87.5)
     assert row["seconds"] == pytest.approx(600)  # 60 s for 100 questions
-    write_all(tmp_path)
-    report = (tmp_path / "REPORT.md").read_text(encoding="utf-8")
+    report = report_page(results, written, [], tmp_path)
     assert "| transitivity_ce | 3 " in report.split("## What prevents the constant answer")[1]

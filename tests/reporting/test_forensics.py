@@ -6,12 +6,14 @@ import shutil
 import pandas as pd
 import pytest
 
-from reporting import tables, write_all
+from reporting import tables
 from reporting.adapter_growth import asked_alike, differing_verdicts, margins_left
 from reporting.claims import _after_the_merge
 from reporting.evidence import last_merges
-from reporting.forensics_page import NEAREST, _variant
+from reporting.forensics_page import NEAREST, _variant, forensics_page
 from reporting.published import SUITES, load_published
+from reporting.report import build_tables
+from reporting.report_page import report_page
 from reporting.results import load
 from reporting.run_files import ResultsError
 
@@ -180,16 +182,17 @@ def test_a_bad_published_file_gives_one_line(tmp_path, text, message):
 
 
 def test_the_shown_table_has_points_and_steps(made):
-    write_all(made, made / "out")
-    shown = (made / "out/tables/forensics.md").read_text()
+    results = load(made)
+    written = build_tables(results)
+    shown = written["forensics"].markdown()
     assert "distance (points)" in shown and "| 2000 " in shown and "| 18750 " in shown
-    assert "(FORENSICS.md)" in (made / "out/REPORT.md").read_text()
+    assert "(FORENSICS.md)" in report_page(results, written, [], made)
 
 
 def test_the_page_names_what_lies_nearest_and_what_a_merge_leaves(made):
     """The published transitivity-CE row is always Yes on the paper's own labels; the semantic one is near the untuned model."""
-    write_all(made)
-    page = (made / "FORENSICS.md").read_text(encoding="utf-8")
+    written = build_tables(load(made))
+    page = forensics_page(written["forensics"].frame, written["adapter_growth"], written["lambda_law"], [], made)
     sections = {section.split("\n", 1)[0]: section for section in page.split("\n## ")}
     assert "Nearest: **always Yes** (paper's own suites), 0.0 points away." in sections["transitivity_ce"]
     semantic = sections["transitivity_semantic"]
