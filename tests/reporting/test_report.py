@@ -16,6 +16,7 @@ from reporting.run_files import ResultsError
 from reporting.summary_table import BEGIN, END, into_readme, readme_table, summary_table
 from reporting.table import Table
 from scoring.seeds import over_seeds
+from tables import main
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,7 @@ def test_every_table_is_written_and_reads_back(written):
         )
         means = path.read_text().count("| mean of ")
         assert len(path.read_text().splitlines()) == 6 + len(frame) + means
+    assert (written.folder / "FORENSICS.md").read_text(encoding="utf-8").startswith("# Where each published number")
     assert [path.name for path in written.folder.rglob(".*")] == [".tables.lock"]  # no temporary file is left
 
 
@@ -173,39 +175,36 @@ def test_same_runs_same_bytes_and_latex_on_request(five_variants, written, tmp_p
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
-def test_command_line(five_variants, tmp_path):
+def test_command_line(make_run, tmp_path):
     """tables.py imports no torch and says where things lie."""
+    results, out = tmp_path / "results", tmp_path / "out"
+    make_run(results, "transitivity_ce", n=40)
+    failed = make_run(results, "dseparation_ce", status="failed")
     code = "import sys, tables; status = tables.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
-    arguments = [sys.executable, "-c", code, f"results={five_variants}", f"out={tmp_path}"]
+    arguments = [sys.executable, "-c", code, f"results={results}", f"out={out}"]
     done = subprocess.run(arguments, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "always No" in done.stdout and str(tmp_path / "tables") in done.stdout
-    (failed,) = five_variants.glob("runs/tiny/dseparation_ce/*/seed1")
-    assert f"not finished: {failed.relative_to(five_variants)} (failed)" in done.stdout
+    assert "always No" in done.stdout and str(out / "tables") in done.stdout
+    assert f"not finished: {failed.relative_to(results)} (failed)" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("argument", "message"),
+    ("argument", "status", "message"),
     [
-        ("tex=maybe", "tex= is true or false, not 'maybe'"),
-        ("result=x", "unknown argument 'result=x'; allowed: results="),
-        ("results=nowhere", "no such folder"),
-        ("results=", "results= is empty"),
+        ("tex=maybe", 2, "tex= is true or false, not 'maybe'"),
+        ("result=x", 2, "unknown argument 'result=x'; allowed: results="),
+        ("results=nowhere", 1, "no such folder"),
+        ("results=", 2, "results= is empty"),
     ],
 )
-def test_command_line_refuses(argument, message):
-    import tables as script
-
-    done = subprocess.run([sys.executable, script.__file__, argument], capture_output=True, text=True)
-    assert done.returncode != 0 and message in done.stderr and "Traceback" not in done.stderr
+def test_command_line_refuses(argument, status, message, capsys):
+    assert main([argument]) == status
+    assert message in capsys.readouterr().err
 
 
-def test_a_folder_that_is_none_of_results_is_left_alone(tmp_path):
-    import tables as script
-
-    arguments = [sys.executable, script.__file__, f"results={tmp_path}"]
-    done = subprocess.run(arguments, capture_output=True, text=True)
-    assert done.returncode == 1 and "no runs/ in it" in done.stderr and not list(tmp_path.iterdir())
+def test_a_folder_that_is_none_of_results_is_left_alone(tmp_path, capsys):
+    assert main([f"results={tmp_path}"]) == 1
+    assert "no runs/ in it" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_summary_goes_between_the_readmes_markers(five_variants, made):
