@@ -1,10 +1,6 @@
 """The launchers' settings and the account they keep of a sweep; the engines themselves: tests/cluster."""
 
 import importlib.util
-import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +12,7 @@ from hydra_plugins import cells as hydra_cells
 from hydra_plugins import slurm_launcher
 from hydra_plugins.joblib_launcher import JoblibLauncher
 from input_output.reading import FileFormatError
+from records.claim import Claimed
 from records.run_folder import RunFolder
 from records.sweep_status import cells, failures, note, waiting
 from reporting.sweep_callback import WriteTables, exit_of_sweep
@@ -133,19 +130,29 @@ def test_a_cell_on_a_disk_that_fails_stops_no_launcher(tmp_path, monkeypatch):
     assert hydra_cells._state(config) == (str(tmp_path), False)
 
 
-@pytest.mark.parametrize(("rank", "error", "status"), [(1, "RuntimeError", "started"), (0, "Claimed", "elsewhere")])
-def test_of_a_cells_processes_none_waits_for_one_that_is_gone(rank, error, status, tmp_path):
-    """The other would wait for ever; and only the first writes the record."""
-    (tmp_path / ".smoke/runs").mkdir(parents=True)  # so that the tables of a sweep that goes on to its end do not fail
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
-    script = Path(__file__).with_name("swept_by_two.py")
-    command = [*launcher, str(script), str(rank), error, "scale=smoke", "experiment=transitivity_ce", "out=run"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(script.parents[2])}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 1 and "it dies" in done.stdout + done.stderr
-    (cell,) = tmp_path.glob("multirun/**/cell-*.json")
-    assert json.loads(cell.read_text())["status"] == status
-    assert not (tmp_path / "run/run.json").exists()
+@pytest.mark.parametrize(("rank", "error", "status"), [(1, RuntimeError, "started"), (0, Claimed, "elsewhere")])
+def test_of_a_cells_processes_one_that_dies_ends_and_leaves_the_record_to_the_first(
+    rank, error, status, composed, tmp_path, monkeypatch
+):
+    """Its exit ends the others, which would wait for it for ever: tests/cluster/test_torchrun.py."""
+    import sweep
+
+    def dies(cfg):
+        RunFolder(cfg.out).save_config(cfg)  # past what settings are refused by
+        raise error("it dies")
+
+    monkeypatch.setattr(sweep, "run", dies)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", str(rank))
+    run, noted = tmp_path / "run", tmp_path / "sweep"
+    noted.mkdir()
+    note(noted, 0, "started", str(run))  # by the first process
+    cfg = composed("scale=smoke", f"out={run}", f"hydra.sweep.dir={noted}", name="sweep")
+    with pytest.raises(SystemExit) as ended:
+        sweep.main.__wrapped__(cfg)
+    (cell,) = cells(noted)
+    assert ended.value.code == 1 and cell["status"] == status
+    assert (run / "config.yaml").is_file() and not (run / "run.json").exists()
 
 
 @pytest.mark.parametrize("override", ["training.epochs=0", "~training"])

@@ -1,4 +1,4 @@
-"""Run by torchrun in test_launchers.py: a sweep's cell whose process RANK dies of ERROR, while the other waits for it.
+"""Run by torchrun in test_torchrun.py: a sweep's cell whose process RANK dies of ERROR, while the other waits for it.
 
 torchrun --nproc-per-node=2 swept_by_two.py RANK ERROR OVERRIDE...
 """
