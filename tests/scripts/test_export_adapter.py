@@ -21,7 +21,8 @@ QUIET = ["tracking=none", "evaluation.resamples=50"]
 def run(run_script, tmp_path_factory):
     """A trained run."""
     folder = tmp_path_factory.mktemp("trained")
-    run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=folder)
+    few = ["suites.published.samples=4", "suites.corrected.samples=8", "suites.validation.samples=8"]
+    run_script("train.py", "scale=smoke", "out=run", *few, *QUIET, cwd=folder)
     return folder / "run"
 
 
@@ -34,14 +35,10 @@ def test_a_shared_adapter_is_scored_without_its_run(run_script, run, tmp_path, c
     card = (shared / "README.md").read_text()
     assert "transitivity_answer_semantic, seed 0 (finished)" in card and str(run.parent) not in card
     assert "comes under" not in card
-    run_script(
-        "evaluate.py", f"run={shared}", "suite=corrected", "suite.samples=8", "tracking.mode=disabled", cwd=tmp_path
-    )
+    few = ["suite=corrected", "suite.samples=8", "evaluation.yardstick_questions=200", "tracking.mode=disabled"]
+    run_script("evaluate.py", f"run={shared}", *few, cwd=tmp_path)
     found = pd.read_parquet(shared / "evaluation/corrected/margins.parquet")
-    run_script(
-        "evaluate.py", f"run={run}", "suite=corrected", "suite.samples=8", "out=own", "tracking.mode=disabled",
-        cwd=tmp_path,
-    )  # fmt: skip
+    run_script("evaluate.py", f"run={run}", *few, "out=own", cwd=tmp_path)
     expected = pd.read_parquet(tmp_path / "own/margins.parquet")
     np.testing.assert_allclose(found["margin"], expected["margin"], atol=0.01)
     assert not np.array_equal(found["margin"], expected["margin"])  # bf16
