@@ -1,9 +1,6 @@
 """The ablation's grids: every cell can be run, and has a folder of its own."""
 
 import copy
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -141,8 +138,7 @@ def test_contradictory_settings_are_refused_before_any_work(overrides, message, 
     assert message in str(refusal.value) and "\n" not in str(refusal.value)
 
 
-def test_a_sweep_runs_the_cells_of_a_union_and_writes_its_table(tmp_path):
-    root = Path(__file__).parents[2]
+def test_a_sweep_runs_the_cells_of_a_union_and_writes_its_table(run_script, tmp_path):
     arguments = [
         "grid=ablation_prior",
         "scale=smoke",
@@ -159,11 +155,6 @@ def test_a_sweep_runs_the_cells_of_a_union_and_writes_its_table(tmp_path):
     ]
     arguments += [f"hydra.sweeper.parts.{part}=null" for part in dropped]
     arguments += ["loss.target=choice(answer)", "task=transitivity", "data.yes_share=0.3,0.7"]
-    done = subprocess.run(
-        [sys.executable, str(root / "sweep.py"), *arguments],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "2 cells: 2 finished" in done.stdout + done.stderr
+    assert "2 cells: 2 finished" in run_script("sweep.py", *arguments, cwd=tmp_path)
     table = (tmp_path / ".smoke/tables/ablation.csv").read_text()
     assert "transitivity_answer_ce,30 % Yes" in table and "transitivity_answer_ce,70 % Yes" in table
