@@ -17,6 +17,7 @@ def test_every_process_takes_the_steps(tmp_path, capsys):
 
 
 def test_a_process_that_dies_is_an_error():
-    training = side_by_side.Training("no such model", 1, 2)
+    training = side_by_side.Training("tiny", 1, 2)
+    training.process.kill()
     with pytest.raises(EOFError):
         training.answer()
