@@ -245,7 +245,8 @@ def test_evaluate_scores_a_bare_model_on_a_file(run_script, tmp_path):
         {"premise": "A causes B. B causes C.", "hypothesis": "Does C cause A?", "label": "No"},
     ]
     (tmp_path / "some.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    run_script("evaluate.py", "model=tiny", "suite=file", "suite.path=some.jsonl", "out=scored", cwd=tmp_path)
+    command = ["evaluate.py", "model=tiny", "suite=file", "suite.path=some.jsonl", "out=scored"]
+    run_script(*command, "evaluation.yardstick_questions=200", cwd=tmp_path)
     table = pd.read_parquet(tmp_path / "scored" / "margins.parquet")
     assert {"id", "label", "margin"} <= set(table) and len(table) == 3
     rows = {row["task"]: row for row in read(tmp_path / "scored" / "metrics.json")["rows"]}
