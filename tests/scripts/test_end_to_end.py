@@ -22,9 +22,10 @@ def read(path):
 
 @pytest.fixture(scope="module")
 def trained(run_script, tmp_path_factory):
-    """One semantic run with wandb offline, as `python train.py scale=smoke` leaves it."""
+    """One semantic run with wandb offline, as `python train.py scale=smoke` leaves it, and beside it what was printed."""
     folder = tmp_path_factory.mktemp("train")
-    run_script("train.py", "scale=smoke", "out=run", cwd=folder)
+    printed = run_script("train.py", "scale=smoke", "out=run", "evaluation.resamples=50", cwd=folder)
+    (folder / "printed.txt").write_text(printed, encoding="utf-8")
     return folder / "run"
 
 
@@ -67,14 +68,9 @@ def test_every_margin_is_stored_and_the_metrics_follow_from_them(trained):
             assert row["accuracy"] == pytest.approx(((part["margin"] >= 0) == part["label"]).mean())
 
 
-def test_the_same_seed_gives_the_same_margins(run_script, trained, tmp_path):
-    output = run_script("train.py", "scale=smoke", "out=run", *QUIET, cwd=tmp_path)
-    assert "step 3 of 6; loss" in output and "{'" not in output and "question/s" not in output, "lines for people"
-    for suite in ("published", "corrected"):
-        first, second = (
-            pd.read_parquet(f / "evaluation" / suite / "margins.parquet") for f in (trained, tmp_path / "run")
-        )
-        pd.testing.assert_frame_equal(first, second)
+def test_what_is_printed_is_lines_for_people(trained):
+    printed = trained.with_name("printed.txt").read_text(encoding="utf-8")
+    assert "step 3 of 6; loss" in printed and "{'" not in printed and "question/s" not in printed
 
 
 def test_evaluate_scores_a_saved_run_again_with_the_same_margins(run_script, trained, tmp_path):
