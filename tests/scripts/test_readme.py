@@ -64,7 +64,8 @@ def small(command):
         # Whole families of all ordered pairs need more than 8 questions.
         samples = {"suite=file": [], "suite=closure": ["suite.samples=60"]}
         few = [samples[w] for w in words if w in samples]
-        words += ["evaluation.resamples=20"] + (few[0] if few else ["suite.samples=8"])
+        words += ["evaluation.resamples=20", "evaluation.yardstick_questions=200"]
+        words += few[0] if few else ["suite.samples=8"]
     if words[1] == "-m":
         words = [re.sub(r"^n=.*", "n=20", w) for w in words]
     return words
