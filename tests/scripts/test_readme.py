@@ -43,6 +43,7 @@ def small(command):
     command = command.replace("smollm2_135m", "tiny").replace("gemma3_270m", "tiny")
     words = shlex.split(command)
     if words[1] == "train.py":
+        words = ["seed=0,1" if w.startswith("seed=0,1,") else w for w in words]
         words = [w for w in words if not w.startswith(("training.samples=", "scale="))] + [
             "scale=smoke",
             *SMALL,
@@ -96,8 +97,9 @@ def test_make_knows_its_targets():
 def test_every_python_command_runs(run_script, tmp_path):
     question = {"premise": "A causes B.", "hypothesis": "Does A cause B?", "label": "Yes"}
     (tmp_path / "questions.jsonl").write_text(json.dumps(question) + "\n")
-    for command in dict.fromkeys(c for c in COMMANDS if c.startswith("python")):
-        words = [here(word, tmp_path) for word in small(command)]
+    # Several are the same once they are small.
+    for command in dict.fromkeys(tuple(small(c)) for c in COMMANDS if c.startswith("python")):
+        words = [here(word, tmp_path) for word in command]
         script, arguments = (words[1], words[2:]) if words[1] != "-m" else (words[2], words[3:])
         run_script(script, *arguments, cwd=tmp_path)
     assert list((tmp_path / "outputs" / "harness").glob("*.yaml"))
