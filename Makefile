@@ -5,7 +5,7 @@
 # make test-faults: SIGKILL at random moments, 20 for each script; minutes
 # make style: what the pre-commit hook checks (ruff, lint and format)
 # make gemma: installs the weights of Gemma 3 270M, the paper's model
-# make benchmark: speed against peers, both models, half an hour on a quick machine with bf16; LM_EVAL=PROGRAM TRL=PYTHON where they are installed
+# make benchmark: speed against peers, both models, 40 minutes on two cores with bf16; LM_EVAL=PROGRAM TRL=PYTHON where they are installed
 
 PYTHON ?= python3
 BIN := .venv/bin

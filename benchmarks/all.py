@@ -1,6 +1,6 @@
 """Every benchmark of speed, one after the other, for one model after the other: `make benchmark`.
 
-    python -m benchmarks.all lm_eval=PROGRAM trl=PYTHON                 both models, half an hour on two quick cores with bf16
+    python -m benchmarks.all lm_eval=PROGRAM trl=PYTHON                 both models, 40 minutes on two cores with bf16
     python -m benchmarks.all model=smollm2_135m                         without the peers, which are skipped
 
 Each runs in a process of its own and writes into out=, by default results/benchmarks. A model whose weights are not installed
