@@ -17,6 +17,7 @@ default). All keys, with comments: conf/evaluate.yaml.
 
 import logging
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import hydra
@@ -38,43 +39,22 @@ log = logging.getLogger(__name__)
 def evaluate(cfg: DictConfig) -> Path:
     """Score what ``cfg`` names; return the folder with the metrics."""
     check_settings(cfg, Evaluate)
-    if cfg.run is None and cfg.checkpoint is not None:
-        raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
-    keys = [override.key_or_group for override in given()]
-    other = [key for key in keys if key == "model" or (key.startswith("model.") and key != "model.device")]
-    if cfg.run is not None and other:
-        raise SettingsError(f"{other[0]}: run={cfg.run} is scored with the model that it was trained on; leave it out")
-    if cfg.prompt not in (None, cfg.suite.get("prompt") or cfg.prompt):
-        raise SettingsError(f"prompt={cfg.prompt}: contradicts suite.prompt={cfg.suite.prompt}; give one of them")
+    refuse_contradictions(cfg)
+    way = Way.of(cfg.suite, cfg, cfg.prompt)
+    folder = way.folder(cfg.suite.name, cfg.checkpoint)
+    scored = bare_model(cfg, folder) if cfg.run is None else saved_run(cfg, folder)
+    if scored.adapter is None and way.needs_adapter:
+        raise SettingsError(f"weights={way.weights}: an untrained model has no adapter to merge; use weights=adapter")
+    out = RunFolder(cfg.out).path if cfg.out is not None else scored.out
     # Late, as in train.py: torch, transformers and peft take seconds to import.
     from models.loading import load_answerer
     from scoring.evaluation import build_suite, evaluate_suite, refuse_to_replace, summary_lines
     from scoring.rows import thresholds_for
 
-    way = Way.of(cfg.suite, cfg, cfg.prompt)
-    adapter, model, thresholds = None, cfg.model, None
-    described = {"run": None, "model": cfg.model.name}
-    if cfg.run is not None:
-        run = RunFolder(cfg.run)
-        trained_with = run.trained_with()
-        check_saved(trained_with, run.config)
-        # keys that the run's version did not have are this one's
-        model = OmegaConf.merge(OmegaConf.to_container(cfg.model), trained_with.model)
-        adapter = run.adapter_of(cfg.checkpoint) if trained_with.training.enabled else None
-        model.device = cfg.model.device  # of this machine, not of the one that trained it
-        described = {"run": str(run.path), "model": model.name} | run.progress(cfg.checkpoint)
-    if adapter is None and way.needs_adapter:
-        raise SettingsError(f"weights={way.weights}: an untrained model has no adapter to merge; use weights=adapter")
-    folder = way.folder(cfg.suite.name, cfg.checkpoint)
-    if cfg.run is not None:
-        default = run.evaluation(folder)
-        thresholds = thresholds_for(default, way, cfg.checkpoint)
-    else:
-        default = Path(cfg.results, "scored", model.name, folder)
-    out = RunFolder(cfg.out).path if cfg.out is not None else default
+    thresholds = None if cfg.run is None else thresholds_for(scored.out, way, cfg.checkpoint)
     parts = build_suite(cfg.suite)
-    answerer, loaded = load_answerer(model, adapter=adapter, weights=way.weights, prompt=way.prompt)
-    described |= {"loaded": loaded, "adapter": loaded["adapter"]}
+    answerer, loaded = load_answerer(scored.model, adapter=scored.adapter, weights=way.weights, prompt=way.prompt)
+    described = scored.described | {"loaded": loaded, "adapter": loaded["adapter"]}
     with claim(out):
         if not cfg.overwrite:
             refuse_to_replace(out, parts, answerer, way)
@@ -86,6 +66,47 @@ def evaluate(cfg: DictConfig) -> Path:
     log.info("scored in %.0f s:\n%s", report["seconds"], "\n".join(summary_lines(report)))
     log.info("metrics and margins: %s", out)
     return out
+
+
+def refuse_contradictions(cfg: DictConfig) -> None:
+    """Raise SettingsError where two settings that are each allowed say different things."""
+    if cfg.run is None and cfg.checkpoint is not None:
+        raise SettingsError(f"checkpoint={cfg.checkpoint}: give the run=DIR that it belongs to")
+    keys = [override.key_or_group for override in given()]
+    other = [key for key in keys if key == "model" or (key.startswith("model.") and key != "model.device")]
+    if cfg.run is not None and other:
+        raise SettingsError(f"{other[0]}: run={cfg.run} is scored with the model that it was trained on; leave it out")
+    if cfg.prompt not in (None, cfg.suite.get("prompt") or cfg.prompt):
+        raise SettingsError(f"prompt={cfg.prompt}: contradicts suite.prompt={cfg.suite.prompt}; give one of them")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is scored: the config of a model, an adapter for it or None, where scores go by default, and what they say of it."""
+
+    model: DictConfig
+    adapter: Path | None
+    out: Path
+    described: dict
+
+
+def bare_model(cfg: DictConfig, folder: str) -> Scored:
+    """``cfg.model`` as it is."""
+    out = Path(cfg.results, "scored", cfg.model.name, folder)
+    return Scored(cfg.model, None, out, {"run": None, "model": cfg.model.name})
+
+
+def saved_run(cfg: DictConfig, folder: str) -> Scored:
+    """``cfg.run``: the model that it was trained on, and its adapter if it was trained."""
+    run = RunFolder(cfg.run)
+    trained_with = run.trained_with()
+    check_saved(trained_with, run.config)
+    # keys that the run's version did not have are this one's
+    model = OmegaConf.merge(OmegaConf.to_container(cfg.model), trained_with.model)
+    adapter = run.adapter_of(cfg.checkpoint) if trained_with.training.enabled else None
+    model.device = cfg.model.device  # of this machine, not of the one that trained it
+    described = {"run": str(run.path), "model": model.name} | run.progress(cfg.checkpoint)
+    return Scored(model, adapter, run.evaluation(folder), described)
 
 
 def show_questions(cfg: DictConfig, parts: dict, out: Path) -> None:
