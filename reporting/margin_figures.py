@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit
 
@@ -62,46 +63,61 @@ def accuracy_by_difficulty(margins: dict[str, pd.DataFrame], group: dict, task: 
         if table["own_task"].iloc[0] in ("", task)
     }
     shown = {variant: table for variant, table in shown.items() if len(table)}
-    strata = {"split": _drawn_values(shown, "split")} if shown else {}
-    for name in dict.fromkeys(name for table in shown.values() for name in table if name.startswith(STRATUM)):
-        values = _drawn_values(shown, name)
-        if len(values) > 1 and name not in NOT_DIFFICULTY:
-            strata[name] = values
+    strata = _difficulties(shown)
     if not any(strata.values()):
         return None
     figure, axes = panels(len(strata), most=3, width=4.4, height=3.1)
     for axis, (stratum, values) in zip(axes, strata.items(), strict=True):
         for rank, (variant, table) in enumerate(shown.items()):
-            points = [_accuracy(table, stratum, value) for value in values]
-            x = [i + (rank - (len(shown) - 1) / 2) * 0.08 for i, point in enumerate(points) if point]
-            mean = [accuracy for accuracy, _ in filter(None, points)]
-            error = np.array([bar or (0, 0) for _, bar in filter(None, points)]).reshape(-1, 2).T
+            beside = (rank - (len(shown) - 1) / 2) * 0.08
             style = {"color": colour(variant, list(margins)), "label": readable(variant)}
-            numeric = values and not isinstance(values[0], str)
-            axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
+            _draw_accuracies(axis, table, stratum, values, beside, style)
         first = next(iter(shown.values()))
-        known = _shortcut(first, stratum, values)
-        if known:
+        if known := _shortcut(first, stratum, values):
             style = {"ls": "none", "marker": "_", "ms": 16, "mew": 1.5, "color": "black"}
             axis.plot(
                 *zip(*known, strict=True), **style, label="local features, no path followed, on the same questions"
             )
         axis.axhline(0.5, color="black", ls="dotted", lw=1, label="constant answer where labels are balanced")
         counts = [int((first[stratum] == value).sum()) if stratum in first else 0 for value in values]
-        names = [readable(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v)) for v in values]
-        turn = {"rotation": 25, "ha": "right"} if sum(map(len, names)) > 34 else {}
-        small = {"fontsize": 8} if turn or len(values) > 6 else {}
-        many = len(values) > 6 and max(counts) > 99  # no room for n= under each
-        end = " (n={})" if turn else "\n{}" if many else "\nn={}"
-        axis.set_xticks(
-            range(len(values)), [name + end.format(n) for name, n in zip(names, counts, strict=True)], **turn, **small
-        )
-        axis.set(
-            xlabel=readable(stratum.removeprefix(STRATUM)) + " (below: n)" * many, ylabel="accuracy", ylim=(None, 1.02)
-        )
+        axis.set(xlabel=readable(stratum.removeprefix(STRATUM)), ylabel="accuracy", ylim=(None, 1.02))
+        _name_values(axis, values, counts)
     figure.suptitle(f"Accuracy against difficulty, {TASK_NAMES[task]}: {heading(group)}")
     legend_below(figure, axes)
     return figure
+
+
+def _difficulties(shown: dict[str, pd.DataFrame]) -> dict[str, list]:
+    """The split, and each stratum that has several values to be drawn -> these values."""
+    strata = {"split": _drawn_values(shown, "split")} if shown else {}
+    for name in dict.fromkeys(name for table in shown.values() for name in table if name.startswith(STRATUM)):
+        values = _drawn_values(shown, name)
+        if len(values) > 1 and name not in NOT_DIFFICULTY:
+            strata[name] = values
+    return strata
+
+
+def _draw_accuracies(axis: Axes, table: pd.DataFrame, stratum: str, values: list, beside: float, style: dict) -> None:
+    """Accuracy at each value with its interval, `beside` its place; numbers are joined by a line, names are not."""
+    points = {i: point for i, value in enumerate(values) if (point := _accuracy(table, stratum, value))}
+    mean = [accuracy for accuracy, _ in points.values()]
+    error = np.array([bar or (0, 0) for _, bar in points.values()]).reshape(-1, 2).T
+    numeric = values and not isinstance(values[0], str)
+    x = [i + beside for i in points]
+    axis.errorbar(x, mean, yerr=error, marker="o", ms=4, lw=1.3, ls="-" if numeric else "none", **style)
+
+
+def _name_values(axis: Axes, values: list, counts: list[int]) -> None:
+    """Each value below its place with the number of its questions, turned or smaller where there is little room."""
+    names = [readable(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v)) for v in values]
+    turn = {"rotation": 25, "ha": "right"} if sum(map(len, names)) > 34 else {}
+    small = {"fontsize": 8} if turn or len(values) > 6 else {}
+    many = len(values) > 6 and max(counts) > 99  # no room for n= under each
+    end = " (n={})" if turn else "\n{}" if many else "\nn={}"
+    labels = [name + end.format(n) for name, n in zip(names, counts, strict=True)]
+    axis.set_xticks(range(len(values)), labels, **turn, **small)
+    if many:
+        axis.set_xlabel(f"{axis.get_xlabel()} (below: n)")
 
 
 def _shortcut(table: pd.DataFrame, stratum: str, values: list) -> list[tuple[int, float]]:
