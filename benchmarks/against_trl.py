@@ -20,7 +20,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.measuring import command, comparison, comparison_table, configuration, measured_on
-from benchmarks.peers import find, run_peer, weights_for_peers
+from benchmarks.peers import ATTENTIONS, find, run_peer, weights_for_peers
 from benchmarks.training_cases import CASES
 from models.answerer import Answerer
 from models.loading import load_answerer
@@ -33,8 +33,7 @@ from training.sampling import LengthGroupedSampler
 
 NAME = "against_trl"
 DEFAULTS = {"model": "gemma3_270m", "batch": "16", "steps": "5", "trl": "", "out": "results/benchmarks"}
-ATTENTIONS = ("sdpa", "eager")
-WEIGHTS = "weights"
+WEIGHTS, QUESTIONS = "weights", "questions.jsonl"
 _SCRIPT = Path(__file__).with_name("trl_step.py")
 # The first step is left out, and the last, after which a training looks at its probe.
 _LEFT_OUT = 2
@@ -86,18 +85,13 @@ def turns(cfg: DictConfig, prompt_format: PromptFormat) -> list[dict]:
     ]
 
 
-def ask_trl(
-    program: Path, cfg: DictConfig, prompt_format: PromptFormat, precision: str, attention: str, folder: Path
-) -> dict:
-    """What trl_step.py says of the same batches: seconds of each step, versions. folder: with the weights in it."""
-    questions = folder / "questions.jsonl"
-    lines = (json.dumps(one) + "\n" for one in turns(cfg, prompt_format))
-    questions.write_text("".join(lines), encoding="utf-8")
+def ask_trl(program: Path, cfg: DictConfig, precision: str, attention: str, folder: Path) -> dict:
+    """What trl_step.py says of the same batches: seconds of each step, versions. folder: with weights and questions in it."""
     training = OmegaConf.to_container(cfg.training, resolve=True)
     asked = {key: training[key] for key in ("batch_size", "learning_rate", "weight_decay", "max_gradient_norm")}
     asked |= {
         "model": str(folder / WEIGHTS),
-        "questions": str(questions),
+        "questions": str(folder / QUESTIONS),
         "folder": str(folder / "trl"),
         "seed": cfg.seed,
     }
@@ -123,10 +117,12 @@ def measure(settings: dict) -> dict | None:
         base, _ = load_answerer(cfg.model)
         weights_for_peers(base, cfg.model, folder / WEIGHTS)
         del base
+        lines = (json.dumps(one) + "\n" for one in turns(cfg, answerer.prompt_format))
+        (folder / QUESTIONS).write_text("".join(lines), encoding="utf-8")
         ours = [settings["batch"] / seconds for seconds in our_steps(cfg, answerer, folder / "ours")]
         case, rows = f"training, answer cross-entropy in the whole Trainer, batch {settings['batch']}", []
         for attention in ATTENTIONS:
-            found = ask_trl(program, cfg, answerer.prompt_format, loaded["precision"], attention, folder)
+            found = ask_trl(program, cfg, loaded["precision"], attention, folder)
             theirs = [settings["batch"] / seconds for seconds in found["seconds"]]
             peer = f"SFTTrainer, trl {found['trl']}, {attention}, {loaded['precision']}"
             rows.append(comparison(case, "questions/s", ours, peer, theirs))

@@ -22,6 +22,8 @@ from models.wheels import dense_copy_of_wheel
 
 _TOKENIZER_FILES = ("tokenizer", "special_tokens", "added_tokens", "chat_template")
 HARNESS_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
+# transformers' names: what peers take by themselves, and what is faster for some models on a CPU.
+ATTENTIONS = ("sdpa", "eager")
 # tqdm's last line gives the mean over the whole loop.
 _REQUEST_LOOP = re.compile(r"Running loglikelihood requests: 100%\|[^|]*\| \d+/\d+ \[[^]]*?([\d.]+)(it/s|s/it)\]")
 
@@ -83,11 +85,16 @@ def run_peer(asked: list[str], folder: Path) -> subprocess.CompletedProcess:
 
 
 def ask_harness(
-    program: Path, model: Path, folder: Path, precision: str = "fp32", batch_size: int = 8, attention: str = "sdpa"
+    program: Path,
+    model: Path,
+    folder: Path,
+    precision: str = "fp32",
+    batch_size: int = 8,
+    attention: str = ATTENTIONS[0],
 ) -> tuple[str, float]:
     """Run every task in `folder` on a local model, with one log of samples a task.
 
-    attention: transformers' name; sdpa is what it takes by itself.
+    attention: one of ATTENTIONS.
     Returns the harness's version, and the questions a second of its request loop: without starting, loading and
     tokenising. A question is two requests, and the harness reads its prompt once for both.
     Raises PeerError if it fails, or leaves no results.

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import command, comparison, comparison_table, configuration, measured_on, paired
-from benchmarks.peers import PeerError, ask_harness, find, harness_margins, weights_for_peers
+from benchmarks.peers import ATTENTIONS, PeerError, ask_harness, find, harness_margins, weights_for_peers
 from benchmarks.released_way import ReleasedWay
 from benchmarks.work import peak, scoring_operations, tokens_in
 from causal_tasks import suites
@@ -62,7 +62,6 @@ SOURCES = (
 )
 QUESTIONS = (1, 4, 12)
 BATCH_SIZES = (4, 8, 16, 32)
-ATTENTIONS = ("sdpa", "eager")
 _MOST_TRIED = 50  # questions looked at for each that is wanted
 _PART = ("mixed", "corrected", "same_length")
 
