@@ -5,7 +5,8 @@ end; so its margin is that of the question asked on its own. With one question t
 ordinary sequence. What all rows of a batch begin with (system turn, instruction) is computed once.
 
 A batch can be read in one pass, under a tree-shaped mask, or in two: the premises, then every question as a row
-of its own on the keys and values of its premise. The second does without attention between siblings.
+of its own on the keys and values of its premise. The second does without attention between siblings, which is the
+faster of them once rows are wide (models/answerer.py).
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,13 @@
 """The released prompts, in a model's own chat template, as tokens."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from causal_tasks.questions import PROMPT
 from input_output.errors import UserError
+
+log = logging.getLogger(__name__)
 
 PROMPTS = {
     # What all published numbers were measured with, and what three of the four models were trained with.
@@ -21,6 +24,9 @@ GEMMA_CHAT_TEMPLATE = (
     " + message['content'] | trim + '<end_of_turn>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
 )
+
+# What a template that writes today's date (Llama 3) writes instead: a prompt must not change overnight.
+DATE = "26 Jul 2024"
 
 
 class PromptError(UserError, ValueError):
@@ -65,6 +71,12 @@ class PromptFormat:
             raise PromptError(
                 f"{tokenizer.name_or_path}: the tokenizer has no chat template; use an instruction-tuned model"
             )
+        if "strftime_now" in tokenizer.chat_template and "date_string" not in tokenizer.chat_template:
+            log.warning(
+                "%s: the chat template writes today's date and takes no other: tomorrow's prompts, and what they score, "
+                "are not today's",
+                tokenizer.name_or_path,
+            )
         self.tokenizer = tokenizer
         self.instruction = PROMPTS[prompt]
         probe = self.instruction.format(premise="A causes B.", hypothesis="Does A cause B?")
@@ -98,9 +110,10 @@ class PromptFormat:
         return self._fill_in([{"role": "user", "content": content}], answering)
 
     def _fill_in(self, turns: list[dict[str, str]], answering: bool = False) -> str:
-        # A template that knows thinking opens the answer as it shows one without a thought; others pass the word over.
+        # A template that knows thinking opens the answer as it shows one without a thought. Templates that know nothing of
+        # thoughts or dates pass the words over.
         return self.tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=answering, enable_thinking=False
+            turns, tokenize=False, add_generation_prompt=answering, enable_thinking=False, date_string=DATE
         )
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:

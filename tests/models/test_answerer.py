@@ -7,7 +7,7 @@ import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from models import answerer as answerer_module
-from models import loading
+from models import loading, packing
 from models.answerer import Answerer
 from models.loading import ModelError, choose_attention, choose_precision, load_answerer
 from models.packing import pack
@@ -41,6 +41,7 @@ def answerer(request):
 
 def test_packed_margins_equal_separate_prompts(answerer, items):
     assert answerer.verify(items, tolerance=1e-4) <= 1e-4
+    assert answerer.verify(items[:1], tolerance=1e-4) <= 1e-4  # a single graph is all common prefix
 
 
 def test_the_check_sees_a_wrong_margin(answerer, monkeypatch, items):
@@ -61,14 +62,19 @@ def test_margins_do_not_depend_on_the_rest_of_the_batch(answerer, items, margins
 
 
 @pytest.mark.parametrize("endings", [False, True])
-def test_one_pass_over_the_tree_and_two_over_its_parts_agree(answerer, endings, items):
+def test_one_pass_over_the_tree_and_two_over_its_parts_agree(answerer, endings, items, monkeypatch):
     format_ = answerer.prompt_format
     batch = pack(
         format_.encode(items, answered=endings), format_.pad, endings=1 + len(format_.ending) if endings else 0
     )
     weight = answerer.language_model.model.layers[0].self_attn.k_proj.weight
-    readings = [answerer(batch, text) for text in ("turn" if endings else "sequence", None)]
-    found = [reading.log_yes - reading.log_no for reading in readings]
+    read, branched, found = answerer._read_branches, [], []
+    monkeypatch.setattr(answerer, "_read_branches", lambda *about: branched.append(about) or read(*about))
+    for widest in (batch.tokens.shape[1], batch.tokens.shape[1] - 1):
+        monkeypatch.setattr(answerer_module, "WIDEST_TREE", widest)
+        reading = answerer(batch)
+        found.append(reading.log_yes - reading.log_no)
+    assert len(branched) == 1  # the wider rows
     torch.testing.assert_close(*found, atol=1e-4, rtol=0)
     gradients = [torch.autograd.grad(margin.square().sum(), weight)[0] for margin in found]
     assert gradients[0].abs().max() > 1e-4
@@ -216,7 +222,8 @@ def test_missing_adapter_is_refused(tmp_path, tiny):
         load_answerer(tiny(), adapter=tmp_path)
 
 
-def test_other_architectures_are_checked_when_they_are_loaded(tmp_path, monkeypatch, tiny):
+@pytest.mark.parametrize("fault", ["mask of the tree", "mask of the branches", "no numbers"])
+def test_other_architectures_are_checked_when_they_are_loaded(fault, tmp_path, monkeypatch, tiny):
     tokenizer = tiny_tokenizer()
     config = Qwen2Config(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
@@ -227,10 +234,16 @@ def test_other_architectures_are_checked_when_they_are_loaded(tmp_path, monkeypa
     tokenizer.save_pretrained(tmp_path)
     model = tiny(name_or_path=str(tmp_path))
     load_answerer(model)
-    # As if the architecture did not heed its mask.
-    visible = answerer_module.visible_to
-    monkeypatch.setattr(answerer_module, "visible_to", lambda *layout: torch.ones_like(visible(*layout)))
-    with pytest.raises(ModelError, match="qwen2: margins read in one packed pass differ.*not supported"):
+    if fault == "no numbers":
+        token_logits = answerer_module.token_logits
+        monkeypatch.setattr(answerer_module, "token_logits", lambda *head: token_logits(*head) * torch.nan)
+    else:  # as if the architecture did not heed it
+        place, name = (
+            (answerer_module, "visible_to") if fault == "mask of the branches" else (packing.PackedBatch, "visible")
+        )
+        visible = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *layout: torch.ones_like(visible(*layout)))
+    with pytest.raises(ModelError, match="qwen2: packed margins differ.*not supported"):
         load_answerer(model)
 
 

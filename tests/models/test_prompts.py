@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.prompts import PromptError, PromptFormat, common_prefix_length
+from models.prompts import GEMMA_CHAT_TEMPLATE, PromptError, PromptFormat, common_prefix_length
 from models.tiny import tiny_tokenizer
 
 
@@ -90,6 +90,22 @@ def test_a_model_that_can_think_is_asked_for_the_answer_alone(prompt_format):
     found = PromptFormat(tokenizer)
     assert (found.yes, found.no, found.ending) == (prompt_format.yes, prompt_format.no, prompt_format.ending)
     assert found.text("A causes B.", "Does A cause B?").endswith("assistant\n<think>\n\n</think>\n\n")
+
+
+def test_no_prompt_changes_overnight(caplog):
+    """As Llama 3 does: today's date, unless another is given."""
+    tokenizer = tiny_tokenizer()
+    today = "{{ strftime_now('%d %b %Y') }}"
+    tokenizer.chat_template = (
+        "{% if date_string is not defined %}{% set date_string = " + today[3:-3] + " %}{% endif %}"
+        "{{ date_string }}" + GEMMA_CHAT_TEMPLATE
+    )
+    assert PromptFormat(tokenizer).text("A causes B.", "Does A cause B?").startswith("26 Jul 2024")
+    assert not caplog.messages
+    tokenizer.chat_template = today + GEMMA_CHAT_TEMPLATE
+    PromptFormat(tokenizer)
+    (line,) = caplog.messages
+    assert "today's date" in line
 
 
 @pytest.mark.parametrize(
