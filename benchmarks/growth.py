@@ -9,6 +9,7 @@ batch may hold, with `most` prompts. The fastest of `repetitions` passes each, b
 growth.json, growth.md and the figure growth.png, with the exponents of fitted power laws, into out=, by default results/benchmarks.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -84,7 +85,9 @@ def works(answerer: Answerer, most: int, longest: int) -> dict[str, dict[int, Ca
 
     def read(width: int) -> None:
         with torch.inference_mode():
-            answerer.margins(pack([of_width(one, width).encoded for one in examples], format_.pad, share_prefix=False))
+            answerer.margins(
+                pack([of_width(one, width).encoded for one in examples], format_.pad, fewest_saved=math.inf)
+            )
 
     graphs = graphs_with("dseparation", MOST_QUESTIONS, GRAPHS)
     asked = {k: [replace(item, questions=item.questions[:k]) for item in graphs] for k in doubling(1, MOST_QUESTIONS)}

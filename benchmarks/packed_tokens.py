@@ -9,6 +9,7 @@ packing can gain; scoring_speed measures what it does. Nothing is timed. Writes 
 default results/benchmarks.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ def row(format_: PromptFormat, graphs: Sequence[Item], questions: int) -> dict:
     """Tokens of either way, and of its parts: the prefix of all prompts, a premise and a question (means)."""
     items = [replace(item, questions=item.questions[:questions]) for item in graphs]
     packed = pack(format_.encode(items), format_.pad)
-    apart = pack(format_.encode(separate(items)), format_.pad, share_prefix=False)
+    apart = pack(format_.encode(separate(items)), format_.pad, fewest_saved=math.inf)
     prefix, branches = len(packed.prefix), int((packed.branch > 0).sum())
     found = {"packed": tokens_in(packed), "separate": tokens_in(apart)}
     return {

@@ -13,6 +13,7 @@ allow twelve, in one pass, against a row of its own for every question, nothing 
 way's, bf16, where it is the model's own, against fp32. Writes scoring_speed_MODEL.json and .md into out=, by default results/benchmarks.
 """
 
+import math
 import statistics
 import sys
 import tempfile
@@ -110,7 +111,7 @@ def sharing_nothing(answerer: Answerer, items: Sequence[Item], token_budget: int
     margins = []
     with torch.inference_mode():
         for indices in length_sorted_batches([one.length for one in encoded], token_budget):
-            batch = pack([encoded[i] for i in indices], answerer.prompt_format.pad, share_prefix=False)
+            batch = pack([encoded[i] for i in indices], answerer.prompt_format.pad, fewest_saved=math.inf)
             margins.append(answerer.margins(batch.to(answerer.device)).flatten())
     return torch.cat(margins).cpu().numpy()
 
@@ -123,7 +124,7 @@ def share_of_peak(
     batches = length_sorted_batches([one.length for one in encoded], token_budget)
     tokens = sum(tokens_in(pack([encoded[i] for i in indices], answerer.prompt_format.pad)) for indices in batches)
     questions = sum(len(item.questions) for item in items)
-    return scoring_operations(answerer, tokens) * statistics.median(rates) / questions / most
+    return scoring_operations(answerer, tokens, questions) * statistics.median(rates) / questions / most
 
 
 class Scoring:

@@ -64,7 +64,7 @@ class ProductStep:
         cfg.training.samples = graphs * cfg.task.questions_per_graph * max(batches, BATCHES_PER_BLOCK)
         items = training_items(cfg)
         self.loss.prepare(items)
-        self.collator = Collator(self.answerer.prompt_format, self.loss.text is not None)
+        self.collator = Collator(self.answerer.prompt_format, self.loss.text is not None, self.answerer.device)
         dataset = GraphDataset(items, self.answerer.prompt_format, self.loss.text is not None)
         order = list(LengthGroupedSampler(dataset.lengths, graphs, cfg.seed))
         self.batches = [

@@ -4,11 +4,12 @@ Counted are multiplications and additions, two a weight, in matrix products with
 normalisation and everything elementwise are overhead. Of N tokens (padding left out), D weights in the decoder's linear
 layers, LoRA adapters of rank r on layers in → out, P positions whose logits are needed, hidden width H and V words:
 
-    training   N · (4 D + Σ 6 r (in + out)) + P · 4 H V
-    scoring    N · (2 D + Σ 2 r (in + out))
+    training   N · (4 D + Σ 6 r (in + out)) + P · 4 H V - (N - P) · (4 D' + Σ' 6 r (in + out))
+    scoring    N · (2 D + Σ 2 r (in + out)) - (N - P) · (2 D' + Σ' 2 r (in + out))
 
 4 D: the base is frozen, so a step is the forward product and the gradient of its input, without that of the weight. An
-adapter has all three. 4 H V: logits, and their gradient with respect to the hidden state. Scoring reads two logits.
+adapter has all three. 4 H V: logits, and their gradient with respect to the hidden state. Scoring reads two logits. D', Σ':
+what in the last layer only its output needs (models/last_layer.py), at positions of which no logits are.
 """
 
 import time
@@ -16,11 +17,13 @@ from collections import Counter
 from collections.abc import Callable
 
 import torch
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from models.adapters import lora_layers
 from models.answerer import Answerer
+from models.last_layer import for_output
 from models.packing import PackedBatch, text_targets
 
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
@@ -41,15 +44,22 @@ def decoder_shapes(answerer: Answerer) -> Counter:
 
 def adapter_weights(answerer: Answerer) -> int:
     """Σ r (in + out)."""
-    return sum(
-        rank * (layer.in_features + layer.out_features)
-        for _, layer in lora_layers(answerer.language_model)
-        for rank in layer.r.values()
-    )
+    return sum(_of_adapters(layer) for _, layer in lora_layers(answerer.language_model))
+
+
+def _of_adapters(layer: LoraLayer) -> int:
+    return sum(rank * (layer.in_features + layer.out_features) for rank in layer.r.values())
 
 
 def decoder_weights(answerer: Answerer) -> int:
     return sum(out * width * count for (out, width), count in decoder_shapes(answerer).items())
+
+
+def output_weights(answerer: Answerer) -> tuple[int, int]:
+    """Weights of the last layer's linear layers that only its output needs, and of the adapters on them."""
+    layers = for_output(answerer.decoder).values()
+    adapters = sum(_of_adapters(layer) for layer in layers if isinstance(layer, LoraLayer))
+    return sum(layer.in_features * layer.out_features for layer in layers), adapters
 
 
 def tokens_in(batch: PackedBatch) -> int:
@@ -60,17 +70,19 @@ def tokens_in(batch: PackedBatch) -> int:
 def training_operations(answerer: Answerer, batch: PackedBatch, text: str | None) -> int:
     """Of one forward and backward pass. text: of the loss (``models.packing.text_targets``), None for the answers alone."""
     rows, slots = batch.asked.nonzero(as_tuple=True)
-    read = torch.stack([rows, batch.answers[rows, slots]], 1)
+    places = batch.places(rows, batch.answers[rows, slots])
     if text is not None:
-        targets = text_targets(batch, text, answerer.prompt_format.header_length)
-        read = torch.cat([read, torch.stack(targets[:2], 1)])
-    words, width = answerer.language_model.get_output_embeddings().weight.shape
-    a_token = 4 * decoder_weights(answerer) + 6 * adapter_weights(answerer)
-    return tokens_in(batch) * a_token + len(read.unique(dim=0)) * 4 * width * words
+        places = torch.cat([places, text_targets(batch, text, answerer.prompt_format.header_length)[1]])
+    tokens, read = tokens_in(batch), len(places.unique())
+    words, width = answerer.head.weight.shape
+    base, adapters = output_weights(answerer)
+    everywhere = tokens * (4 * decoder_weights(answerer) + 6 * adapter_weights(answerer))
+    return everywhere - (tokens - read) * (4 * base + 6 * adapters) + read * 4 * width * words
 
 
-def scoring_operations(answerer: Answerer, tokens: int) -> int:
-    return tokens * 2 * (decoder_weights(answerer) + adapter_weights(answerer))
+def scoring_operations(answerer: Answerer, tokens: int, questions: int) -> int:
+    left_out = (tokens - questions) * sum(output_weights(answerer))
+    return 2 * (tokens * (decoder_weights(answerer) + adapter_weights(answerer)) - left_out)
 
 
 def peak(precision: str, size: int, repetitions: int = 5) -> float:

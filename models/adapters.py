@@ -61,7 +61,7 @@ class _LowRankUpdate(torch.autograd.Function):
         towards = (flat @ b).mul_(ctx.scaling)
         of_x = None
         if ctx.needs_input_grad[1]:
-            of_x = (towards @ a).view(*gradient.shape[:-1], -1)
+            of_x = (towards @ a).view(*gradient.shape[:-1], a.shape[1])
             of_x = of_x if kept is None else of_x.mul_(kept)
         return gradient, of_x, None, (towards.T @ x).float(), (flat.T @ low).mul_(ctx.scaling).float(), None
 

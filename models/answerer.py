@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from models.head import log_probabilities, token_logits
+from models.last_layer import read_at
 from models.packing import PackedBatch, branches, pack, premises, text_targets, visible_to
 from models.prompts import PromptFormat
 
@@ -107,14 +108,13 @@ class Answerer(nn.Module):
             log_p = self._log_probabilities(self._at_answers(batch, rows, slots), answers)
             nats = where = None
         else:
-            where, columns, targets = text_targets(batch, text, self.prompt_format.header_length)
-            hidden = self._read_tree(batch)
-            # Two dimensions: a [B, 1, H] product would copy the head's weight B times in the backward pass.
-            at_answers = hidden[rows, batch.answers[rows, slots]]
-            tokens, which = torch.cat([answers, targets]).unique(return_inverse=True)
-            both = self._log_probabilities(torch.cat([at_answers, hidden[where, columns]]), tokens)
-            log_p = both[: len(rows), which[:2]]
-            nats = -both[len(rows) :].gather(1, which[2:, None]).squeeze(1)
+            where, of_text, targets = text_targets(batch, text, self.prompt_format.header_length)
+            of_answers = batch.places(rows, batch.answers[rows, slots])
+            places, place = torch.cat([of_answers, of_text]).unique(return_inverse=True)
+            tokens, token = torch.cat([answers, targets]).unique(return_inverse=True)
+            of_all = self._log_probabilities(self._read_tree(batch, places), tokens)
+            log_p = of_all[place[: len(rows), None], token[:2]]
+            nats = -of_all[place[len(rows) :], token[2:]]
         log_yes, log_no = (
             log_p.new_zeros(batch.asked.shape).index_put((rows, slots), log_p[:, answer]) for answer in (0, 1)
         )
@@ -146,6 +146,11 @@ class Answerer(nn.Module):
         return log_probabilities(self.head, hidden, tokens, self._logit_cap)
 
     @property
+    def decoder(self) -> nn.Module:
+        """Embeddings and layers, without the head."""
+        return self._causal_model.get_decoder()
+
+    @property
     def head(self) -> nn.Module:
         """The vocabulary head."""
         return self._causal_model.get_output_embeddings()
@@ -154,52 +159,61 @@ class Answerer(nn.Module):
     def _logit_cap(self) -> float | None:
         return getattr(self._text_config, "final_logit_softcapping", None)
 
-    def _read_tree(self, batch: PackedBatch) -> Tensor:
-        """[B, T, H] last hidden states of the columns after the common prefix, in one pass."""
-        cache = self._read_prefix(batch)
+    def _read_tree(self, batch: PackedBatch, places: Tensor) -> Tensor:
+        """[n, H] last hidden states at n distinct ``PackedBatch.places``, those in the prefix first; the rows in one pass."""
+        common = len(batch.prefix)
+        before, cache = self._read_prefix(batch, places[places < common])
         masks = self._attention_masks(batch.visible)
-        return self._decode(batch.tokens, batch.positions, masks, cache)
+        after = self._decode(batch.tokens, batch.positions, masks, cache, places[places >= common] - common)
+        return torch.cat([before, after])
 
     def _read_leaves(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
         """[N, H], the same in one pass."""
-        return self._read_tree(batch)[rows, batch.answers[rows, slots]]
+        return self._read_tree(batch, batch.places(rows, batch.answers[rows, slots]))
 
     def _read_branches(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
         """[N, H], the same in two passes: premises first, then branches."""
-        cache = self._read_prefix(batch) or DynamicCache()
+        nowhere = rows[:0]
+        cache = self._read_prefix(batch, nowhere)[1] or DynamicCache()
         prefix = torch.arange(len(batch.prefix), device=self.device).expand(len(batch.tokens), -1)
         trunk, asked = premises(batch), branches(batch, rows, slots)
         before = prefix, torch.ones_like(prefix, dtype=torch.bool)
         if trunk.tokens.shape[1]:  # a single graph is all common prefix
             masks = self._attention_masks(lambda window=None: visible_to(trunk, *before, window))
-            self._decode(trunk.tokens, trunk.positions, masks, cache)
+            self._decode(trunk.tokens, trunk.positions, masks, cache, nowhere)
         cache.batch_select_indices(rows)
         before = [torch.cat(parts, 1)[rows] for parts in zip(before, (trunk.positions, trunk.valid), strict=True)]
         masks = self._attention_masks(lambda window=None: visible_to(asked, *before, window))
-        hidden = self._decode(asked.tokens, asked.positions, masks, cache)
         # Where the answer begins in its own row: an answer may already follow the prompt.
         within = (batch.branch[rows] == slots[:, None] + 1).cumsum(1)
-        place = within.gather(1, batch.answers[rows, slots][:, None]).squeeze(1) - 1
-        return hidden[torch.arange(len(rows), device=rows.device), place]
+        column = within.gather(1, batch.answers[rows, slots][:, None]).squeeze(1) - 1
+        places = torch.arange(len(rows), device=rows.device) * asked.tokens.shape[1] + column
+        return self._decode(asked.tokens, asked.positions, masks, cache, places)
 
-    def _read_prefix(self, batch: PackedBatch) -> DynamicCache | None:
-        """Keys and values of the common prefix, computed once and repeated for every row; None if there is none."""
+    def _read_prefix(self, batch: PackedBatch, places: Tensor) -> tuple[Tensor, DynamicCache | None]:
+        """Of the common prefix, read once: [n, H] last hidden states at ``places`` [n]; keys and values repeated for every
+        row, None if there is no prefix."""
         if not len(batch.prefix):
-            return None
+            return self.head.weight.new_zeros(0, self.head.weight.shape[1]), None
         # Gradients flow back through the repeated keys and values.
         cache = DynamicCache()
-        self._causal_model.get_decoder()(input_ids=batch.prefix[None], past_key_values=cache, use_cache=True)
+        hidden = self._decode(batch.prefix[None], None, None, cache, places)
         cache.batch_repeat_interleave(len(batch.tokens))
-        return cache
+        return hidden, cache
 
-    def _decode(self, tokens: Tensor, positions: Tensor, masks, cache: DynamicCache | None) -> Tensor:
-        return self._causal_model.get_decoder()(
-            input_ids=tokens,
-            attention_mask=masks,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=cache is not None,
-        ).last_hidden_state
+    def _decode(
+        self, tokens: Tensor, positions: Tensor | None, masks, cache: DynamicCache | None, places: Tensor
+    ) -> Tensor:
+        """[n, H] last hidden states at ``places`` [n], distinct, of the rows' columns one row after the other."""
+        with read_at(self.decoder, places, tokens.shape):
+            hidden = self.decoder(
+                input_ids=tokens,
+                attention_mask=masks,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=cache is not None,
+            ).last_hidden_state
+        return hidden.flatten(0, 1).index_select(0, places)
 
     def _attention_masks(self, visible: Callable[..., Tensor]):
         """As the architecture wants them. visible: (sliding window or nothing) → BoolTensor [N, 1, S, keys]."""

@@ -2,7 +2,8 @@
 
 A branch sees the premise and itself, never its siblings, and its positions go on from the premise's
 end; so its margin is that of the question asked on its own. With one question the row is an
-ordinary sequence. What all rows of a batch begin with (system turn, instruction) is computed once.
+ordinary sequence. What all rows of a batch begin with (system turn, instruction) is computed once; in training they then
+share its dropout, too.
 
 A batch can be read in one pass, under a tree-shaped mask, or in two: the premises, then every question as a row
 of its own on the keys and values of its premise. The second does without attention between siblings, which is the
@@ -45,6 +46,14 @@ class PackedBatch:
     def to(self, device) -> "PackedBatch":
         return PackedBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
+    def places(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """LongTensor [N], where ``columns`` [N] of ``rows`` [N] stand in all that is read: the prefix, then row after row.
+
+        Column -1 is what comes before a row's first, the prefix's last token.
+        """
+        first = len(self.prefix)
+        return torch.where(columns < 0, first - 1, first + rows * self.tokens.shape[1] + columns)
+
     def visible(self, window: int | None = None) -> Tensor:
         """BoolTensor [B, 1, T, P+T]: which columns (prefix first) each token may attend to.
 
@@ -65,23 +74,31 @@ class PackedBatch:
 
 
 def text_targets(batch: PackedBatch, target: str, header_length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows, columns and tokens, LongTensor [N] each: the output at (row, column) is held against the token.
+    """Rows, places (``PackedBatch.places``) and tokens, LongTensor [N] each: the output at a place is held against the token.
 
-    batch: of answered texts, without a common prefix.
+    batch: of answered texts. Tokens of the common prefix count once a row, as without it.
     target: which tokens, and whose output predicts them. `sequence`: every token, by the one before it (shifted), padding
         masked; `turn`: the answer turn alone (its header, the answer and the token that closes it), shifted; `released`:
         the tokens of `turn`, each read at its *own* column (audit A1).
     header_length: tokens that open the answer turn, the last of them where the answer is read.
     """
     if target == "sequence":
-        rows, columns = (batch.parents >= 0).nonzero(as_tuple=True)
-        return rows, batch.parents[rows, columns], batch.tokens[rows, columns]
+        rows, columns = (batch.branch >= 0).nonzero(as_tuple=True)
+        parents = batch.places(rows, batch.parents[rows, columns])
+        predicted = parents >= 0  # the first token of all is not
+        count, common = batch.tokens.shape[0], max(len(batch.prefix) - 1, 0)
+        of_prefix = torch.arange(common, device=rows.device).repeat(count)
+        return (
+            torch.cat([torch.arange(count, device=rows.device).repeat_interleave(common), rows[predicted]]),
+            torch.cat([of_prefix, parents[predicted]]),
+            torch.cat([batch.prefix[1:].repeat(count), batch.tokens[rows, columns][predicted]]),
+        )
     rows, slots = batch.asked.nonzero(as_tuple=True)
     offsets = torch.arange(1 - header_length, 1 + _AFTER_HEADER, device=rows.device)
     columns = (batch.answers[rows, slots][:, None] + offsets).flatten()
     rows = rows.repeat_interleave(len(offsets))
-    tokens = batch.tokens[rows, columns]
-    return rows, columns if target == "released" else batch.parents[rows, columns], tokens
+    read = columns if target == "released" else batch.parents[rows, columns]
+    return rows, batch.places(rows, read), batch.tokens[rows, columns]
 
 
 @dataclass
@@ -129,18 +146,19 @@ def visible_to(rows: Rows, before: Tensor, before_valid: Tensor, window: int | N
 
 
 def pack(
-    items: Sequence[EncodedItem],
-    pad: int,
-    endings: int = 0,
-    share_prefix: bool = True,
+    items: Sequence[EncodedItem], pad: int, endings: int = 0, kept: int = 0, fewest_saved: float = 1
 ) -> PackedBatch:
     """Lay encoded items out as one batch, padded on the right.
 
     endings: how many tokens of each branch come after the prompt (answer and turn ending); 0 when
         the branches end with the prompt.
-    share_prefix: take out what all rows begin with. Losses over the whole sequence need it False.
+    kept: tokens at the end of every premise that stay in its row (``text_targets`` wants the header of the answer turn).
+    fewest_saved: what all rows begin with is taken out if that saves so many tokens; infinite: never.
     """
-    shared = common_prefix_length([item.shared for item in items]) if share_prefix else 0
+    shared = common_prefix_length([item.shared for item in items])
+    shared = max(min(shared, min(len(item.shared) for item in items) - kept), 0)
+    if shared * (len(items) - 1) < fewest_saved:
+        shared = 0
     width = max(item.length for item in items) - shared
     most = max(len(item.branches) for item in items)
     tokens, positions, branch, parents = [], [], [], []

@@ -1,5 +1,6 @@
 """Items → batches: token trees for the model, and the questions' structure for the losses."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ from losses import Answers, FormattedText
 from models.answerer import Reading
 from models.packing import PackedBatch, pack
 from models.prompts import EncodedItem, PromptFormat
+
+# Tokens that a common prefix must save in a training batch, by device, to be worth a pass of its own through every layer. Of a
+# batch of a training none does on a GPU, which waits for many small kernels and not for products.
+FEWEST_SAVED = {"cpu": 64}
 
 PACKED = tuple(PackedBatch.__dataclass_fields__)
 STRUCTURE = ("labels", "entailed", "source", "target", "given", "adjacency", "nodes", "labelled")
@@ -63,20 +68,24 @@ class GraphDataset(Dataset):
 
 
 class Collator:
-    """Lists of TrainingExample → one flat dict of tensors (what accelerate can move and split)."""
+    """Lists of TrainingExample → one flat dict of tensors (what accelerate can move and split).
 
-    def __init__(self, prompt_format: PromptFormat, answered: bool):
+    device: that of the model.
+    """
+
+    def __init__(self, prompt_format: PromptFormat, answered: bool, device: torch.device):
         self.pad = prompt_format.pad
         self.endings = 1 + len(prompt_format.ending) if answered else 0
+        self.kept = prompt_format.header_length if answered else 0
+        self.fewest_saved = FEWEST_SAVED.get(device.type, math.inf)
 
     def __call__(self, examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:
         packed = pack(
             [example.encoded for example in examples],
             self.pad,
             endings=self.endings,
-            # Losses that read the text need every row whole; for the others, a second pass through the
-            # adapters' many small products costs what the shared tokens save.
-            share_prefix=False,
+            kept=self.kept,
+            fewest_saved=self.fewest_saved,
         )
         which = torch.tensor([example.index for example in examples])
         return {name: getattr(packed, name) for name in PACKED} | structure(examples) | {"example": which}

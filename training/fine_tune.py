@@ -93,7 +93,7 @@ def fine_tune(
         answerer,
         _arguments(cfg, folder, next(answerer.parameters()).device),
         dataset,
-        Collator(answerer.prompt_format, loss.text is not None),
+        Collator(answerer.prompt_format, loss.text is not None, answerer.device),
         loss,
         schedule,
         probe=_probe(cfg),

@@ -61,11 +61,15 @@ def test_operations_by_hand():
     words = step.answerer.language_model.get_output_embeddings().weight.shape[0]
     head = 4 * 32 * words
     a_token = 4 * weights + 6 * adapters
-    # of a text every token but the first is predicted, and the answer is one of them
-    assert training_operations(step.answerer, batch, "sequence") == tokens * a_token + (tokens - 2) * head
-    assert training_operations(step.answerer, batch, "released") == tokens * a_token + 2 * 5 * head
-    assert training_operations(step.answerer, batch, None) == tokens * a_token + 2 * head
-    assert scoring_operations(step.answerer, 10) == 10 * 2 * (weights + adapters)
+    # in the last layer keys and values are needed everywhere, the rest where something is read
+    base = 2 * 32 * 32 + 3 * 32 * 64
+    of_base = 32 * (2 * 64 + 3 * 96)
+    less = 4 * base + 6 * of_base
+    # of a text every token but the first is predicted, so that the last is not read; the answer is read in any case
+    for text, read in (("sequence", tokens - 2), ("released", 2 * 5), (None, 2)):
+        expected = tokens * a_token - (tokens - read) * less + read * head
+        assert training_operations(step.answerer, batch, text) == expected
+    assert scoring_operations(step.answerer, 10, 3) == 10 * 2 * (weights + adapters) - 7 * 2 * (base + of_base)
     assert layers_peak(step.answerer, 8, "fp32", 1) > 0 and peak("bf16", 16, 1) > 0
 
 

@@ -1,6 +1,7 @@
 """Many questions in one pass give the margins of separate prompts."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -51,7 +52,9 @@ def test_the_check_sees_a_wrong_margin(answerer, monkeypatch, items):
 
 
 def test_margins_do_not_depend_on_a_shared_prefix(answerer, items, margins):
-    torch.testing.assert_close(margins(answerer, share_prefix=False), margins(answerer), atol=1e-4, rtol=0)
+    separate = margins(answerer, fewest_saved=math.inf)
+    for kept in (0, 3):
+        torch.testing.assert_close(margins(answerer, kept=kept), separate, atol=1e-4, rtol=0)
 
 
 def test_margins_do_not_depend_on_the_rest_of_the_batch(answerer, items, margins):
@@ -97,12 +100,14 @@ def test_log_probabilities_are_over_the_full_vocabulary(answerer, items):
     torch.testing.assert_close(reading.log_yes[0, 1], log_p[format_.yes], atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("share", [False, True], ids=["whole", "common prefix"])
 @pytest.mark.parametrize("target", ["sequence", "turn", "released"])
-def test_text_targets_equal_plain_logits_of_each_text(answerer, target, items, margins):
+def test_text_targets_equal_plain_logits_of_each_text(answerer, target, share, items, margins):
     """Token by token, on every question as a text of its own; and the answers do not change."""
     format_ = answerer.prompt_format
-    endings = 1 + len(format_.ending)
-    batch = pack(format_.encode(items, answered=True), format_.pad, endings=endings, share_prefix=False)
+    layout = {"endings": 1 + len(format_.ending), "kept": format_.header_length}
+    batch = pack(format_.encode(items, answered=True), format_.pad, **layout, fewest_saved=1 if share else math.inf)
+    assert (len(batch.prefix) > 4) == share
     with torch.inference_mode():
         reading = answerer(batch, text=target)
         torch.testing.assert_close(reading.log_yes - reading.log_no, margins(answerer), atol=1e-4, rtol=0)
@@ -154,7 +159,7 @@ def test_parents_predict_their_tokens(answerer, items):
     """Every token but a row's first is predicted from the token before it in its own prompt."""
     format_ = answerer.prompt_format
     encoded = format_.encode(items, answered=True)
-    batch = pack(encoded, format_.pad, endings=1 + len(format_.ending), share_prefix=False)
+    batch = pack(encoded, format_.pad, endings=1 + len(format_.ending), fewest_saved=math.inf)
     for row, tree in enumerate(encoded):
         for k, branch in enumerate(tree.branches):
             text = list(tree.shared + branch)
@@ -166,14 +171,20 @@ def test_parents_predict_their_tokens(answerer, items):
             assert walked[::-1] == text
 
 
-def test_gradients_flow_through_the_shared_prefix(answerer, items):
-    """The prefix is computed once for all rows, but its keys and values are trained as if for each."""
+@pytest.mark.parametrize("text", [None, "sequence", "turn", "released"])
+def test_gradients_flow_through_the_shared_prefix(answerer, text, items):
+    """The prefix is computed once for all rows, but what it gives is trained as if for each."""
     format_ = answerer.prompt_format
+    encoded = format_.encode(items, answered=text is not None)
+    layout = {"endings": 1 + len(format_.ending), "kept": format_.header_length} if text else {}
     weight = answerer.language_model.model.layers[0].self_attn.k_proj.weight
     gradients = []
-    for share in (True, False):
-        reading = answerer(pack(format_.encode(items), format_.pad, share_prefix=share))
-        gradients.append(torch.autograd.grad((reading.log_yes - reading.log_no).sum(), weight)[0])
+    for fewest in (1, math.inf):
+        batch = pack(encoded, format_.pad, fewest_saved=fewest, **layout)
+        assert bool(len(batch.prefix)) == (fewest == 1)
+        reading = answerer(batch, text)
+        loss = (reading.log_yes - reading.log_no).sum() + (reading.text_nats.sum() if text else 0)
+        gradients.append(torch.autograd.grad(loss, weight)[0])
     assert gradients[0].abs().max() > 1e-4
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-4, rtol=1e-3)
 

@@ -66,7 +66,7 @@ def test_a2_oracle_of_the_labels(composed):
     for on in ("true", "false"):
         oracle = oracle_of_the_semantic_term(composed("protocol=released", f"faults.oracle_of_the_labels={on}"))
         dataset = GraphDataset(faulty, answerer.prompt_format, False, oracle=oracle)
-        batch = Collator(answerer.prompt_format, False)([dataset[i] for i in range(len(dataset))])
+        batch = Collator(answerer.prompt_format, False, answerer.device)([dataset[i] for i in range(len(dataset))])
         found.append(int((batch["labels"] != batch["entailed"]).sum()))
     assert found[0] == 0 and 5 < found[1] < 40  # about 4 % of 400
     right = items(composed, "dseparation")

@@ -202,7 +202,7 @@ def test_every_loss_learns_from_whole_families(name, task, tiny):
     items = build(task, "corrected", "train", 24, 0, 6, questions="families")
     loss.prepare(items)
     dataset = GraphDataset(items, tiny.prompt_format, loss.text is not None)
-    inputs = Collator(tiny.prompt_format, loss.text is not None)([dataset[i] for i in range(len(dataset))])
+    inputs = Collator(tiny.prompt_format, loss.text is not None, tiny.device)([dataset[i] for i in range(len(dataset))])
     reading = tiny(PackedBatch(**{key: inputs[key] for key in PACKED}), text=loss.text)
     tiny.zero_grad()
     loss(answers_of(inputs, reading), text_of(reading), 0.3)["total"].backward()

@@ -1,0 +1,73 @@
+"""What is read is right, and of the rest of the last layer nothing but keys and values is computed."""
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+from transformers import GPT2Config, GPT2Model
+
+from models.last_layer import for_output, read_at
+from models.loading import load_answerer
+
+NAMES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+LORA = OmegaConf.create({"rank": 4, "alpha": 4, "dropout": 0.0, "target_modules": NAMES})
+
+
+@pytest.fixture(scope="module")
+def decoder(tiny):
+    """With adapters that do something."""
+    answerer, _ = load_answerer(tiny(), lora=LORA)
+    torch.manual_seed(0)
+    for name, parameter in answerer.named_parameters():
+        if "lora_" in name:
+            nn.init.normal_(parameter, std=0.3)
+    return answerer.decoder
+
+
+@pytest.mark.parametrize("places", [[7], [0, 5, 13], []])
+def test_hidden_states_and_gradients_are_those_of_the_whole(decoder, places):
+    places = torch.tensor(places, dtype=torch.long)
+    tokens = torch.randint(5, 60, (2, 7), generator=torch.Generator().manual_seed(1))
+    trained = [parameter for parameter in decoder.parameters() if parameter.requires_grad]
+
+    def read():
+        hidden = decoder(input_ids=tokens).last_hidden_state.flatten(0, 1)[places]
+        loss = (hidden * torch.arange(hidden.shape[1])).sum()  # the last norm leaves no gradient of a sum of squares
+        return hidden, torch.autograd.grad(loss, trained, materialize_grads=True)
+
+    whole, of_whole = read()
+    with read_at(decoder, places, tokens.shape):
+        alone, of_alone = read()
+    torch.testing.assert_close(alone, whole, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(of_alone, of_whole, atol=1e-4, rtol=1e-4)
+    assert not len(places) or max(float(gradient.abs().max()) for gradient in of_whole) > 1e-3
+
+
+def test_other_columns_are_not_computed(decoder):
+    seen = {}
+    hooks = [
+        module.register_forward_hook(lambda _, arguments, __, name=name: seen.update({name: arguments[0].shape[:-1]}))
+        for name, module in decoder.layers[-1].named_modules()
+        if name.endswith("_proj")
+    ]
+    with read_at(decoder, torch.tensor([3, 9]), (2, 5)):
+        decoder(input_ids=torch.ones(2, 5, dtype=torch.long))
+    for hook in hooks:
+        hook.remove()
+    few = {"self_attn.q_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"}
+    assert {name for name, shape in seen.items() if shape == (1, 2)} == few == set(for_output(decoder))
+    assert {name for name, shape in seen.items() if shape == (2, 5)} == {"self_attn.k_proj", "self_attn.v_proj"}
+
+
+def test_nothing_is_left_behind_when_a_pass_fails(decoder):
+    def fail():
+        with read_at(decoder, torch.tensor([0]), (1, 2)):
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        fail()
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in for_output(decoder).values())
+
+
+def test_a_decoder_with_other_names_computes_all_of_it():
+    assert for_output(GPT2Model(GPT2Config(n_layer=1, n_head=2, n_embd=8, vocab_size=9))) == {}
