@@ -12,7 +12,7 @@ from reporting.evidence import (
     paired_by_seed,
     scores_of_constant_runs,
 )
-from reporting.groups import GROUP, PLAIN, SEMANTIC, called, grouped, of_group
+from reporting.groups import CONTROL, GROUP, PLAIN, SEMANTIC, called, grouped, of_group
 from reporting.published import Published
 from reporting.results import Results
 from reporting.table import Table, percentage
@@ -58,7 +58,10 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
                 *[own.pairs_gained(task) for task in TASKS],
             ],
             "C7": [own.answers()],
-            "C8": [own.paired(called(variant, kept.get(variant, ""))) for variant in SEMANTIC.values()],
+            "C8": [
+                *map(own.collapse, CONTROL.values()),
+                *[own.paired(called(variant, kept.get(variant, ""))) for variant in SEMANTIC.values()],
+            ],
         }
         ids = published.claims["id"]
         said = {
@@ -162,7 +165,8 @@ class _Group:
                 for r in tests.itertuples()
             )
             also = ", of another recipe too," if (tests["other_recipe"] != "").any() else ","
-            found.append(f"{variant} against {against}{also} balanced accuracy in points: {points}")
+            mean = f", mean {_points(tests['balanced_accuracy_difference'].tolist())}" if len(tests) > 1 else ""
+            found.append(f"{variant} against {against}{also} balanced accuracy in points: {points}{mean}")
         return "; ".join(found)
 
     def _released(self, variant: str) -> float | None:

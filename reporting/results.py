@@ -206,15 +206,18 @@ def _one_run_a_key(results: Results, read: list[tuple[Run, list[Evaluation]]]) -
     """No two runs have one key of RUN, whatever grid they are of.
 
     A copy is left out, and a problem noted. A run of the ablation that would be called as one of other settings outside of
-    it names the hash of its own.
+    it names what it has of its own, and its hash where that does not tell it from a third.
     """
-    called: dict[tuple, str] = {}
+    called: dict[tuple, RunSettings] = {}
     kept: dict[tuple, Run] = {}
     found = []
     for run, evaluations in sorted(read, key=lambda one: (one[0].ablation, not one[0].finished)):
-        own = run.settings.hash
-        if called.setdefault(tuple(run.key.values())[:-1], own) != own:  # without the seed
-            run = replace(run, setting=", ".join(filter(None, (run.setting, f"settings {own}"))))
+        own = run.settings
+        same = called.setdefault(_name(run), own)
+        if same.hash != own.hash:
+            run = _told_apart(run, own.differences([same, own]))
+            if called.setdefault(_name(run), own).hash != own.hash:
+                run = _told_apart(run, f"settings {own.hash}")
         first = kept.setdefault(tuple(run.key.values()), run)
         if first is run:
             found.append((run, evaluations))
@@ -222,6 +225,15 @@ def _one_run_a_key(results: Results, read: list[tuple[Run, list[Evaluation]]]) -
             names = [one.folder.relative_to(results.folder) for one in (run, first)]
             results.problems.append(f"{names[0]}: left out: the same run as {names[1]}")
     return found
+
+
+def _name(run: Run) -> tuple:
+    """What it is called in the tables, and so are its repetitions."""
+    return tuple(value for name, value in run.key.items() if name != "seed")
+
+
+def _told_apart(run: Run, words: str) -> Run:
+    return replace(run, setting=", ".join(dict.fromkeys(filter(None, (run.setting, words)))))
 
 
 def _read_run(results: Results, path: Path) -> tuple[Run, list[Evaluation]] | None:

@@ -203,7 +203,7 @@ def test_differences_of_claims_are_over_the_seeds_that_both_have(tmp_path, make_
     low, high = over_seeds(differences.tolist())[0]
     words = f"corrected {percentage(differences.mean(), '+')} points [{percentage(low)}, {percentage(high)}] over 3 paired seeds"
     measured = made["claims"].set_index("id")["measured"]
-    assert words in measured["C5"]
+    assert words in measured["C5"] and words.replace("corrected", ", mean") in measured["C8"]
     assert "transitivity_semantic against transitivity_ce: pairs " in measured["C6"]
 
 
@@ -248,13 +248,23 @@ def test_a_run_of_the_ablation_is_never_called_as_another_run_of_other_settings(
     """They share variant, group and seed, and each is the only one of its variant in its own grid."""
     make_run(tmp_path, "transitivity_ce", n=40)
     for seed in (0, 1):
-        other = make_run(
+        make_run(
             tmp_path, "transitivity_ce", seed, n=40, questions_per_graph=1, data={"weight_decay": 0.1}, grid="ablation"
         )
-    frame = tables(tmp_path)["constant_answer"]
-    named = f"settings {other.parent.name}"
-    assert frame[["setting", "runs"]].values.tolist() == [["", 1], [named, 2]]
-    assert set(tables(tmp_path)["ablation"]["setting"]) == {named}
+    made = tables(tmp_path)
+    assert made["constant_answer"][["setting", "runs"]].values.tolist() == [["", 1], ["data.weight decay=0.1", 2]]
+    assert set(made["ablation"]["setting"]) == {"data.weight decay=0.1"}
+
+
+def test_a_run_whose_words_are_another_runs_is_called_by_its_hash(tmp_path, make_run):
+    """Three digits of a share are shown."""
+    folders = [
+        make_run(tmp_path, "transitivity_ce", n=40, data={"yes_share": share}, grid="ablation")
+        for share in (0.50001, 0.50002)
+    ]
+    first, second = sorted(run.setting for run in load(tmp_path).runs)
+    assert first == "50 % Yes"
+    assert second in {f"{first}, settings {folder.parent.name}" for folder in folders}
 
 
 def test_a_copy_of_a_run_is_left_out_and_named(tmp_path, make_run):
