@@ -29,7 +29,7 @@ DEFAULTS = {"model": "gemma3_270m,smollm2_135m", "graphs": "4", "out": "results/
 def row(format_: PromptFormat, graphs: Sequence[Item], questions: int) -> dict:
     """Tokens of either way, and of its parts: the prefix of all prompts, a premise and a question (means)."""
     items = [replace(item, questions=item.questions[:questions]) for item in graphs]
-    packed = pack(format_.encode(items), format_.pad)
+    packed = pack(format_.encode(items), format_.pad, fewest_saved=1)
     apart = pack(format_.encode(separate(items)), format_.pad, fewest_saved=math.inf)
     prefix, branches = len(packed.prefix), int((packed.branch > 0).sum())
     found = {"packed": tokens_in(packed), "separate": tokens_in(apart)}

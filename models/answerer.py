@@ -245,7 +245,7 @@ class Answerer(nn.Module):
         self.eval()
         alone = []
         with torch.inference_mode():
-            batch = pack(format_.encode(items), format_.pad).to(self.device)
+            batch = pack(format_.encode(items), format_.pad, fewest_saved=1).to(self.device)
             rows, slots = batch.asked.nonzero(as_tuple=True)
             packed = [self._margins(read(batch, rows, slots)) for read in (self._read_leaves, self._read_branches)]
             for item in items:

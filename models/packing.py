@@ -18,6 +18,8 @@ from torch import Tensor
 
 from models.prompts import EncodedItem, common_prefix_length
 
+# Fewer tokens saved than that are not worth a pass of their own through every layer (a CPU, benchmarks/README.md).
+FEWEST_SAVED = 64
 # The answer and the token that closes its turn.
 _AFTER_HEADER = 2
 
@@ -146,7 +148,7 @@ def visible_to(rows: Rows, before: Tensor, before_valid: Tensor, window: int | N
 
 
 def pack(
-    items: Sequence[EncodedItem], pad: int, endings: int = 0, kept: int = 0, fewest_saved: float = 1
+    items: Sequence[EncodedItem], pad: int, endings: int = 0, kept: int = 0, fewest_saved: float = FEWEST_SAVED
 ) -> PackedBatch:
     """Lay encoded items out as one batch, padded on the right.
 

@@ -12,12 +12,8 @@ from causal_tasks.items import Item
 from causal_tasks.questions import Question
 from losses import Answers, FormattedText
 from models.answerer import Reading
-from models.packing import PackedBatch, pack
+from models.packing import FEWEST_SAVED, PackedBatch, pack
 from models.prompts import EncodedItem, PromptFormat
-
-# Tokens that a common prefix must save in a training batch, by device, to be worth a pass of its own through every layer. Of a
-# batch of a training none does on a GPU, which waits for many small kernels and not for products.
-FEWEST_SAVED = {"cpu": 64}
 
 PACKED = tuple(PackedBatch.__dataclass_fields__)
 STRUCTURE = ("labels", "entailed", "source", "target", "given", "adjacency", "nodes", "labelled")
@@ -77,7 +73,8 @@ class Collator:
         self.pad = prompt_format.pad
         self.endings = 1 + len(prompt_format.ending) if answered else 0
         self.kept = prompt_format.header_length if answered else 0
-        self.fewest_saved = FEWEST_SAVED.get(device.type, math.inf)
+        # A GPU waits for the many small kernels of a pass and not for the products of a batch of a training.
+        self.fewest_saved = FEWEST_SAVED if device.type == "cpu" else math.inf
 
     def __call__(self, examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:
         packed = pack(
