@@ -161,24 +161,25 @@ class Answerer(nn.Module):
 
     def _read_tree(self, batch: PackedBatch, places: Tensor) -> Tensor:
         """[n, H] last hidden states at n distinct ``PackedBatch.places``, those in the prefix first; the rows in one pass."""
-        common = len(batch.prefix)
+        masks, common = self._attention_masks(batch.visible), len(batch.prefix)
+        if not common:
+            return self._decode(batch.tokens, batch.positions, masks, None, places)
         before, cache = self._read_prefix(batch, places[places < common])
-        masks = self._attention_masks(batch.visible)
         after = self._decode(batch.tokens, batch.positions, masks, cache, places[places >= common] - common)
         return torch.cat([before, after])
 
     def _read_leaves(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
-        """[N, H], the same in one pass."""
+        """What ``_at_answers`` gives, in one pass."""
         return self._read_tree(batch, batch.places(rows, batch.answers[rows, slots]))
 
     def _read_branches(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
-        """[N, H], the same in two passes: premises first, then branches."""
+        """What ``_at_answers`` gives, in two passes: premises first, then branches."""
         nowhere = rows[:0]
-        cache = self._read_prefix(batch, nowhere)[1] or DynamicCache()
+        cache = self._read_prefix(batch, nowhere)[1] if len(batch.prefix) else DynamicCache()
         prefix = torch.arange(len(batch.prefix), device=self.device).expand(len(batch.tokens), -1)
         trunk, asked = premises(batch), branches(batch, rows, slots)
         before = prefix, torch.ones_like(prefix, dtype=torch.bool)
-        if trunk.tokens.shape[1]:  # a single graph is all common prefix
+        if trunk.tokens.shape[1]:  # rows of one premise are all common prefix
             masks = self._attention_masks(lambda window=None: visible_to(trunk, *before, window))
             self._decode(trunk.tokens, trunk.positions, masks, cache, nowhere)
         cache.batch_select_indices(rows)
@@ -190,11 +191,8 @@ class Answerer(nn.Module):
         places = torch.arange(len(rows), device=rows.device) * asked.tokens.shape[1] + column
         return self._decode(asked.tokens, asked.positions, masks, cache, places)
 
-    def _read_prefix(self, batch: PackedBatch, places: Tensor) -> tuple[Tensor, DynamicCache | None]:
-        """Of the common prefix, read once: [n, H] last hidden states at ``places`` [n]; keys and values repeated for every
-        row, None if there is no prefix."""
-        if not len(batch.prefix):
-            return self.head.weight.new_zeros(0, self.head.weight.shape[1]), None
+    def _read_prefix(self, batch: PackedBatch, places: Tensor) -> tuple[Tensor, DynamicCache]:
+        """Of the common prefix, read once: [n, H] last hidden states at ``places`` [n]; keys and values, for every row."""
         # Gradients flow back through the repeated keys and values.
         cache = DynamicCache()
         hidden = self._decode(batch.prefix[None], None, None, cache, places)

@@ -2,8 +2,8 @@
 
 A branch sees the premise and itself, never its siblings, and its positions go on from the premise's
 end; so its margin is that of the question asked on its own. With one question the row is an
-ordinary sequence. What all rows of a batch begin with (system turn, instruction) is computed once; in training they then
-share its dropout, too.
+ordinary sequence. What all rows of a batch begin with (system turn, instruction) is computed once, where that saves
+enough; in training they then share its dropout, too.
 
 A batch can be read in one pass, under a tree-shaped mask, or in two: the premises, then every question as a row
 of its own on the keys and values of its premise. The second does without attention between siblings, which is the
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from models.prompts import EncodedItem, common_prefix_length
 
-# Fewer tokens saved than that are not worth a pass of their own through every layer (a CPU, benchmarks/README.md).
+# A common prefix is read in a pass of its own, which fewer saved tokens do not repay (on a CPU, benchmarks/README.md).
 FEWEST_SAVED = 64
 # The answer and the token that closes its turn.
 _AFTER_HEADER = 2

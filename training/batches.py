@@ -73,7 +73,7 @@ class Collator:
         self.pad = prompt_format.pad
         self.endings = 1 + len(prompt_format.ending) if answered else 0
         self.kept = prompt_format.header_length if answered else 0
-        # A GPU waits for the many small kernels of a pass and not for the products of a batch of a training.
+        # On a GPU a small batch waits for kernels to be launched, of which a second pass has as many as the first.
         self.fewest_saved = FEWEST_SAVED if device.type == "cpu" else math.inf
 
     def __call__(self, examples: Sequence[TrainingExample]) -> dict[str, torch.Tensor]:

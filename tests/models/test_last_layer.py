@@ -4,7 +4,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import nn
-from transformers import GPT2Config, GPT2Model
+from transformers import GPT2Config, GPT2Model, Phi3Config, Phi3Model
 
 from models.last_layer import for_output, read_at
 from models.loading import load_answerer
@@ -69,5 +69,25 @@ def test_nothing_is_left_behind_when_a_pass_fails(decoder):
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in for_output(decoder).values())
 
 
-def test_a_decoder_with_other_names_computes_all_of_it():
+def test_of_a_decoder_with_other_names_what_is_known_is_left_out():
+    """Phi 3 has queries, keys and values in one layer, and gate and up in another."""
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "vocab_size": 9,
+    }
+    torch.manual_seed(0)
+    decoder = Phi3Model(Phi3Config(**sizes, num_key_value_heads=2, pad_token_id=0)).eval()
+    assert set(for_output(decoder)) == {"self_attn.o_proj", "mlp.down_proj"}
+    tokens, places = torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.tensor([2, 4])
+    whole = decoder(input_ids=tokens).last_hidden_state.flatten(0, 1)
+    with read_at(decoder, places, tokens.shape):
+        alone = decoder(input_ids=tokens).last_hidden_state.flatten(0, 1)
+    torch.testing.assert_close(alone[places], whole[places], atol=1e-5, rtol=0)
+    assert not torch.allclose(alone, whole)
+
+
+def test_a_decoder_without_such_layers_computes_all_of_it():
     assert for_output(GPT2Model(GPT2Config(n_layer=1, n_head=2, n_embd=8, vocab_size=9))) == {}
