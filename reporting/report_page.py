@@ -152,7 +152,7 @@ def _constant_answer(table: Table) -> list[str]:
 def _threats(results: Results, tables: dict[str, Table]) -> str:
     """THREATS with what is counted of the runs at hand."""
     trained = [run for run in results.runs if run.settings.task is not None]
-    seeds = Counter(tuple(list(run.key.values())[:-1]) for run in trained)  # the key without its last, the seed
+    seeds = Counter(run.shared_key for run in trained)
     alone = [key for key, count in seeds.items() if count == 1]
     papers = [key for key in seeds if key[0] == PAPER_MODEL]
     said = f"Of {len(seeds)} trained settings {len(alone)} have one seed, the most that any has is {max(seeds.values(), default=0)}; "

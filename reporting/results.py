@@ -185,9 +185,8 @@ def _mixed_precisions(runs: list[Run]) -> list[str]:
     """A line for every setting whose seeds were loaded in different precisions: one experiment, so they are averaged."""
     precisions: dict[tuple, dict[str, list[str]]] = {}
     for run in runs:
-        *setting, seed = run.key.values()
         if precision := run.loaded.get("precision"):
-            precisions.setdefault(tuple(setting), {}).setdefault(str(precision), []).append(seed)
+            precisions.setdefault(run.shared_key, {}).setdefault(str(precision), []).append(run.key["seed"])
     return [
         f"{' '.join(str(part) for part in setting if part != '')}: averaged, though loaded in "
         + " and ".join(f"{precision} (seed {', '.join(seeds)})" for precision, seeds in found.items())
@@ -213,10 +212,10 @@ def _one_run_a_key(results: Results, read: list[tuple[Run, list[Evaluation]]]) -
     found = []
     for run, evaluations in sorted(read, key=lambda one: (one[0].ablation, not one[0].finished)):
         own = run.settings
-        same = called.setdefault(_name(run), own)
+        same = called.setdefault(run.shared_key, own)
         if same.hash != own.hash:
             run = _told_apart(run, own.differences([same, own]))
-            if called.setdefault(_name(run), own).hash != own.hash:
+            if called.setdefault(run.shared_key, own).hash != own.hash:
                 run = _told_apart(run, f"settings {own.hash}")
         first = kept.setdefault(tuple(run.key.values()), run)
         if first is run:
@@ -225,11 +224,6 @@ def _one_run_a_key(results: Results, read: list[tuple[Run, list[Evaluation]]]) -
             names = [one.folder.relative_to(results.folder) for one in (run, first)]
             results.problems.append(f"{names[0]}: left out: the same run as {names[1]}")
     return found
-
-
-def _name(run: Run) -> tuple:
-    """What it is called in the tables, and so are its repetitions."""
-    return tuple(value for name, value in run.key.items() if name != "seed")
 
 
 def _told_apart(run: Run, words: str) -> Run:

@@ -54,6 +54,11 @@ class Run:
         return self.group | {"variant": settings.variant, "setting": self.setting, "seed": str(settings.seed)}
 
     @property
+    def shared_key(self) -> tuple:
+        """The values of the keys of RUN but the seed: what the run and its repetitions have in common."""
+        return tuple(value for name, value in self.key.items() if name != "seed")
+
+    @property
     def name(self) -> str:
         """What the run and its repetitions are called within their group: the variant, and what is special about them."""
         return called(self.settings.variant, self.setting)
