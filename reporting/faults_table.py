@@ -23,7 +23,9 @@ NOTE = (
     "*balanced*: balanced accuracy on the headline of the own task, corrected suites; *constant*: whether one answer made up "
     "at least 99 % there. *flips*: share of the verdicts on the same *n* released questions that differ; a question that a fault of the "
     "suites changes is compared with itself without that fault. *questions changed*, *labels changed*: of these *n*, where the fault "
-    "is one of the suites; a fault that changes none was *not exercised*, and its row says nothing of it. One row is one seed: an anecdote."
+    "is one of the suites; a fault that changes none was *not exercised*, and its row says nothing of it. One row is one seed: an anecdote. "
+    "*also differs*: what two trainings do not share besides, the code (its commit) or the processor; rounding and the draws of dropout "
+    "depend on them. What that alone moves shows where the label takes the place of the entailed answer (A2), for these two losses are equal."
 )
 NO_FAULT, NOT_EXERCISED = " (no fault)", " (not exercised)"
 CHANGED = ("questions_changed", "labels_changed")
@@ -91,7 +93,7 @@ def faults_table(results: Results) -> Table:
     rows = [*_trainings(results), *_scorings(results)]
     columns = ["audit", "without", "variant", "setting", "against"]
     columns += [f"{m}_{side}" for m in MEASURES for side in ("with", "without")]
-    columns += ["flips", "n", *CHANGED, "step", *(name for name in RUN if name not in ("variant", "setting"))]
+    columns += ["flips", "n", *CHANGED, "also_differs", "step", *(name for name in RUN if name not in ("variant", "setting"))]
     frame = pd.DataFrame(rows).reindex(columns=columns)
     order = frame["audit"].str[1:].astype(int) if len(frame) else frame["audit"]
     frame = frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
@@ -134,6 +136,7 @@ def _trainings(results: Results) -> list[dict]:
                 row[f"released_{side}"] = means.get(key)
                 if key in judged.index:
                     row[f"balanced_{side}"], row[f"constant_{side}"] = judged.loc[key]
+            row["also_differs"] = _also_differs(run, other)
             alike = same_questions(run.asked.get("published"), other.asked.get("published"))
             rows.append(row | ({} if alike is False else _flips((run, "published"), (other, "published"))))
     return rows
@@ -142,6 +145,12 @@ def _trainings(results: Results) -> list[dict]:
 def _comparable(settings: RunSettings) -> RunSettings:
     """Without what the run is called: one without A3 has a name of its own."""
     return replace(settings, hash="", variant="")
+
+
+def _also_differs(one: Run, other: Run) -> str:
+    """What else tells two trainings apart, "" if nothing does: a run made before it was recorded counts as different."""
+    known = {"code": lambda run: run.commit, "processor": lambda run: (run.info.get("machine") or {}).get("processor")}
+    return ", ".join(name for name, of in known.items() if of(one) is None or of(one) != of(other))
 
 
 def _scorings(results: Results) -> list[dict]:

@@ -50,6 +50,19 @@ def test_runs_that_differ_in_one_fault_are_paired(made):
     assert (frame["flips"] == 0).all() and (frame["constant_with"] == frame["constant_without"]).all()
 
 
+def test_a_pair_says_whether_code_or_processor_differ_too(made):
+    processors = {"": "one kind", "base=released, term=label": "another kind", "base=none": "one kind"}
+    for run in load(made).runs:
+        if run.setting in processors:
+            path = run.folder / "run.json"
+            info = json.loads(path.read_text()) | {"machine": {"processor": processors[run.setting]}}
+            path.write_text(json.dumps(info | ({"commit": "fedcba9876543210"} if run.setting == "base=none" else {})))
+    frame = tables(made)["faults"]
+    also = dict(zip(frame["against"].str.split(", base=").str[1], frame["also_differs"], strict=True))
+    # the first lacks a record of its processor, which counts as another one
+    assert also == {"turn": "processor", "none": "code", "released, term=label": "processor"}
+
+
 def test_ways_of_scoring_are_paired_and_flips_counted(made):
     margins = score_again(made, "published-merged_4bit", 1, weights="merged_4bit")
     score_again(made, "published-text", -1, verdict="text")
