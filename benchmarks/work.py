@@ -70,7 +70,7 @@ def tokens_in(batch: PackedBatch) -> int:
 def training_operations(answerer: Answerer, batch: PackedBatch, text: str | None) -> int:
     """Of one forward and backward pass. text: of the loss (``models.packing.text_targets``), None for the answers alone."""
     rows, slots = batch.asked.nonzero(as_tuple=True)
-    places = batch.places(rows, batch.answers[rows, slots])
+    places = batch.answer_places(rows, slots)
     if text is not None:
         places = torch.cat([places, text_targets(batch, text, answerer.prompt_format.header_length)[1]])
     tokens, read = tokens_in(batch), len(places.unique())

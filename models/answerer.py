@@ -109,7 +109,7 @@ class Answerer(nn.Module):
             nats = where = None
         else:
             where, of_text, targets = text_targets(batch, text, self.prompt_format.header_length)
-            of_answers = batch.places(rows, batch.answers[rows, slots])
+            of_answers = batch.answer_places(rows, slots)
             places, place = torch.cat([of_answers, of_text]).unique(return_inverse=True)
             tokens, token = torch.cat([answers, targets]).unique(return_inverse=True)
             of_all = self._log_probabilities(self._read_tree(batch, places), tokens)
@@ -170,7 +170,7 @@ class Answerer(nn.Module):
 
     def _read_leaves(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
         """What ``_at_answers`` gives, in one pass."""
-        return self._read_tree(batch, batch.places(rows, batch.answers[rows, slots]))
+        return self._read_tree(batch, batch.answer_places(rows, slots))
 
     def _read_branches(self, batch: PackedBatch, rows: Tensor, slots: Tensor) -> Tensor:
         """What ``_at_answers`` gives, in two passes: premises first, then branches."""

@@ -56,6 +56,10 @@ class PackedBatch:
         first = len(self.prefix)
         return torch.where(columns < 0, first - 1, first + rows * self.tokens.shape[1] + columns)
 
+    def answer_places(self, rows: Tensor, slots: Tensor) -> Tensor:
+        """LongTensor [N], the ``places`` whose output is the answer to question ``slots`` [N] of ``rows`` [N]."""
+        return self.places(rows, self.answers[rows, slots])
+
     def visible(self, window: int | None = None) -> Tensor:
         """BoolTensor [B, 1, T, P+T]: which columns (prefix first) each token may attend to.
 
