@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from reporting.adapter_growth import SIZES
-from reporting.groups import RUN
+from reporting.groups import RUN, names
 from reporting.style import colour, legend_below, readable
 
 # By the number of training questions, the largest first.
@@ -21,14 +21,15 @@ def adapter_growth(growth: pd.DataFrame, scaled: dict | None) -> Figure | None:
     if growth.empty:
         return None
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 5.4))
-    variants = list(dict.fromkeys(growth["variant"]))
+    growth = growth.assign(name=names(growth))
+    named = list(dict.fromkeys(growth["name"]))
     lengths = sorted(set(growth["samples"]), reverse=True)
     for _, rows in growth.groupby(RUN, sort=False):
         rows = rows.astype({"step": float, **dict.fromkeys(SIZES, float)})
         run = rows.iloc[0]
         marker = MARKERS[lengths.index(run["samples"]) % len(MARKERS)]
-        look = {"color": colour(run["variant"], variants), "marker": marker, "ms": 4, "lw": 1.3}
-        label = f"{readable(run['variant'])}, {run['samples']:,} questions"  # its seeds look alike
+        look = {"color": colour(run["name"], named), "marker": marker, "ms": 4, "lw": 1.3}
+        label = f"{readable(run['name'])}, {run['samples']:,} questions"  # its seeds look alike
         left.plot(rows["step"], rows["relative_size"], label=label, **look)
         right.plot(rows["relative_size"], rows["surviving_share"], label=label, **look)
     if scaled:
@@ -41,7 +42,7 @@ def adapter_growth(growth: pd.DataFrame, scaled: dict | None) -> Figure | None:
     left.set_ylim(bottom=0)
     right.set(xscale="log", xlabel="σ(ΔW) / σ(W)", ylabel="share that survives a merge into 4 bit", ylim=(-0.02, 1.02))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
-    legend_below(figure, (left, right), width=4)
+    legend_below(figure, (left, right), width=6)
     models = ", ".join(dict.fromkeys(growth["model"]))
     figure.suptitle(
         f"Adapters along training: their size, and what a merge into the 4-bit base leaves (audit A10); {models}"

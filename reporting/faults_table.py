@@ -10,6 +10,7 @@ from records.run_settings import RunSettings
 from reporting.adapter_growth import differing_verdicts, means_on_shared_questions
 from reporting.collapse_tables import judged_rows
 from reporting.groups import RUN
+from reporting.paired_table import balanced_difference, both_labels
 from reporting.published import mean_of_suites, on_released_suites
 from reporting.results import WAY, Results, scored_as_usual
 from reporting.run import Run
@@ -20,9 +21,10 @@ from reporting.table import Table
 AUDIT_OF = {"unblocked_reversed_chain": "A4", "lost_separators": "A5", "repeated_names": "A6", "ordered_queries": "A6"}
 NOTE = (
     "Pairs of measurements that differ in one fault of the release (docs/release.md) and nothing else: two trainings of one seed, or one adapter scored in two ways. *released*: mean accuracy over the five released suites; "
-    "*balanced*: balanced accuracy on the headline of the own task, corrected suites; *constant*: whether one answer made up "
+    "*balanced*: balanced accuracy on the headline of the own task, corrected suites; *balanced difference*: without the fault less "
+    "with it, two trainings on the same questions, 95 % interval over blocks of them; *constant*: whether one answer made up "
     "at least 99 % there. *flips*: share of the verdicts on the same *n* released questions that differ; a question that a fault of the "
-    "suites changes is compared with itself without that fault. *questions changed*, *labels changed*: of these *n*, where the fault "
+    "suites changes is compared with itself without that fault. *flips of seeds*: the same of the run that has all faults and its repetitions with other seeds, mean over these. *questions changed*, *labels changed*: of these *n*, where the fault "
     "is one of the suites; a fault that changes none was *not exercised*, and its row says nothing of it. One row is one seed: an anecdote. "
     "*also differs*: what two trainings do not share besides, the code (its commit) or the processor; rounding and the draws of dropout "
     "depend on them. What that alone moves shows where the label takes the place of the entailed answer (A2), for these two losses are equal."
@@ -93,13 +95,22 @@ def faults_table(results: Results) -> Table:
     rows = [*_trainings(results), *_scorings(results)]
     columns = ["audit", "without", "variant", "setting", "against"]
     columns += [f"{m}_{side}" for m in MEASURES for side in ("with", "without")]
-    columns += ["flips", "n", *CHANGED, "also_differs", "step", *(name for name in RUN if name not in ("variant", "setting"))]
+    columns += [f"balanced_difference{end}" for end in ("", "_low", "_high")]
+    columns += [
+        "flips",
+        "n",
+        "flips_of_seeds",
+        *CHANGED,
+        "also_differs",
+        "step",
+        *(name for name in RUN if name not in ("variant", "setting")),
+    ]
     frame = pd.DataFrame(rows).reindex(columns=columns)
     order = frame["audit"].str[1:].astype(int) if len(frame) else frame["audit"]
     frame = frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
-    percent = ("flips", *(f"{m}_{side}" for m in MEASURES[:2] for side in ("with", "without")))
+    percent = ("flips", "flips_of_seeds", *(f"{m}_{side}" for m in MEASURES[:2] for side in ("with", "without")))
     title = "Each fault switched alone: what moves"
-    return Table("faults", title, NOTE, frame, percent=percent, hidden=("against",))
+    return Table("faults", title, NOTE, frame, percent=percent, points=("balanced_difference",), hidden=("against",))
 
 
 def not_switched(frame: pd.DataFrame) -> str:
@@ -136,10 +147,24 @@ def _trainings(results: Results) -> list[dict]:
                 row[f"released_{side}"] = means.get(key)
                 if key in judged.index:
                     row[f"balanced_{side}"], row[f"constant_{side}"] = judged.loc[key]
+            answers = results.paired_margins(other, run)
+            if answers is not None and both_labels(answers):
+                found = balanced_difference(answers)
+                row |= {name.replace("_accuracy", ""): value for name, value in found.items()}
             row["also_differs"] = _also_differs(run, other)
             alike = same_questions(run.asked.get("published"), other.asked.get("published"))
-            rows.append(row | ({} if alike is False else _flips((run, "published"), (other, "published"))))
+            flips = {} if alike is False else _flips((run, "published"), (other, "published"))
+            rows.append(row | flips | {"flips_of_seeds": _flips_of_seeds(run, results.runs)})
     return rows
+
+
+def _flips_of_seeds(run: Run, runs: list[Run]) -> float | None:
+    """Share of the released verdicts that differ between a run and its repetitions with other seeds, mean over these; None
+    if none of them answered a question of its own."""
+    others = [other for other in runs if other.shared_key == run.shared_key and other is not run]
+    found = [_flips((run, "published"), (other, "published")).get("flips") for other in others]
+    shares = [share for share in found if share is not None]
+    return sum(shares) / len(shares) if shares else None
 
 
 def _comparable(settings: RunSettings) -> RunSettings:

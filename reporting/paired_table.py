@@ -56,6 +56,17 @@ def both_labels(answers: pd.DataFrame) -> bool:
     return answers.loc[answers["headline"], "label"].nunique() == 2
 
 
+def balanced_difference(answers: pd.DataFrame) -> dict:
+    """Ours less theirs on the headline of `Results.paired_margins`: balanced_accuracy_difference, and its _low and _high from
+    a bootstrap that keeps a block's questions together (None of a single block)."""
+    answers = answers[answers["headline"]]
+    margins = [answers["ours"]], [answers["theirs"]]
+    found = paired_differences(answers["label"], *margins, answers["block"], metrics=("balanced_accuracy",))
+    low, high = found["balanced_accuracy_difference_interval"] or (None, None)
+    name = "balanced_accuracy_difference"
+    return {name: found[name], f"{name}_low": low, f"{name}_high": high}
+
+
 def is_control(control: Run, run: Run) -> bool:
     """Whether `run` has the published semantic loss and `control`, of the same task and seed, plain cross-entropy."""
     ours, theirs = run.settings, control.settings
@@ -80,19 +91,13 @@ def _recipe(settings: RunSettings) -> dict[str, object]:
 
 
 def _paired(answers: pd.DataFrame) -> dict:
-    """Of the headline: McNemar on the verdicts, and the difference with an interval that keeps a block's questions together."""
-    answers = answers[answers["headline"]]
-    correct = {side: (answers[side] >= 0) == answers["label"] for side in ("ours", "theirs")}
+    """Of the headline: McNemar on the verdicts, and the difference."""
+    headline = answers[answers["headline"]]
+    correct = {side: (headline[side] >= 0) == headline["label"] for side in ("ours", "theirs")}
     test = mcnemar_exact(correct["ours"], correct["theirs"])
-    margins = [answers["ours"]], [answers["theirs"]]
-    found = paired_differences(answers["label"], *margins, answers["block"], metrics=("balanced_accuracy",))
-    low, high = found["balanced_accuracy_difference_interval"] or (None, None)
-    return {
+    return balanced_difference(answers) | {
         "accuracy": correct["ours"].mean(),
         "accuracy_against": correct["theirs"].mean(),
-        "balanced_accuracy_difference": found["balanced_accuracy_difference"],
-        "balanced_accuracy_difference_low": low,
-        "balanced_accuracy_difference_high": high,
         "only_variant": test["only_a"],
         "only_against": test["only_b"],
         "p": test["p"],

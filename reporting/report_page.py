@@ -117,7 +117,9 @@ def _faults(table: Table) -> list[str]:
         return [*lines, "Not measured.", ""]
     columns = ["audit", "without", "variant", "setting"]
     columns += [f"{measure}_{side}" for measure in ("released", "balanced") for side in ("with", "without")]
-    shown = replace(table, frame=frame).display([*columns, "flips", "n", *CHANGED, "also_differs", "samples", "seed"])
+    shown = replace(table, frame=frame).display(
+        [*columns, "balanced_difference", "flips", "n", "flips_of_seeds", *CHANGED, "also_differs", "samples", "seed"]
+    )
     return [*lines, as_markdown(shown), "", not_switched(frame), ""]
 
 

@@ -63,6 +63,32 @@ def test_a_pair_says_whether_code_or_processor_differ_too(made):
     assert also == {"turn": "processor", "none": "code", "released, term=label": "processor"}
 
 
+def test_flips_stand_beside_those_between_seeds(tmp_path, make_run):
+    about = {"protocol": "released", "n": 40}
+    make_run(tmp_path, "transitivity_semantic", loss=RELEASED | {"base": "turn"}, grid="ablation_faults", **about)
+    for seed in range(3):
+        folder = make_run(tmp_path, "transitivity_semantic", seed, loss=RELEASED, **about)
+        path = folder / "evaluation/published/margins.parquet"
+        margins = pd.read_parquet(path)
+        margin = margins["margin"].abs().where(margins.index >= 50 * seed, -margins["margin"].abs())
+        margins.assign(margin=margin).to_parquet(path)  # No to the first 0, 50 and 100 of 200, Yes to the others
+    (row,) = tables(tmp_path)["faults"].to_dict("records")
+    assert row["n"] == 200 and row["flips_of_seeds"] == pytest.approx((50 + 100) / 2 / 200)
+
+
+def test_the_difference_of_two_trainings_is_paired_with_an_interval(made):
+    run = next(run for run in load(made).runs if run.setting == "base=none")
+    path = run.folder / "evaluation/corrected/margins.parquet"
+    margins = pd.read_parquet(path)
+    margins.assign(margin=np.where(margins["label"], 1.0, -1.0)).to_parquet(path)  # right on all
+    found = tables(made)["faults"].set_index("without").filter(like="balanced_difference")
+    same, right = found.loc["cross-entropy shifted"], found.loc["no cross-entropy: λ · answer cross-entropy"]
+    assert (same == 0).all()
+    as_scored = tables(made)["faults"]["balanced_with"].iloc[0]
+    assert right["balanced_difference"] == pytest.approx(1 - as_scored)
+    assert 0 < right["balanced_difference_low"] < right["balanced_difference"] < right["balanced_difference_high"]
+
+
 def test_ways_of_scoring_are_paired_and_flips_counted(made):
     margins = score_again(made, "published-merged_4bit", 1, weights="merged_4bit")
     score_again(made, "published-text", -1, verdict="text")
