@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from reporting import collapse_rates, report, tables, write_all
+from reporting.faults_table import CHANGED
 from reporting.published import PAPER_MODEL
 from reporting.report_page import _faults
 from reporting.results import load
@@ -99,7 +100,8 @@ def test_every_pair_of_a_fault_is_shown_at_its_own_newest_step():
     ]
     frame = pd.DataFrame(
         [about | dict(zip(("variant", "setting", "trained_on", "step"), values, strict=True)) for values in steps]
-    ).assign(flips=0.1, n=5, questions_changed=None, labels_changed=None)
+    ).assign(flips=0.1, n=5, flips_of_seeds=None, balanced_difference=None, also_differs="")
+    frame[[*CHANGED]] = None
     frame[[f"{measure}_{side}" for measure in ("released", "balanced") for side in ("with", "without")]] = 0.5
     text = "\n".join(_faults(Table("faults", "T", "", frame)))
     rows = [line for line in text.splitlines() if "A10" in line]
