@@ -5,23 +5,19 @@ from itertools import pairwise
 
 import pytest
 
-from models.loading import load_answerer
-from records.run_folder import RunFolder
-from records.tracking import Tracker
-from training.building import build_loss, build_schedule
-from training.fine_tune import fine_tune
+
+@pytest.fixture
+def trained(fine_tuned):
+    """(config, run folder) → the log of a training."""
+
+    def train(cfg, folder):
+        fine_tuned(cfg, folder)
+        return [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
+
+    return train
 
 
-def trained(cfg, folder):
-    """The log of a training."""
-    loss, schedule = build_loss(cfg), build_schedule(cfg)
-    answerer, _ = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed)
-    with Tracker({"mode": "disabled"}, folder, "", "train", {}) as tracker:
-        fine_tune(cfg, answerer, loss, schedule, RunFolder(folder), tracker)
-    return [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
-
-
-def test_an_adaptive_schedule_sees_all_passes_of_a_step(composed, tmp_path):
+def test_an_adaptive_schedule_sees_all_passes_of_a_step(composed, trained, tmp_path):
     small = ["scale=smoke", "loss.base=turn", "schedule=relobralo", "training.log_every=1", "lora.dropout=0"]
     one, four = (
         trained(composed(*small, f"training.accumulation={passes}"), tmp_path / str(passes)) for passes in (1, 4)
@@ -33,7 +29,7 @@ def test_an_adaptive_schedule_sees_all_passes_of_a_step(composed, tmp_path):
             assert b[key] == pytest.approx(a[key], rel=1e-5), (a["step"], key)
 
 
-def test_a_step_without_a_label_says_nothing_of_the_cross_entropy(composed, tmp_path):
+def test_a_step_without_a_label_says_nothing_of_the_cross_entropy(composed, trained, tmp_path):
     """It is not 0 there: an adaptive schedule would take the next labelled step for a term that exploded."""
     settings = (
         "experiment=ablation/families",
@@ -51,7 +47,7 @@ def test_a_step_without_a_label_says_nothing_of_the_cross_entropy(composed, tmp_
     assert changed == [step for step in with_labels[1:] if step < 8]
 
 
-def test_a_schedule_sees_the_probe_before_the_first_step(composed, tmp_path):
+def test_a_schedule_sees_the_probe_before_the_first_step(composed, trained, tmp_path):
     alarm = ("schedule=adaptive_collapse", "schedule.collapsed_above=0.52", "schedule.recovered_below=0.51")
     cfg = composed("scale=smoke", "training.log_every=1", "probe.every=100", *alarm)
     probe, first, second, *_ = trained(cfg, tmp_path)

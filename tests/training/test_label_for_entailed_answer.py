@@ -3,26 +3,13 @@
 import pytest
 
 from models.loading import load_answerer
-from records.run_folder import RunFolder
-from records.tracking import Tracker
-from training.building import build_loss, build_schedule
-from training.fine_tune import fine_tune
-
-
-def weights_after_training(cfg, folder):
-    answerer, _ = load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed)
-    untrained = answerer.fingerprint()
-    with Tracker({"mode": "disabled"}, folder, "", "train", {}) as tracker:
-        fine_tune(cfg, answerer, build_loss(cfg), build_schedule(cfg), RunFolder(folder), tracker)
-    return untrained, answerer.fingerprint()
 
 
 @pytest.mark.parametrize("task", ["transitivity", "dseparation"])
-def test_the_same_adapter_comes_of_it(composed, tmp_path, task):
+def test_the_same_adapter_comes_of_it(composed, fine_tuned, tmp_path, task):
     small = ["scale=smoke", f"experiment={task}_semantic", "training.samples=48"]
-    ours, label, other = (
-        weights_after_training(composed(*small, *changed), tmp_path / str(number))
-        for number, changed in enumerate([(), ("loss.term=label",), ("schedule.end=0.9",)])
-    )
-    assert ours == label
-    assert ours[0] == other[0] and len({ours[0], ours[1], other[1]}) == 3  # it was trained, and λ tells
+    settings = [composed(*small, *changed) for changed in ((), ("loss.term=label",), ("schedule.end=0.9",))]
+    before = [load_answerer(cfg.model, lora=cfg.lora, seed=cfg.seed)[0].fingerprint() for cfg in settings]
+    ours, label, other = (fine_tuned(cfg, tmp_path / str(at)).fingerprint() for at, cfg in enumerate(settings))
+    assert len({*before}) == 1 and ours == label
+    assert len({before[0], ours, other}) == 3  # it was trained, and λ tells
