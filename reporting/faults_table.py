@@ -96,15 +96,8 @@ def faults_table(results: Results) -> Table:
     columns = ["audit", "without", "variant", "setting", "against"]
     columns += [f"{m}_{side}" for m in MEASURES for side in ("with", "without")]
     columns += [f"balanced_difference{end}" for end in ("", "_low", "_high")]
-    columns += [
-        "flips",
-        "n",
-        "flips_of_seeds",
-        *CHANGED,
-        "also_differs",
-        "step",
-        *(name for name in RUN if name not in ("variant", "setting")),
-    ]
+    columns += ["flips", "n", "flips_of_seeds", *CHANGED, "also_differs", "step"]
+    columns += [name for name in RUN if name not in ("variant", "setting")]
     frame = pd.DataFrame(rows).reindex(columns=columns)
     order = frame["audit"].str[1:].astype(int) if len(frame) else frame["audit"]
     frame = frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
@@ -136,11 +129,11 @@ def _trainings(results: Results) -> list[dict]:
     by_settings = {_comparable(run.settings): run for run in results.runs}
     rows = []
     for run in results.runs:
-        for switch in SWITCHES:
-            wanted = switch.off(run.settings)
-            other = wanted and by_settings.get(_comparable(wanted))
-            if other is None:
-                continue
+        wanted = [(switch, switch.off(run.settings)) for switch in SWITCHES]
+        pairs = [(switch, by_settings.get(_comparable(settings))) for switch, settings in wanted if settings]
+        pairs = [(switch, other) for switch, other in pairs if other]
+        of_seeds = _flips_of_seeds(run, results.runs) if pairs else None
+        for switch, other in pairs:
             row = run.key | {"audit": switch.audit, "without": switch.without, "against": other.name}
             for side, one in (("with", run), ("without", other)):
                 key = tuple(one.key.values())
@@ -154,7 +147,7 @@ def _trainings(results: Results) -> list[dict]:
             row["also_differs"] = _also_differs(run, other)
             alike = same_questions(run.asked.get("published"), other.asked.get("published"))
             flips = {} if alike is False else _flips((run, "published"), (other, "published"))
-            rows.append(row | flips | {"flips_of_seeds": _flips_of_seeds(run, results.runs)})
+            rows.append(row | flips | {"flips_of_seeds": of_seeds})
     return rows
 
 
