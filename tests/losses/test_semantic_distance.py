@@ -246,3 +246,10 @@ def test_items_on_which_a_part_could_never_act_are_refused():
 def test_constructors_refuse_bad_values(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_the_loss_embeds_with_its_own_gamma():
+    answers = answers_on(ALL_PAIRS, random_logit(len(ALL_PAIRS)))
+    loss = SemanticDistance(WEIGHTS, gamma=0.3)(answers, None, 1.0)
+    torch.testing.assert_close(loss["embedding"], slow_distance(answers, 0.3)["embedding"].detach(), check_dtype=False)
+    assert loss["embedding"] != slow_distance(answers, 0.5)["embedding"]

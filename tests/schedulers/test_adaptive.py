@@ -79,9 +79,9 @@ def test_hysteresis_ignores_a_share_between_the_thresholds():
 
 
 @pytest.mark.parametrize("needed", [0.1, 0.3, 0.6])
-@pytest.mark.parametrize("noise", [0.0, 0.05])
-def test_settles_above_the_lambda_a_learner_needs(needed, noise):
-    schedule = AdaptiveCollapse()
+@pytest.mark.parametrize(("signal", "noise"), [("probe", 0.0), ("entropy", 0.05)])
+def test_settles_above_the_lambda_a_learner_needs(needed, signal, noise):
+    schedule = AdaptiveCollapse(signal=signal)
     learner = CollapsingLearner(needed, noise)
     values = simulate(schedule, learner)
     last = values[-STEPS // 4 :]
@@ -89,6 +89,13 @@ def test_settles_above_the_lambda_a_learner_needs(needed, noise):
     assert learner.share < 0.6
     assert turns(values) <= 6 and turns(last) == 0
     assert max(values) <= 1.0
+
+
+def test_the_share_of_the_batches_is_an_average_over_them():
+    schedule = AdaptiveCollapse(signal="entropy", smoothing=0.9)
+    for step, share in ((1, 0.6), (2, 1.0)):
+        schedule.observe(LearningState(step=step, progress=step / 10, prediction_entropy=entropy(share)))
+    assert schedule.memory["batch_share"] == pytest.approx(0.64)
 
 
 def test_a_learner_that_cannot_be_helped_leaves_lambda_at_its_maximum():

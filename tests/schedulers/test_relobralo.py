@@ -49,6 +49,18 @@ def test_relobralo_by_hand():
     assert schedule(0.0) == pytest.approx(expected)
 
 
+def test_relobralo_compares_with_the_step_before_at_its_temperature():
+    # 2 softmax over what each term has of its value at the step before, halved by the temperature
+    schedule = ReLoBRaLo(start=1.0, memory_share=0.5, lookback=0.0, temperature=2.0)
+    for step, (base, term) in enumerate([(1.0, 1.0), (0.5, 1.0), (0.5, 0.5)]):
+        schedule.observe(LearningState(step=step, progress=0.0, losses={"cross_entropy": base, "semantic": term}))
+    weights = [1.0, 1.0]
+    for left in ((0.5, 1.0), (1.0, 0.5)):
+        raised = [math.exp(share / 2) for share in left]
+        weights = [0.5 * old + 0.5 * 2 * one / sum(raised) for old, one in zip(weights, raised, strict=True)]
+    assert schedule(0.0) == pytest.approx(weights[1] / weights[0])
+
+
 def test_relobralo_passes_over_steps_that_did_not_measure_both_terms():
     """A first step without a label would be a base loss of 0, and every later one infinitely worse."""
     labelled, mixed = ReLoBRaLo(lookback=0.3), ReLoBRaLo(lookback=0.3)

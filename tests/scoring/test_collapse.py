@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scoring.collapse import collapse_rate, is_collapsed
+from scoring.collapse import collapse_rate, is_collapsed, is_uninformative
 from scoring.metrics import measure
 
 
@@ -27,3 +27,12 @@ def test_collapse_rate():
     low, high = rate["rate_interval"]
     assert 0.29 < low < 0.32 and 0.94 < high < 0.97
     assert collapse_rate([])["rate"] is None and collapse_rate([])["rate_interval"] is None
+
+
+def test_a_single_right_answer_of_a_hundred_says_nothing():
+    """Where a resample lacks the one Yes its MCC counts as 0; left out, the interval would lie above 0 and call it informative."""
+    labels = np.arange(100) < 50
+    margins = np.where(np.arange(100) == 0, 1.0, -1.0)
+    row = measure(labels, margins, resamples=1000)
+    assert row["mcc"] > 0 and row["mcc_interval"][0] == 0 < row["mcc_interval"][1]
+    assert is_collapsed(row) and is_uninformative(row)

@@ -61,6 +61,14 @@ def test_it_goes_on_after_the_split_that_was_done(answerer, scored, tmp_path):
     assert {path.name for path in (tmp_path / "broken").iterdir()} == {"margins.parquet", "metrics.json"}
 
 
+def test_a_threshold_from_validation_reaches_the_rows_of_its_task(answerer, tmp_path):
+    about = suite(8)
+    parts = build_suite(about)
+    report = evaluate_suite(answerer, about, parts, tmp_path, SETTINGS, thresholds={"transitivity": 0.25})
+    assert {row["threshold"] for row in report["rows"]} == {0.25}
+    assert all(row["calibrated_accuracy"] is not None for row in report["rows"])
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_model_that_answers_no_number_is_refused_in_one_line_and_what_was_done_is_kept(
     answerer, scored, tmp_path, monkeypatch, bad

@@ -8,8 +8,10 @@ import pytest
 from causal_tasks.faults import ALL_FAULTS, NAMES, Faults, read_faults
 from causal_tasks.suites import yes_share
 from models.loading import load_answerer
-from scoring.evaluation import build_suite
+from scoring.evaluation import SCORERS, build_suite
 from scoring.ways import Way
+from train import run
+from training import fine_tune
 from training.batches import Collator, GraphDataset
 from training.building import build_loss
 from training.fine_tune import oracle_of_the_semantic_term, training_items
@@ -151,6 +153,26 @@ def test_a12_foreign_training_prompt(composed):
     )
     answerer.ask("benchmark")
     assert "Question:" not in answerer.prompt_format.text("A causes B.", "Are A and B d-separated?")
+
+
+def test_a12_trains_and_probes_with_its_own_prompt_and_is_scored_with_the_benchmarks(composed, tmp_path, monkeypatch):
+    asked = {"probes": set(), "suites": set()}
+
+    def noting(where, score):
+        def noted(answerer, *arguments, **named):
+            asked[where].add(answerer.prompt_format.text("A causes B.", "Is A separated from B?"))
+            return score(answerer, *arguments, **named)
+
+        return noted
+
+    monkeypatch.setattr(fine_tune, "score", noting("probes", fine_tune.score))
+    monkeypatch.setitem(SCORERS, "logits", noting("suites", SCORERS["logits"]))
+    few = [f"suites.{name}.samples=4" for name in ("published", "corrected", "validation")]
+    few += ["training.samples=16", "evaluation.resamples=0", "evaluation.yardstick_questions=50", "tracking=none"]
+    run(composed("experiment=dseparation_ce", "scale=smoke", f"out={tmp_path / 'run'}", *few))
+    ((probed,), (scored,)) = asked.values()
+    assert "Question: Is A" in probed and "based on d-separation rules" in probed
+    assert "Please answer with only" in scored and "Question:" not in scored
 
 
 def test_faults_are_read_from_a_list_of_names():
