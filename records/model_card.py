@@ -36,6 +36,7 @@ def model_card(
         record: what run.json says. scored: the suites to be listed.
     """
     training, lora = settings.training, settings.lora
+    epochs = "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
     lines = ["---", "library_name: peft"]
     lines += [f"base_model: {record['loaded']['source']}"] if record else []
     lines += ["tags: [causal-reasoning, lora]", "---", f"# {settings.variant}, seed {settings.seed} ({done})", ""]
@@ -44,8 +45,8 @@ def model_card(
         f"questions about causal graphs ({settings.task.name}), protocol `{settings.protocol}`.",
         *(["", f"The base model comes under {terms}, and so does this adapter."] if terms else []),
         "",
-        f"- rank {lora.rank}, alpha {lora.alpha}, dropout {lora.dropout}{'' if record else '; weights in bf16'}",
-        f"- {training.samples:,} questions, {training.epochs} epochs, batches of {training.batch_size}, learning rate "
+        f"- rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout}{'' if record else '; weights in bf16'}",
+        f"- {training.samples:,} questions, {epochs}, batches of {training.batch_size}, learning rate "
         f"{training.learning_rate:g} ({training.learning_rate_schedule})",
         f"- loss `{settings.loss._target_}` `{settings.loss.get('base', settings.loss.get('target', ''))}`",
     ]

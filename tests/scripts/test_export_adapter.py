@@ -1,5 +1,6 @@
 """A shared adapter is scored as the run that it comes from."""
 
+import re
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
+from input_output.reading import read_json
 from models.loading import terms_of
 from records.model_card import model_card
 from records.run_folder import RunFolder
@@ -42,6 +44,22 @@ def test_a_shared_adapter_is_scored_without_its_run(run_script, run, tmp_path, c
     expected = pd.read_parquet(tmp_path / "own/margins.parquet")
     np.testing.assert_allclose(found["margin"], expected["margin"], atol=0.01)
     assert not np.array_equal(found["margin"], expected["margin"])  # bf16
+
+
+def test_one_of_a_lower_rank_says_what_was_kept_and_is_scored_as_any(run_script, run, tmp_path, capsys):
+    own = RunFolder(run).trained_with().lora
+    assert export_adapter.main([f"run={run}", "rank=2", f"out={tmp_path}"]) == 0
+    shared = RunFolder(tmp_path / "transitivity_answer_semantic")
+    config, peft = shared.trained_with().lora, read_json(shared.adapter / "adapter_config.json")
+    assert (config.rank, config.alpha) == (peft["r"], peft["lora_alpha"]) == (2, own.alpha * 2 / own.rank)
+    assert re.search(
+        rf"\(finished; rank {own.rank} cut to 2, \d+\.\d\d % of its", (shared.path / "README.md").read_text()
+    )
+    few = ["suite=corrected", "suite.samples=8", "evaluation.yardstick_questions=200", "tracking.mode=disabled"]
+    run_script("evaluate.py", f"run={shared.path}", *few, cwd=tmp_path)
+    for rank in (own.rank, own.rank + 1, 0):
+        assert export_adapter.main([f"run={run}", f"rank={rank}", f"out={tmp_path}"]) == 2
+        assert f"rank={rank}: must be " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
