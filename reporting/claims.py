@@ -16,7 +16,8 @@ from reporting.groups import CONTROL, GROUP, PLAIN, SEMANTIC, called, grouped, o
 from reporting.published import Published
 from reporting.results import Results
 from reporting.table import Table, percentage
-from reporting.verdicts import JUDGED_BY, verdicts
+from reporting.verdicts import JUDGED_BY, OTHER_SHARES, at_other_shares, verdicts
+from scoring.collapse import COLLAPSED_SHARE
 from scoring.seeds import interval_over_seeds
 
 NOT_MEASURED = "not measured"
@@ -43,7 +44,10 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         own = _Group(*frames.values())
         growth = only_of(kept, of_group(tables["adapter_growth"], group))
         lost = _after_the_merge(last_merges(growth, SEMANTIC["transitivity"]))
-        verdict = verdicts(evidence(frames, tables["forensics"], growth))
+        verdict, *others = (
+            verdicts(evidence(frames, tables["forensics"], growth, share)) for share in (COLLAPSED_SHARE, *OTHER_SHARES)
+        )
+        elsewhere = at_other_shares(verdict, dict(zip(OTHER_SHARES, others, strict=True)))
         measured = {
             "C1": [own.collapse(variant) for variant in PLAIN.values()],
             "C2": [
@@ -68,18 +72,21 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
             name: "; ".join([*filter(None, phrases)] or [NOT_MEASURED]) + left_out(runs, kept, JUDGED_BY[name])
             for name, phrases in measured.items()
         }
-        claims = published.claims.assign(measured=ids.map(said), verdict=ids.map(verdict))
+        said = {"measured": said, "verdict": verdict, "at_other_shares": elsewhere}
+        claims = published.claims.assign(**{name: ids.map(of) for name, of in said.items()})
         trained = [run for run in runs if run.settings.task is not None]
         cost = {"runs": len(trained), "unfinished": sum(not run.finished for run in trained)}
         rows.append(claims.assign(**cost, seconds=sum(run.seconds for run in trained if run.finished), **group))
-    columns = ["id", "claim", "published", "measured", "verdict", "runs", "unfinished", *GROUP, "seconds"]
+    columns = ["id", "claim", "published", "measured", "verdict", "at_other_shares"]
+    columns += ["runs", "unfinished", *GROUP, "seconds"]
     frame = pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
     note = (
         "*released* is the mean accuracy over the five released suites, the number that the paper reports; "
         "*corrected* is the balanced accuracy on the headline of the variant's task (structure that training never saw, "
         "distance of two or more), where a constant answer scores 50 %. Several seeds are averaged; intervals of one seed are over its questions. How "
         "loss, share of Yes and number of training questions change this: the tables ablation and ablation_contrasts. *verdict*: by the rules that REPORT.md prints "
-        "beside it (reporting/verdicts.py); runs below the paper's size or on another model decide nothing about its own. "
+        "beside it (reporting/verdicts.py); runs below the paper's size or on another model decide nothing about its own. *at other "
+        "shares*: the verdict were a run constant from another share of one answer on, where that changes it. "
         "*runs*: trained ones of the group, *unfinished* ones among them; seconds of the finished among them."
     )
     return Table("claims", "The paper's claims beside the measurements", note, frame)
@@ -113,18 +120,26 @@ class _Group:
         )
 
     def collapse(self, variant: str) -> str | None:
-        rows = self.rates[self.rates["variant"] == variant]
-        if not len(rows):
+        """How many ended constant, with the interval of that rate, and how near each run came to it."""
+        counted = self._constant_runs(variant)
+        if counted is None:
             return None
-        return f"{variant} collapsed in {rows['collapsed'].iloc[0]} of {rows['runs'].iloc[0]} runs"
+        rate = self.rates[self.rates["variant"] == variant].iloc[0]
+        counted += f" [{percentage(rate['rate_low'])}, {percentage(rate['rate_high'])} %]"
+        runs = self.judged[self.judged["variant"] == variant]
+        for said, column in (("one answer", "majority_share"), ("with the prompt of training", "majority_as_trained")):
+            shares = runs[column].dropna()
+            counted += f", {said} {', '.join(map(percentage, shares))} %" if len(shares) else ""
+        return counted
 
     def collapse_and_score(self, variant: str) -> str | None:
         """How many ended constant and what these score, for that is the claim; of all runs the mean, where none did or all."""
         constant = scores_of_constant_runs(self.judged, self.accuracy, variant)
         runs = (measured_on_released(self.accuracy)["variant"] == variant).sum()
+        counted = self._constant_runs(variant)
         if not 0 < len(constant) < runs:
-            return ", ".join(filter(None, (self.collapse(variant), self.mean_accuracy(variant)))) or None
-        return f"{self.collapse(variant)}, these released {' and '.join(map(_percent, constant))}"
+            return ", ".join(filter(None, (counted, self.mean_accuracy(variant)))) or None
+        return f"{counted}, these released {' and '.join(map(_percent, constant))}"
 
     def scores(self, variant: str) -> list[str | None]:
         return [self.mean_accuracy(variant), self.corrected(variant), self.collapse(variant)]
@@ -168,6 +183,12 @@ class _Group:
             mean = f", mean {_points(tests['balanced_accuracy_difference'].tolist())}" if len(tests) > 1 else ""
             found.append(f"{variant} against {against}{also} balanced accuracy in points: {points}{mean}")
         return "; ".join(found)
+
+    def _constant_runs(self, variant: str) -> str | None:
+        rows = self.rates[self.rates["variant"] == variant]
+        if not len(rows):
+            return None
+        return f"{variant} collapsed in {rows['collapsed'].iloc[0]} of {rows['runs'].iloc[0]} runs"
 
     def _released(self, variant: str) -> float | None:
         """The mean over the runs that were scored on the released suites."""

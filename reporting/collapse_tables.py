@@ -4,7 +4,7 @@ import pandas as pd
 
 from reporting.groups import GROUP, RUN, SETTING
 from reporting.metrics_tables import DECIMAL, METRICS, PROVENANCE, TREES, pooled_corrected, with_bounds
-from reporting.results import Results
+from reporting.results import Results, scored_as_usual
 from reporting.table import Table
 from scoring.collapse import collapse_rate, is_collapsed, is_uninformative
 from scoring.intervals import FEW_BLOCKS, holm
@@ -21,13 +21,15 @@ OF_HEADLINE += [f"over_yardstick{end}" for end in ("", "_low", "_high")]
 def collapse_table(results: Results) -> Table:
     """Table 4: did the run collapse on the pooled corrected suite of its task, and what does its margin still know?"""
     judged = judged_rows(results.measured)
-    columns = ["variant", "setting", "task", "collapsed", "uninformative", "verdict", "above_shortcut"]
+    judged = judged.merge(_as_trained(results), how="left", on=RUN).fillna({"prompt": ""})
+    columns = ["variant", "setting", "task", "prompt", "collapsed", "uninformative", "verdict", "above_shortcut"]
     columns += [
         "over_yardstick",
         "over_yardstick_low",
         "over_yardstick_high",
         "yardstick",
         "majority_share",
+        "majority_as_trained",
         "yes_rate",
     ]
     columns += with_bounds(["balanced_accuracy", "mcc", "auroc", "calibrated_accuracy"])
@@ -36,7 +38,8 @@ def collapse_table(results: Results) -> Table:
         "One row is one seed: an anecdote. On the variant's own task (both tasks for the untrained model), where Yes and "
         "No are balanced. *collapsed*: one answer makes up at least 99 % of the verdicts of all corrected suites, of which "
         "*majority share* and *yes rate* are. *uninformative*: the 95 % interval of MCC over these suites contains 0, or MCC is "
-        "undefined. All other numbers are of the headline: structure that training never saw "
+        "undefined. Everything is asked with the benchmark's prompt but *majority as trained*, which is of the same questions with the "
+        "*prompt* of a run's training where that is another (A12; – not asked). All other numbers are of the headline: structure that training never saw "
         "(length, branching, reversed, shuffled), at a distance of two or more; *seen balanced accuracy* is of the suites "
         "whose structure occurs in training. "
         "*verdict*: *orders answers well* is an AUROC of at least 0.75, *weakly* one above 0.5; *follows paths* needs an "
@@ -46,11 +49,40 @@ def collapse_table(results: Results) -> Table:
     )
     frame = judged.reindex(columns=[*columns, *PROVENANCE, *TREES.values()])
     # The mean of "collapsed" is a rate and has a table of its own.
-    averaged = ("majority_share", "yes_rate", "balanced_accuracy", "auroc", "seen_balanced_accuracy", "over_yardstick")
+    averaged = (
+        "majority_share",
+        "majority_as_trained",
+        "yes_rate",
+        "balanced_accuracy",
+        "auroc",
+        "seen_balanced_accuracy",
+        "over_yardstick",
+    )
     means = {"means_by": (*SETTING, "task"), "averaged": averaged}
-    decimal = (*DECIMAL, "over_yardstick", "seen_balanced_accuracy")
+    decimal = (*DECIMAL, "over_yardstick", "seen_balanced_accuracy", "majority_as_trained")
     title = "Table 4: collapse, run by run"
     return Table("table4_collapse", title, note, frame, decimal=decimal, hidden=tuple(TREES.values()), **means)
+
+
+def _as_trained(results: Results) -> pd.DataFrame:
+    """RUN, prompt and majority_as_trained of the finished runs that were trained with another prompt than the benchmark's; the share
+    of the more frequent answer on all corrected suites of the own task together, NaN where they were not asked with that prompt."""
+    scored = results.scored
+    rows = scored[
+        scored_as_usual(scored, but="prompt")
+        & (scored["suite"] == "corrected")
+        & (scored["split"] == "pooled")
+        & (scored["task"] == scored["own_task"])
+        & scored["step"].isna()
+    ]
+    shares = rows.set_index([*RUN, "prompt"])["majority_share"].to_dict()
+    found = [
+        run.key
+        | {"prompt": run.settings.prompt, "majority_as_trained": shares.get((*run.key.values(), run.settings.prompt))}
+        for run in results.runs
+        if run.settings.task is not None and run.settings.prompt != "benchmark"
+    ]
+    return pd.DataFrame(found, columns=[*RUN, "prompt", "majority_as_trained"])
 
 
 def collapse_rate_table(results: Results) -> Table:

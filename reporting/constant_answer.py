@@ -1,5 +1,6 @@
 """Which runs left the constant answer, after how many questions, and what that cost: one row a setting, seeds together."""
 
+import numpy as np
 import pandas as pd
 
 from reporting.collapse_tables import judged_rows
@@ -12,10 +13,11 @@ from scoring.collapse import COLLAPSED_SHARE
 
 TREES_BALANCED = TREES["balanced_accuracy"]
 NOTE = (
-    "The constant answer as a phase of training: a run has *left* it at the first probe from which on no answer makes up "
-    f"{100 * COLLAPSED_SHARE:g} % of the verdicts any more; *left after*: questions trained on until then, median over the seeds "
-    "that left it, with the least and the most in brackets (probes lie *every* so many questions apart). *never left*: seeds "
-    "that no probe shows outside, the last one included. *collapsed*: of the seeds, by the corrected suites after training; – "
+    "The constant answer as a phase of training, seen by probes *every* so many questions; at a *constant probe* one answer makes up "
+    f"{100 * COLLAPSED_SHARE:g} % of the verdicts: how many of the *probes*, a seed each (a probe asks so few questions that a single other "
+    "answer can make the difference). A run has *left for good* at the first probe after its last constant one; *left after*: "
+    "questions trained on until then, median over the seeds that did, with the least and the most in brackets. *never seen* constant, "
+    "*never left*, the last probe constant: of the seeds; neither has a number. *collapsed*: of the seeds, by the corrected suites after training; – "
     "where a seed was not judged there. "
     "The probes are asked with the prompt of training, the corrected suites with the benchmark's: *prompt* is the former where it "
     "is another, and there *left* and *collapsed* are answers to two prompts. "
@@ -41,6 +43,8 @@ def constant_answer_table(results: Results) -> Table:
             | {
                 "task": run.settings.task,
                 "prompt": "" if run.settings.prompt == "benchmark" else run.settings.prompt,
+                "constant_probes": int(constant_probes(run).sum()),
+                "probes": len(run.probes),
                 "left_after": left_after(run),
                 "every": _questions(run, run.probes["progress"].iloc[0]),
             }
@@ -53,7 +57,10 @@ def constant_answer_table(results: Results) -> Table:
     ):
         left = seeds["left_after"].astype(float)
         row = dict(zip([*SETTING, "task"], key, strict=True))
-        row |= {"runs": len(seeds), "never_left": int(left.isna().sum())}
+        never_seen = seeds["constant_probes"] == 0
+        row |= {"runs": len(seeds), "never_seen": int(never_seen.sum())}
+        row |= {"never_left": int((left.isna() & ~never_seen).sum())}
+        row |= {"constant_probes": ", ".join(map(str, seeds["constant_probes"])), "probes": seeds["probes"].max()}
         row |= {"left_after": left.median(), "left_after_low": left.min(), "left_after_high": left.max()}
         row |= {name: seeds[name].iloc[0] for name in ("every", "prompt")}
         # Some seeds of several say nothing of the others.
@@ -69,6 +76,9 @@ def constant_answer_table(results: Results) -> Table:
         "prompt",
         "runs",
         "collapsed",
+        "constant_probes",
+        "probes",
+        "never_seen",
         "never_left",
         "left_after",
         "left_after_low",
@@ -80,14 +90,18 @@ def constant_answer_table(results: Results) -> Table:
     return Table("constant_answer", title, NOTE, frame, percent=("balanced", "trees"))
 
 
+def constant_probes(run: Run) -> np.ndarray:
+    """Of each probe, whether one answer makes up COLLAPSED_SHARE."""
+    return (run.probes["probe/majority_share"] >= COLLAPSED_SHARE).to_numpy()
+
+
 def left_after(run: Run) -> int | None:
-    """Questions trained on at the first probe from which on the run is never constant; None if its last probe is."""
-    probes = run.probes
-    constant = (probes["probe/majority_share"] >= COLLAPSED_SHARE).to_numpy()
-    if constant[-1]:
+    """Questions trained on at the first probe after the last constant one; None if there is none of either."""
+    constant = constant_probes(run)
+    if constant[-1] or not constant.any():
         return None
-    first = len(constant) - constant[::-1].argmax() if constant.any() else 0
-    return _questions(run, probes["progress"].iloc[first])
+    first = len(constant) - constant[::-1].argmax()
+    return _questions(run, run.probes["progress"].iloc[first])
 
 
 def _questions(run: Run, progress: float = 1.0) -> int:

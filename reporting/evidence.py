@@ -5,13 +5,17 @@ import pandas as pd
 from causal_tasks.spec import TASKS
 from reporting.groups import PLAIN, RUN, SEMANTIC, VARIANTS
 from reporting.verdicts import JUDGED_BY, Evidence
+from scoring.collapse import COLLAPSED_SHARE
 from scoring.seeds import interval_over_seeds
 
 
-def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.DataFrame) -> Evidence:
+def evidence(
+    own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.DataFrame, share: float = COLLAPSED_SHARE
+) -> Evidence:
     """The evidence of one group.
 
     Args:
+        share: of one answer, from which on a run is called constant.
         own: the group's rows of table1_accuracy, table4_collapse and adversarial, by name.
         forensics: the frame of `forensics_table`; of it only what was published is read.
         growth: the group's rows of `adapter_growth_table`.
@@ -27,7 +31,7 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
     constant_scores = [
         score
         for variant in JUDGED_BY["C2"]
-        for score in scores_of_constant_runs(judged, own["table1_accuracy"], variant)
+        for score in scores_of_constant_runs(judged, own["table1_accuracy"], variant, share)
     ]
     merged = last_merges(growth, SEMANTIC["transitivity"])
     gained = {
@@ -37,7 +41,9 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
         for task in TASKS
     }
     return Evidence(
-        constant={name: rows["collapsed"].astype(bool).tolist() for name, rows in known.groupby("variant")},
+        constant={
+            name: [_constant(row, share) for row in rows.to_dict("records")] for name, rows in known.groupby("variant")
+        },
         majority={name: rows["majority_share"].astype(float).tolist() for name, rows in known.groupby("variant")},
         constant_scores=constant_scores,
         text_rule_distance=_number(distance.get((PLAIN["transitivity"], "always Yes"))),
@@ -45,6 +51,7 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
         own_distance=_number(distance.get((SEMANTIC["transitivity"], "release, adapter, cell 134"))),
         merged_flips=_number(merged["flips"].max()),
         margins_left=_number(merged["margins_left"].abs().max()),
+        lost=_number((merged["adapter"] - merged["merged_4bit"]).abs().min()),
         gain=interval_over_seeds(
             paired_by_seed(judged, "balanced_accuracy", SEMANTIC["transitivity"], PLAIN["transitivity"])
         ),
@@ -57,7 +64,8 @@ def evidence(own: dict[str, pd.DataFrame], forensics: pd.DataFrame, growth: pd.D
 def last_merges(growth: pd.DataFrame, variant: str) -> pd.DataFrame:
     """Of adapter_growth, a row a seed of the variant: the last step at which adapter and 4-bit merge were compared."""
     compared = growth[growth["variant"] == variant].dropna(subset=["adapter", "merged_4bit", "flips", "margins_left"])
-    return compared.astype({"flips": float, "margins_left": float}).groupby("seed").tail(1)
+    numbers = dict.fromkeys(["adapter", "merged_4bit", "flips", "margins_left"], float)
+    return compared.astype(numbers).groupby("seed").tail(1)
 
 
 def measured_on_released(accuracy: pd.DataFrame) -> pd.DataFrame:
@@ -73,13 +81,16 @@ def answers_of(accuracy: pd.DataFrame) -> pd.DataFrame:
     return answered.sort_values("n", kind="stable").groupby("variant").tail(1)
 
 
-def scores_of_constant_runs(judged: pd.DataFrame, accuracy: pd.DataFrame, variant: str) -> list[float]:
-    """Mean accuracies on the released suites, shares in 0..1, of the variant's runs that ended constant, a seed each.
+def scores_of_constant_runs(
+    judged: pd.DataFrame, accuracy: pd.DataFrame, variant: str, share: float = COLLAPSED_SHARE
+) -> list[float]:
+    """Mean accuracies on the released suites, shares in 0..1, of the variant's runs that ended constant, a seed each; all asked
+    with the benchmark's prompt.
 
     judged, accuracy: rows of table4_collapse and table1_accuracy.
     """
     known = judged[judged["variant"] == variant].dropna(subset="collapsed")
-    ended = {*_keys(known[known["collapsed"].astype(bool)])}
+    ended = {*_keys(known[known["majority_share"] >= share])}
     scored = measured_on_released(accuracy).dropna(subset="mean")
     return [mean for key, mean in zip(_keys(scored), scored["mean"], strict=True) if key in ended]
 
@@ -90,6 +101,15 @@ def paired_by_seed(rows: pd.DataFrame, measure: str, variant: str, against: str)
         rows[rows["variant"] == name].set_index("seed")[measure].astype(float) for name in (variant, against)
     )
     return (ours - theirs).dropna().tolist()
+
+
+def _constant(row: dict, share: float) -> bool | None:
+    """Whether a run of table4_collapse ended constant, with the prompt of its training too if that is another."""
+    benchmark = row["majority_share"] >= share
+    if not row["prompt"]:
+        return benchmark
+    as_trained = None if pd.isna(row["majority_as_trained"]) else row["majority_as_trained"] >= share
+    return benchmark if benchmark == as_trained else None
 
 
 def _keys(rows: pd.DataFrame) -> list[tuple]:

@@ -148,7 +148,7 @@ def readme_table(summary: Table) -> Table:
         "accuracy over the five suites as the paper builds them. `balanced_accuracy`: the headline of the own task "
         "(corrected, structure that training never saw; 95 % interval, of one seed over blocks of questions, of three or more "
         "over seeds); `yes_rate`: all corrected suites. `local features`: trees on counts around the two nodes, following no "
-        "path, on the questions of that run's group. Every run: "
+        f"path, on {TASKS[0]}, the questions of that run's group. Every run: "
         "[results/tables/summary.md](results/tables/summary.md).",
         chosen[[*shown, "balanced_accuracy_low", "balanced_accuracy_high"]],
         percent=summary.percent,

@@ -7,7 +7,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from scoring.seeds import interval_over_seeds
+
 MISSING = "–"
+OVER_SEEDS = " An interval behind a mean over seeds is a t interval over them, of three or more."
 # What LaTeX would take for a command.
 _LATEX = str.maketrans(
     {mark: f"\\{mark}" for mark in "&%$#_{}"} | {"~": r"\textasciitilde ", "^": r"\textasciicircum "}
@@ -80,7 +83,8 @@ class Table:
     def markdown(self) -> str:
         commits = self.frame["commit"].dropna().astype(str) if "commit" in self.frame else pd.Series(dtype=str)
         changed = " A commit with + had changes that no commit holds." if commits.str.endswith("+").any() else ""
-        return f"# {self.title}\n\n{self.note}{changed}\n\n{as_markdown(self.display())}\n"
+        over_seeds = OVER_SEEDS if self.means_by else ""
+        return f"# {self.title}\n\n{self.note}{over_seeds}{changed}\n\n{as_markdown(self.display())}\n"
 
     def latex(self) -> str:
         display = self.display()
@@ -140,7 +144,8 @@ def rounded(value: float, unit: str) -> str:
 def _with_means(frame: pd.DataFrame, keys: list[str], values: list[str]) -> pd.DataFrame:
     """The rows of each setting together, and under those with k > 1 seeds a row "mean of k".
 
-    `values` are averaged, empty where a seed lacks the value. "seconds" are summed; n is averaged; the rest stays empty.
+    `values` are averaged, empty where a seed lacks the value; those with an interval get that over seeds, from three on.
+    "seconds" are summed; n is averaged; the rest stays empty.
     """
     if frame.empty:
         return frame
@@ -150,6 +155,11 @@ def _with_means(frame: pd.DataFrame, keys: list[str], values: list[str]) -> pd.D
     means = [name for name in [*values, "n"] if name in frame]
     summary = first[keys].assign(seed=[f"mean of {k}" for k in size])
     summary[means] = frame[means].astype(float).groupby(setting).mean(skipna=False).to_numpy()
+    for name in means:
+        if f"{name}_low" in frame:
+            seeds = frame[name].astype(float).groupby(setting)
+            bounds = [interval_over_seeds(of.tolist()) or (None, None) for _, of in seeds]
+            summary[[f"{name}_low", f"{name}_high"]] = bounds
     if "commit" in frame:
         summary["commit"] = first["commit"].where((frame["commit"].groupby(setting).nunique() == 1).to_numpy())
     if "seconds" in frame:

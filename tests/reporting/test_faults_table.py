@@ -201,7 +201,7 @@ def test_the_constant_answer_names_the_prompt_of_probes_that_the_suites_do_not_s
 
 
 def test_the_constant_answer_is_left_where_no_later_probe_is_constant(tmp_path, make_run):
-    shares = {0: [0.5, 1.0, 0.9, 0.8], 1: [1.0, 1.0, 1.0, 0.9], 2: [1.0, 0.9, 0.9, 1.0]}
+    shares = {0: [0.5, 1.0, 0.9, 0.8], 1: [1.0, 1.0, 1.0, 0.9], 2: [1.0, 0.9, 0.9, 1.0], 3: [0.9, 0.6, 0.5, 0.5]}
     for seed, probed in shares.items():
         run = make_run(tmp_path, "transitivity_ce", seed, protocol="released", n=40, steps=40)
         lines = [
@@ -212,9 +212,10 @@ def test_the_constant_answer_is_left_where_no_later_probe_is_constant(tmp_path, 
     results = load(tmp_path)
     written = build_tables(results)
     (row,) = written["constant_answer"].frame.to_dict("records")
-    # 100 questions in 40 steps: seed 0 leaves at step 30, seed 1 at 40, seed 2 is constant in the end.
-    assert (row["runs"], row["never_left"], row["every"]) == (3, 1, 25)
+    # 100 questions in 40 steps: seed 0 leaves at step 30, seed 1 at 40, seed 2 is constant in the end, seed 3 never is.
+    assert (row["runs"], row["never_left"], row["never_seen"], row["every"]) == (4, 1, 1, 25)
+    assert (row["constant_probes"], row["probes"]) == ("1, 3, 2, 0", 4)
     assert (row["left_after_low"], row["left_after_high"], row["left_after"]) == (75, 100, 87.5)
     assert row["seconds"] == pytest.approx(600)  # 60 s for 100 questions
     report = report_page(results, written, [], tmp_path)
-    assert "| transitivity_ce | 3 " in report.split("## What prevents the constant answer")[1]
+    assert "| transitivity_ce | 4 " in report.split("## What prevents the constant answer")[1]

@@ -1,5 +1,7 @@
 """Tables from synthetic run folders: the numbers and the baselines."""
 
+import json
+import math
 import shutil
 
 import pandas as pd
@@ -9,7 +11,7 @@ import yaml
 from reporting import tables
 from reporting.adversarial_table import adversarial_contrasts, adversarial_table, family_scores
 from reporting.collapse_tables import judged_rows
-from reporting.evidence import last_merges, paired_by_seed
+from reporting.evidence import evidence, last_merges, paired_by_seed
 from reporting.published import load_published
 from reporting.report import build_tables
 from reporting.results import load
@@ -181,8 +183,14 @@ def test_the_semantic_loss_is_held_against_both_cross_entropies(tmp_path, make_r
     assert "transitivity_semantic against transitivity_ce, " in essential
     assert "transitivity_semantic against transitivity_answer_ce, " in essential
     # what the rule asks about
+    shares = made["table4_collapse"].set_index(["variant", "task"])["majority_share"]
+    near = {name: percentage(shares[f"{name}_answer_ce", name]) for name in ("transitivity", "dseparation")}
     assert essential.startswith(
-        "transitivity_answer_ce collapsed in 0 of 1 runs; dseparation_answer_ce collapsed in 0 of 1 runs; "
+        "; ".join(
+            f"{name}_answer_ce collapsed in 0 of 1 runs [0.0, 79.3 %], one answer {share} %"
+            for name, share in near.items()
+        )
+        + "; "
     )
     assert "dseparation_semantic" not in essential and "mean" not in essential  # not measured; one seed
 
@@ -231,15 +239,48 @@ def test_only_runs_whose_answers_are_counted_are_counted(tmp_path, make_run):
     assert claims.loc["C7", "measured"] == "200 answers by 1 of the five variants"
 
 
-def test_three_seeds_decide_what_fewer_do_not(tmp_path, make_run):
+def test_enough_seeds_decide_what_fewer_do_not(tmp_path, make_run):
     """The evidence is read from the tables: constant runs, paired gains over seeds, answers to the published suites."""
-    for seed in range(3):
+    for seed in range(4):
         for variant in ("transitivity_ce", "transitivity_semantic"):
             make_run(tmp_path, variant, seed, protocol="released")
     verdict = tables(tmp_path)["claims"].set_index("id")["verdict"]
     assert verdict["C1"] == "transitivity: replicates; dseparation: not settled"  # d-separation was not run
     assert verdict["C3"] == verdict["C5"] == "replicates"
     assert verdict["C2"] == "not settled"  # what a constant answer would score is no measurement
+
+
+def test_a_run_trained_with_another_prompt_is_asked_with_both(tmp_path, make_run):
+    """Three seeds, constant with the benchmark's prompt: with their own the first is too, the second is not, the third was not
+    asked."""
+    for seed, majority in enumerate((1.0, 0.6, None)):
+        folder = make_run(tmp_path, "dseparation_ce", seed, n=100, protocol="released")
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        (folder / "config.yaml").write_text(yaml.safe_dump(config | {"prompt": "dseparation_released"}))
+        if majority is not None:
+            report = json.loads((folder / "evaluation/corrected/metrics.json").read_text())
+            for row in report["rows"]:
+                row["majority_share"] = majority
+            again = folder / "evaluation/corrected-dseparation_released"
+            again.mkdir()
+            (again / "metrics.json").write_text(json.dumps(report | {"prompt": "dseparation_released"}))
+    make_run(tmp_path, "transitivity_ce", n=100, protocol="released")
+    made = tables(tmp_path)
+    judged = made["table4_collapse"].set_index(["variant", "seed"])
+    assert judged["prompt"].tolist() == ["", *["dseparation_released"] * 3]
+    assert judged.loc["dseparation_ce", "majority_as_trained"].tolist() == pytest.approx(
+        [1.0, 0.6, math.nan], nan_ok=True
+    )
+    (claim,) = made["claims"].query("id == 'C1'").to_dict("records")
+    assert ", with the prompt of training 100.0, 60.0 %" in claim["measured"]
+    assert claim["verdict"] == "not settled"
+    frames = {"table4_collapse": made["table4_collapse"]} | {
+        name: made[name] for name in ("table1_accuracy", "adversarial")
+    }
+    found = evidence(frames, made["forensics"], made["adapter_growth"])
+    assert found.constant["dseparation_ce"] == [True, None, None] and found.constant["transitivity_ce"] == [True]
+    strict = evidence(frames, made["forensics"], made["adapter_growth"], share=1.01)
+    assert strict.constant["dseparation_ce"] == [False, False, None]
 
 
 def test_the_merge_that_kept_most_is_the_one_that_counts():
@@ -304,6 +345,17 @@ def test_seed_mean_stays_empty_where_a_seed_is_undefined():
     frame = pd.DataFrame({"variant": "v", "seed": ["0", "1"], "mcc": [0.5, None], "auroc": [0.6, 0.8], "seconds": 1.0})
     table = Table("t", "T", "", frame, decimal=("mcc", "auroc"), means_by=("variant",), averaged=("mcc", "auroc"))
     assert table.display().iloc[-1].tolist() == ["v", "mean of 2", "–", "0.700", "2"]
+
+
+def test_a_mean_of_three_seeds_has_their_interval():
+    """Of 0.5, 0.6, 0.7 by hand: 0.6 -+ 4.303 * 0.1 / sqrt(3). Of two seeds, or where one has no value, none."""
+    frame = pd.DataFrame({"variant": ["v"] * 3 + ["w"] * 2, "seed": ["0", "1", "2", "0", "1"]})
+    frame = frame.assign(mcc=[0.5, 0.6, 0.7, 0.1, 0.3], mcc_low=0.0, mcc_high=1.0)
+    frame = frame.assign(auroc=[0.5, None, 0.7, 0.1, 0.3], auroc_low=0.0, auroc_high=1.0)
+    table = Table("t", "T", "", frame, decimal=("mcc", "auroc"), means_by=("variant",), averaged=("mcc", "auroc"))
+    shown = table.display()
+    means = shown[shown["seed"].str.startswith("mean")].to_numpy().tolist()
+    assert means == [["v", "mean of 3", "0.600 [0.352, 0.848]", "–"], ["w", "mean of 2", "0.200", "0.200"]]
 
 
 def test_formatting():
