@@ -34,7 +34,7 @@ def test_an_adapter_is_what_its_settings_say(folder):
     assert (peft["r"], peft["lora_alpha"]) == (config["lora"]["rank"], config["lora"]["alpha"])
     assert "/" not in peft["base_model_name_or_path"]
     weights = folder / "adapter/adapter_model.safetensors"
-    assert weights.stat().st_size < 31e6  # rank 64, the largest of the published ones
+    assert weights.stat().st_size < 16e6
     with safe_open(weights, "pt") as tensors:
         names = list(tensors.keys())
         # A LoRA pair for each of seven projections in each layer, all of that rank, none of them still zero.
