@@ -81,11 +81,11 @@ def test_the_difference_of_two_trainings_is_paired_with_an_interval(made):
     path = run.folder / "evaluation/corrected/margins.parquet"
     margins = pd.read_parquet(path)
     margins.assign(margin=np.where(margins["label"], 1.0, -1.0)).to_parquet(path)  # right on all
-    found = tables(made)["faults"].set_index("without").filter(like="balanced_difference")
+    faults = tables(made)["faults"]
+    found = faults.set_index("without").filter(like="balanced_difference")
     same, right = found.loc["cross-entropy shifted"], found.loc["no cross-entropy: λ · answer cross-entropy"]
     assert (same == 0).all()
-    as_scored = tables(made)["faults"]["balanced_with"].iloc[0]
-    assert right["balanced_difference"] == pytest.approx(1 - as_scored)
+    assert right["balanced_difference"] == pytest.approx(1 - faults["balanced_with"].iloc[0])
     assert 0 < right["balanced_difference_low"] < right["balanced_difference"] < right["balanced_difference_high"]
 
 

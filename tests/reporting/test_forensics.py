@@ -8,7 +8,7 @@ import pytest
 
 from reporting import tables
 from reporting.adapter_growth import asked_alike, differing_verdicts, margins_left
-from reporting.claims import SOURCES, _after_the_merge
+from reporting.claims import _after_the_merge
 from reporting.evidence import evidence, last_merges
 from reporting.forensics_page import NEAREST, _variant, forensics_page
 from reporting.published import SUITES, load_published
@@ -238,7 +238,8 @@ def test_growth_joins_the_log_with_what_was_scored(made):
         pd.read_parquet(path)["margin"] >= 0
         for path in (folder / "evaluation/published-merged_4bit/margins.parquet", untuned)
     )
-    growth = tables(made)["adapter_growth"]
+    written = tables(made)
+    growth = written["adapter_growth"]
     assert growth[["step", "relative_size", "surviving_share"]].to_numpy().tolist() == [
         [8, 0.01, 0.5],
         [40, 0.02, 0.018],
@@ -247,10 +248,8 @@ def test_growth_joins_the_log_with_what_was_scored(made):
     assert end["merged_4bit"] == pytest.approx(0.276) and end["adapter"] == pytest.approx(0.6)
     assert end["flips"] == pytest.approx((ours != theirs).mean()) and end["flips_n"] == len(ours)
     assert growth["of"].tolist() == [40, 40]
-    merges = last_merges(growth, "transitivity_semantic")
-    found = evidence({name: tables(made)[name] for name in SOURCES}, tables(made)["forensics"], growth)
-    assert found.lost == pytest.approx(0.6 - 0.276)
-    (said,) = _after_the_merge(merges)
+    assert evidence(written, written["forensics"], growth).lost == pytest.approx(0.6 - 0.276)
+    (said,) = _after_the_merge(last_merges(growth, "transitivity_semantic"))
     assert said.startswith("at step 40 of 40 released 60.0 % as adapter, 27.6 % merged into 4 bit")
     assert said.endswith("and 1.0000 of the adapter's change of the margins is left")
 

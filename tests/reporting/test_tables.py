@@ -274,12 +274,9 @@ def test_a_run_trained_with_another_prompt_is_asked_with_both(tmp_path, make_run
     (claim,) = made["claims"].query("id == 'C1'").to_dict("records")
     assert ", with the prompt of training 100.0, 60.0 %" in claim["measured"]
     assert claim["verdict"] == "not settled"
-    frames = {"table4_collapse": made["table4_collapse"]} | {
-        name: made[name] for name in ("table1_accuracy", "adversarial")
-    }
-    found = evidence(frames, made["forensics"], made["adapter_growth"])
+    found = evidence(made, made["forensics"], made["adapter_growth"])
     assert found.constant["dseparation_ce"] == [True, None, None] and found.constant["transitivity_ce"] == [True]
-    strict = evidence(frames, made["forensics"], made["adapter_growth"], share=1.01)
+    strict = evidence(made, made["forensics"], made["adapter_growth"], share=1.01)
     assert strict.constant["dseparation_ce"] == [False, False, None]
 
 

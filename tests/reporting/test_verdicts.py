@@ -83,11 +83,8 @@ def test_without_evidence_nothing_is_settled():
         ("C3", MERGED | {"constant": runs("transitivity", [False] * 4, [True] * 4)}, REPLICATES),
         ("C3", MERGED | {"constant": runs("transitivity", [False] * 3, [True, False, True])}, UNSETTLED),
         ("C4", {"constant": runs("dseparation", [False] * 4, [True] * 4)}, REPLICATES),
-        (
-            "C4",
-            {"constant": runs("dseparation", [False] * 3, [None] * 3)},
-            UNSETTLED,
-        ),  # constant with one of two prompts
+        # constant with one of two prompts
+        ("C4", {"constant": runs("dseparation", [False] * 3, [None] * 3)}, UNSETTLED),
         ("C4", {"constant": runs("dseparation", [True] * 4, [True] * 4)}, FAILS),
         ("C4", {"constant": runs("dseparation", [False] * 3, [False] * 3)}, NOTHING_TO_PREVENT),
         ("C5", {"gain": (0.01, 0.2)}, REPLICATES),
