@@ -15,10 +15,10 @@ def evidence(
     """The evidence of one group.
 
     Args:
-        share: of one answer, from which on a run is called constant.
         own: the group's rows of table1_accuracy, table4_collapse and adversarial, by name.
         forensics: the frame of `forensics_table`; of it only what was published is read.
         growth: the group's rows of `adapter_growth_table`.
+        share: of one answer, in 0..1, from which on a run is called constant.
     """
     judged = own["table4_collapse"]
     judged = judged[judged["task"] == judged["variant"].str.split("_").str[0]]

@@ -28,7 +28,9 @@ LEARNED = 0.10
 PUBLISHED_GAIN = 0.427
 HOLDS = 0.10
 
-TOLD_APART = "and Fisher's exact test tells the two rates apart (p < 0.05: of one of the two four seeds)"
+TOLD_APART = (
+    f"and Fisher's exact test tells the two rates apart (p < {LEVEL:g}, which three seeds against three cannot give)"
+)
 BOTH_PROMPTS = (
     "a run that was trained with another prompt than the benchmark's (A12) is constant if it is with both, not constant if it is "
     "with neither, and else neither of the two"
