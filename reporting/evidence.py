@@ -4,6 +4,7 @@ import pandas as pd
 
 from causal_tasks.spec import TASKS
 from reporting.groups import PLAIN, RUN, SEMANTIC, VARIANTS
+from reporting.suite_tables import IN_FULL
 from reporting.verdicts import JUDGED_BY, Evidence
 from scoring.collapse import COLLAPSED_SHARE
 from scoring.seeds import interval_over_seeds
@@ -74,10 +75,10 @@ def measured_on_released(accuracy: pd.DataFrame) -> pd.DataFrame:
 
 
 def answers_of(accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Of table1_accuracy, a row a variant of the paper's that answered all five released suites: its largest seed, for seeds
-    answer the same questions."""
-    answered = measured_on_released(accuracy).dropna(subset="mean")
-    answered = answered[answered["variant"].isin(VARIANTS)]
+    """Of table1_accuracy, a row a variant of the paper's that answered all five released suites: that of the most questions, for
+    seeds answer the same ones."""
+    asked = (accuracy["source"] == "measured") & accuracy["suites"].isin(["released", IN_FULL])
+    answered = accuracy[asked & accuracy["variant"].isin(VARIANTS)].dropna(subset="mean")
     return answered.sort_values("n", kind="stable").groupby("variant").tail(1)
 
 

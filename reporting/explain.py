@@ -10,12 +10,13 @@ from reporting.groups import SETTING, UNTUNED
 from reporting.results import load
 from reporting.run import Run
 from reporting.run_files import ResultsError, read_table
+from reporting.suite_tables import IN_FULL
 from reporting.verdicts import JUDGED_BY
 
 # Tables that show unfinished runs, as far as they came.
 OF_UNFINISHED = ("adapter_growth", "checkpoints", "claims", "closure", "faults", "forensics", "lambda_law", "runs")
 # What a table calls a suite, where the record calls it otherwise.
-SUITES = {"released": "published"}
+SUITES = {"released": "published", IN_FULL: "published_in_full"}
 
 
 def explain(results_dir: str | Path, number: str) -> str:

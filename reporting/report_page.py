@@ -173,6 +173,11 @@ def _threats(results: Results, tables: dict[str, Table]) -> str:
     suites = "None was scored on the paper's model." if asked.empty else (
         f"{asked.min():,.0f} to {asked.max():,.0f} questions a suite on {PAPER_MODEL}, where the paper has 10,000."
     )  # fmt: skip
+    full = results.measured[
+        (results.measured["suite"] == "published_in_full") & (results.measured["model"] == PAPER_MODEL)
+    ]
+    if runs := full.groupby(RUN, sort=False).ngroups:
+        suites += f" {runs} of the runs answered the released suites in full too, for C7; the other claims rest on the small ones."
     pairs = tables["paired_tests"].frame
     other = f"{(pairs['other_recipe'] != '').sum()} of {len(pairs)} paired tests"
     recipes = f"[{other}](tables/paired_tests.md) are of two recipes, which *other recipe* names."

@@ -9,10 +9,14 @@ from reporting.groups import names, of_group
 from reporting.published import SUITES, Published
 from reporting.results import Results
 from reporting.style import TASK_NAMES, colour, heading, legend_below, readable
-from reporting.suite_tables import COUNTS, constant_answer, label_shares, measured_by_suite
+from reporting.suite_tables import COUNTS, IN_FULL, constant_answer, label_shares, measured_by_suite
 from scoring.metrics import from_confusion
 
-PANELS = {"released": "released suites (faults included)", "corrected": "the same suites, corrected and balanced"}
+PANELS = {
+    "released": "released suites (faults included)",
+    IN_FULL: "released suites at the paper's size (faults included)",
+    "corrected": "the same suites, corrected and balanced",
+}
 
 
 def accuracy_by_suite(results: Results, group: dict, published: Published) -> Figure | None:
@@ -34,7 +38,7 @@ def accuracy_by_suite(results: Results, group: dict, published: Published) -> Fi
                 if scores[column] is not None:
                     label = f"always {'Yes' if answer else 'No'}"
                     axis.hlines(scores[column], index - 0.45, index + 0.45, "black", line, label=label, zorder=3)
-        if protocol == "released":
+        if protocol != "corrected":
             for variant, x in place.items():
                 if variant in paper.index:
                     heights = paper.loc[variant, columns]

@@ -11,6 +11,13 @@ from reporting.table import Table
 from scoring.metrics import from_confusion
 
 COUNTS = ["tp", "tn", "fp", "fn"]
+IN_FULL = "released in full"
+# What the tables call the rows of a suite that have this protocol.
+CALLED = {
+    ("published", "released"): "released",
+    ("published_in_full", "released"): IN_FULL,
+    ("corrected", "corrected"): "corrected",
+}
 VALUES = [*SUITES, "mean", "own_task", "adversarial"]
 COLUMNS = ["variant", "setting", "source", "suites", *VALUES, *GROUP, "seed", "n", "commit", "seconds"]
 MEANS = {"means_by": (*SETTING, "source", "suites"), "averaged": tuple(VALUES)}
@@ -18,7 +25,8 @@ PAPER = {"model": PAPER_MODEL, "scale": "published", "trained_on": "released", "
 OWN_TASK = dict.fromkeys(VARIANTS) | {f"{task}_{loss}": task for task in TASKS for loss in ("ce", "semantic")}
 READING = (
     "`suites`: *paper's own* are the released files, *released* is their construction rebuilt with its faults, "
-    "*corrected* is the same five suites without the faults and balanced to 50 % Yes. "
+    f"*{IN_FULL}* the same at the paper's 10,000 questions a suite, *corrected* is the same five suites without the faults "
+    "and balanced to 50 % Yes. "
     "`mean` is over the five suites, `own task` over all items of the variant's task, `adversarial` over its minimal "
     "pairs. `trained on` is the protocol of the training data and its questions a graph (k), `samples` the number of questions "
     "that were asked for, `seconds` the wall time of training and scoring. "
@@ -44,15 +52,14 @@ def prediction_table(results: Results, published: Published) -> Table:
 
 
 def measured_by_suite(measured: pd.DataFrame, value: str) -> pd.DataFrame:
-    """One row a run and protocol of the suites: the keys of RUN, suites, n, commit, seconds and VALUES.
+    """One row a run and kind of suites (CALLED): the keys of RUN, suites, n, commit, seconds and VALUES.
 
     Args:
         value: the metric in the cells, e.g. "accuracy" or "yes_rate"; NaN where a suite was not scored.
     """
     keys = [*RUN, "suites", "commit", "seconds"]
-    protocols = measured["suite"].map({"published": "released", "corrected": "corrected"})
-    rows = measured[protocols == measured["protocol"]]
-    rows = rows.assign(suites=rows["protocol"])[[*keys, "task", "own_task", "split", value, "n"]]
+    suites = pd.Series(zip(measured["suite"], measured["protocol"]), measured.index, dtype=object).map(CALLED)
+    rows = measured.assign(suites=suites)[suites.notna()][[*keys, "task", "own_task", "split", value, "n"]]
     # The released suites of all runs first, each run's rows under one number: groups of many runs are slow to cut out.
     rows = rows.sort_values("suites", ascending=False, kind="stable")
     rows["run"] = rows.groupby(keys, sort=False, dropna=False).ngroup()
@@ -73,7 +80,7 @@ def measured_by_suite(measured: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def label_shares(measured: pd.DataFrame) -> pd.DataFrame:
-    """Share of Yes labels of the five suites: columns suites, n and the suites; one row a protocol.
+    """Share of Yes labels of the five suites: columns suites, n and the suites; one row a kind of suites (CALLED).
 
     Where runs were scored on different numbers of items, the largest scoring counts.
     """

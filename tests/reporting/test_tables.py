@@ -12,6 +12,7 @@ from reporting import tables
 from reporting.adversarial_table import adversarial_contrasts, adversarial_table, family_scores
 from reporting.collapse_tables import judged_rows
 from reporting.evidence import evidence, last_merges, paired_by_seed
+from reporting.explain import explain
 from reporting.published import load_published
 from reporting.report import build_tables
 from reporting.results import load
@@ -237,6 +238,35 @@ def test_only_runs_whose_answers_are_counted_are_counted(tmp_path, make_run):
     shutil.rmtree(folder / "evaluation/published")
     claims = tables(tmp_path)["claims"].set_index("id")
     assert claims.loc["C7", "measured"] == "200 answers by 1 of the five variants"
+
+
+def test_suites_answered_in_full_stand_beside_the_small_ones(tmp_path, make_run):
+    """They count for C7 and change nothing that runs are compared on."""
+    few, many = tmp_path / "few", tmp_path / "many"
+    for variant in ("transitivity_ce", "transitivity_semantic"):
+        folder = make_run(few, variant, n=40)
+    before = tables(few)
+    full = folder / "evaluation/published_in_full"
+    shutil.copytree(make_run(many, "transitivity_semantic", n=60) / "evaluation/published", full)
+    report = json.loads((full / "metrics.json").read_text())
+    (full / "metrics.json").write_text(json.dumps(report | {"suite": full.name}))
+
+    made = tables(few)
+    frame = made["table1_accuracy"]
+    own = {"variant": "transitivity_semantic", "source": "measured"}
+    measured = tables(many)["table1_accuracy"]
+    assert cell(frame, "n", **own, suites="released") == 200
+    assert cell(frame, "n", **own, suites="released in full") == 300
+    assert cell(frame, "mean", **own, suites="released in full") == cell(measured, "mean", **own, suites="released")
+    labels = {"variant": "always No", "suites": "released in full", "samples": 100}
+    assert cell(frame, "length", **labels) == 0 and cell(frame, "mean", **labels) > 0.7
+    assert made["claims"].set_index("id").loc["C7", "measured"] == "500 answers by 2 of the five variants"
+    pd.testing.assert_frame_equal(made["summary"], before["summary"])
+    (folder := few / "tables").mkdir()
+    frame.to_csv(folder / "table1_accuracy.csv", index=False)
+    row = frame.index[(frame["suites"] == "released in full") & (frame["source"] == "measured")][0] + 1
+    said = explain(few, f"table1_accuracy:{row}:mean")
+    assert "scored     published_in_full:" in said and "scored     published:" not in said
 
 
 def test_enough_seeds_decide_what_fewer_do_not(tmp_path, make_run):
