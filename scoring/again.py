@@ -26,7 +26,7 @@ from scoring.blocks import blocks
 from scoring.closure import Part
 from scoring.recomputed import RESAMPLES, questions_again, rows_again
 from scoring.rows import SCORER_VERSION, same_numbers
-from scoring.yardsticks import COLUMN, YARDSTICK_QUESTIONS, yardstick_scores
+from scoring.yardsticks import COLUMN, LEARNED, YARDSTICK_QUESTIONS, yardstick_scores
 
 _NO_LONGER_MEASURED = ("graphs", "calibrated_accuracy_interval")
 _DEFAULTS = {"resamples": "", "anew": "false"}
@@ -77,13 +77,15 @@ def _questions(folder: Path, report: Mapping, table: pd.DataFrame) -> dict[Part,
 
 
 def _with_yardsticks(table: pd.DataFrame, parts: Mapping[Part, Sequence[Item]], questions: int) -> pd.DataFrame:
-    if not parts or any(name.startswith(COLUMN) for name in table) or (table["protocol"] != "corrected").any():
+    """The table with those that it lacks; what was learned is not learned again."""
+    if not parts or (table["protocol"] != "corrected").any():
         return table
     scored = []
     for (task, split), part in table.groupby(["task", "split"], sort=False):
-        scores = yardstick_scores(parts[task, split], task, questions)
+        scores = yardstick_scores(parts[task, split], task, 0 if f"{COLUMN}{LEARNED}" in table else questions)
         scored.append(pd.DataFrame({f"{COLUMN}{name}": values for name, values in scores.items()}, index=part.index))
-    return table.join(pd.concat(scored))
+    found = pd.concat(scored)
+    return table.join(found[[name for name in found if name not in table]])
 
 
 def main(arguments: list[str]) -> int:

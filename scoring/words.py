@@ -48,10 +48,12 @@ def words(pooled: Mapping, headline: Mapping | None, pairs: Mapping | None = Non
 
 def follows_paths(headline: Mapping, pairs: Mapping | None) -> bool:
     """Whether a run lies above the best path-blind yardstick on the same headline questions (paired, AUROC) and answers
-    both questions of more minimal pairs than a coin: both 95 % intervals exclude equality."""
+    both questions of more minimal pairs than a coin, and than the best yardstick does: both 95 % intervals exclude equality."""
     over = headline.get("over_yardstick_interval")
     both = pairs.get("pair_accuracy_interval") if pairs is not None else None
-    return over is not None and both is not None and over[0] > 0 and both[0] > COIN_PAIRS
+    if over is None or both is None:
+        return False
+    return over[0] > 0 and both[0] > max(COIN_PAIRS, pairs.get("yardstick_pair_accuracy") or 0)
 
 
 def _order(row: Mapping) -> str:

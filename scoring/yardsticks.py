@@ -1,4 +1,4 @@
-"""Path-blind yardsticks: what answers without following a path make of the very questions that a run answered.
+"""Path-blind yardsticks: what answers without following a path from one node to the other make of the questions that a run answered.
 
 Their scores stand in margins.parquet beside the run's margins (columns `yardstick/<name>`, larger = rather Yes), so that
 run and yardstick are compared question by question, and tables need no texts.
@@ -14,7 +14,7 @@ from causal_tasks import transitivity
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.items import Item
 from causal_tasks.questions import Question
-from scoring.blocks import blocks
+from scoring.blocks import PAIR, blocks
 from scoring.local_features import asked_in, learn, table
 from scoring.metrics import measure, paired_differences
 
@@ -36,6 +36,41 @@ def untrained_count(graph: CausalGraph, question: Question) -> float:
     return float(((source, target) in graph.edges) - against)
 
 
+def order_of_telling(graph: CausalGraph, question: Question) -> float:
+    """By how many sentences the telling goes along the arrows (a sentence's cause is the effect of the one before) rather than against
+    them; its sign turned where the target is named before the source.
+
+    In a text told along its arrows whoever is named first tends to be the cause.
+    """
+    one_after_another = list(zip(graph.edges, graph.edges[1:]))
+    along = sum(before[1] == after[0] for before, after in one_after_another)
+    against = sum(before[0] == after[1] for before, after in one_after_another)
+    source_first = graph.nodes.index(question.source) < graph.nodes.index(question.target)
+    return (along - against + 0.5) * (1 if source_first else -1)
+
+
+def two_deep(graph: CausalGraph, question: Question) -> float:
+    """1 iff an effect of the source has an effect, and a cause of the target has a cause, else 0: two sentences are joined at
+    either end, and the ends never to each other."""
+    causes, effects = {cause for cause, _ in graph.edges}, {effect for _, effect in graph.edges}
+    onwards = any(cause == question.source and effect in causes for cause, effect in graph.edges)
+    return float(onwards and any(effect == question.target and cause in effects for cause, effect in graph.edges))
+
+
+def passing_names(graph: CausalGraph, question: Question) -> float:
+    """Share of all names that are both a cause and an effect, whatever is asked."""
+    causes, effects = {cause for cause, _ in graph.edges}, {effect for _, effect in graph.edges}
+    return len(causes & effects) / len(graph.nodes)
+
+
+def given_between(graph: CausalGraph, question: Question) -> float:
+    """1 iff a conditioned node with fewer than two stated causes is first named between the two nodes, else 0."""
+    place = {name: number for number, name in enumerate(graph.nodes)}
+    low, high = sorted((place[question.source], place[question.target]))
+    between = [name for name in question.given if low < place[name] < high]
+    return float(any(sum(effect == name for _, effect in graph.edges) < 2 for name in between))
+
+
 def given_colliders(graph: CausalGraph, question: Question) -> float:
     """Less the conditioned nodes with several stated causes, less a stated edge between the two nodes."""
     source, target = question.source, question.target
@@ -43,7 +78,10 @@ def given_colliders(graph: CausalGraph, question: Question) -> float:
     return -float(colliders + ((source, target) in graph.edges or (target, source) in graph.edges))
 
 
-UNTRAINED = {"transitivity": (fitting_ends, untrained_count), "dseparation": (given_colliders,)}
+UNTRAINED = {
+    "transitivity": (fitting_ends, untrained_count, order_of_telling, two_deep, passing_names),
+    "dseparation": (given_colliders, given_between),
+}
 
 
 def yardstick_scores(items: Sequence[Item], task: str, training_questions: int) -> dict[str, np.ndarray]:
@@ -77,7 +115,8 @@ def held_against(margins: pd.DataFrame, resamples: int) -> dict:
         margins: rows of one task of a margins table; {} without yardsticks or with labels of one class.
     Returns:
         `yardstick_<name>_auroc` of each, `yardstick_local_features_balanced_accuracy`, `yardstick` (the name of the best), and `over_yardstick` with
-        `over_yardstick_interval`: AUROC of the run less that of the best, paired over blocks (None without resamples).
+        `over_yardstick_interval`: AUROC of the run less that of the best, paired over blocks (None without resamples). Of minimal
+        pairs also `yardstick_pair_accuracy`, the share that the best of them answers whole (`whole_pairs`).
     """
     columns = [name for name in margins if name.startswith(COLUMN) and margins[name].notna().all()]
     if not columns or margins["label"].nunique() < 2:
@@ -96,15 +135,32 @@ def held_against(margins: pd.DataFrame, resamples: int) -> dict:
         for name, row in measured.items()
         if name == LEARNED
     }
+    of_pairs = {}
+    if PAIR in margins and margins[PAIR].notna().all():
+        of_pairs = {"yardstick_pair_accuracy": max(whole_pairs(margins, values) for values in scores.values())}
     return (
         {f"yardstick_{name}_auroc": value for name, value in auroc.items()}
         | learned
+        | of_pairs
         | {
             "yardstick": best,
             "over_yardstick": found["auroc_difference"],
             "over_yardstick_interval": found["auroc_difference_interval"] if resamples else None,
         }
     )
+
+
+def whole_pairs(margins: pd.DataFrame, scores: np.ndarray) -> float:
+    """Share of the minimal pairs both of whose questions are answered by "Yes iff score >= t", at the t that answers most of these
+    very pairs; 0..1.
+
+    margins: columns label and stratum/pair, one Yes and one No a pair (of one split: pairs of several may be named alike).
+    """
+    pairs = [margins[name] for name in ("split", PAIR) if name in margins]
+    table = pd.DataFrame({"pair": list(zip(*pairs)), "label": margins["label"].to_numpy(), "score": scores})
+    both = table.pivot(index="pair", columns="label", values="score")
+    yes, no = both[True].to_numpy(), both[False].to_numpy()
+    return float(max(((no < threshold) & (threshold <= yes)).mean() for threshold in np.unique(yes)))
 
 
 @lru_cache

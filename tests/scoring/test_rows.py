@@ -9,14 +9,27 @@ import pytest
 from causal_tasks.graphs import CausalGraph
 from causal_tasks.questions import Question
 from causal_tasks.suites import build
-from input_output.writing import write_parquet
+from input_output.reading import read_json
+from input_output.writing import write_json, write_parquet
 from records.provenance import fingerprint
 from records.scored_suite import ScoredSuite
 from scoring.again import score_again
 from scoring.evaluation import build_suite, margins_table
 from scoring.rows import SCORER_VERSION, metrics_rows, thresholds_for, tuned_thresholds
 from scoring.ways import Way
-from scoring.yardsticks import COLUMN, given_colliders, held_against, untrained_count, yardstick_scores
+from scoring.yardsticks import (
+    COLUMN,
+    UNTRAINED,
+    given_between,
+    given_colliders,
+    held_against,
+    order_of_telling,
+    passing_names,
+    two_deep,
+    untrained_count,
+    whole_pairs,
+    yardstick_scores,
+)
 
 SPLITS = ("in_distribution", "length", "branching")
 
@@ -70,10 +83,45 @@ def test_the_counts_by_hand():
     assert given_colliders(chain, Question("dseparation", "C", "D", ())) == -1
 
 
+def test_what_reads_more_than_counts_by_hand():
+    def asked(yardstick, graph, pairs):
+        return [yardstick(graph, Question("transitivity", *pair)) for pair in pairs]
+
+    told_along = CausalGraph((("A", "B"), ("B", "C"), ("C", "D"), ("E", "F")))
+    against = CausalGraph(told_along.edges[2::-1])
+    assert asked(order_of_telling, told_along, ("AD", "DA", "AF")) == [2.5, -2.5, 2.5]
+    assert asked(order_of_telling, against, ("AD", "DA")) == [1.5, -1.5]  # C, D, B, A are named in that order
+    assert asked(two_deep, told_along, ("AD", "AC", "BD", "AB", "CD", "DA", "AF")) == [1, 1, 1, 0, 0, 0, 0]
+    forked = CausalGraph((*told_along.edges, ("F", "G")))
+    assert asked(two_deep, forked, ["AG"]) == [1]  # and no path joins them
+    assert asked(passing_names, told_along, ["AD"]) == [2 / 6] and asked(passing_names, forked, ["AD"]) == [3 / 7]
+
+    def between(graph, source, target, *given):
+        return given_between(graph, Question("dseparation", source, target, given))
+
+    assert between(told_along, "A", "C", "B") == between(told_along, "C", "A", "B") == 1
+    assert between(told_along, "A", "B", "C") == between(told_along, "A", "C") == 0
+    assert between(CausalGraph((("A", "B"), ("C", "B"), ("D", "C"))), "A", "C", "B") == 0  # two stated causes
+
+
+def test_pairs_are_answered_whole_at_the_best_threshold():
+    table = pd.DataFrame({"split": "adversarial", "stratum/pair": [*"aabbccdd"], "label": [True, False] * 4})
+    scores = np.array([3, 1, 4, 3, 1, 2, 2, 2])
+    # at 2: a; at 3: a; at 4: b; c is turned round, d has one score
+    assert whole_pairs(table, scores) == 1 / 4
+    assert whole_pairs(table, -scores) == 1 / 4  # c, at -1
+    assert whole_pairs(table, table["label"].to_numpy()) == 1
+    (row,) = metrics_rows(scored(splits=("adversarial",), n=40, k=1)[0], resamples=0)
+    assert (
+        0.4 < row["yardstick_pair_accuracy"] <= 1
+        and "yardstick_pair_accuracy" not in metrics_rows(scored()[0], resamples=0)[0]
+    )
+
+
 def test_a_run_is_held_against_the_best_yardstick_on_the_same_questions():
     table, _ = scored()
     found = held_against(table, resamples=200)
-    aurocs = [found[f"yardstick_{name}_auroc"] for name in ("fitting_ends", "untrained_count")]
+    aurocs = [found[f"yardstick_{one.__name__}_auroc"] for one in UNTRAINED["transitivity"]]
     assert found[f"yardstick_{found['yardstick']}_auroc"] == max(aurocs)
     own = metrics_rows(table, resamples=0)[-3]
     assert own["split"] == "pooled" and found["over_yardstick"] == pytest.approx(own["auroc"] - max(aurocs))
@@ -148,3 +196,22 @@ def test_an_older_evaluation_is_scored_again_without_a_model(tmp_path, same_ques
         pd.read_parquet(folder / "margins.parquet"), expected, check_dtype=False, check_like=True
     )
     assert not score_again(folder), "it is of this scorer now"
+
+
+def test_yardsticks_that_an_older_scorer_lacked_are_added_to_those_that_it_has(tmp_path):
+    table, prints = scored(splits=("in_distribution", "length"), n=32)
+    learned = table.assign(**{f"{COLUMN}local_features": np.linspace(0, 1, 64, dtype=np.float32)})
+    old = learned.drop(columns=[f"{COLUMN}two_deep", f"{COLUMN}order_of_telling"])
+    suite = ScoredSuite(tmp_path / "evaluation/corrected")
+    write_parquet(suite.margins, old)
+    report = {
+        "suite": "corrected",
+        "scorer": SCORER_VERSION - 1,
+        "rows": [],
+        "data_fingerprint": prints,
+        "resamples": 20,
+    }
+    write_json(suite.metrics, report)
+    assert score_again(suite.folder)
+    pd.testing.assert_frame_equal(suite.read_margins(), learned, check_like=True, check_dtype=False)
+    assert "yardstick_two_deep_auroc" in read_json(suite.metrics)["rows"][0]

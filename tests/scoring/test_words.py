@@ -54,6 +54,9 @@ def test_following_paths_needs_both_proofs_and_answers_that_differ():
     pairs, coin = {"pair_accuracy_interval": [0.26, 0.3]}, {"pair_accuracy_interval": [0.24, 0.3]}
     assert words(row, row | above, pairs) == "follows paths"
     assert words(row, row | equal, pairs) == words(row, row | above, coin) == "orders answers well"
+    fooled = pairs | {"yardstick_pair_accuracy": 0.27}
+    assert words(row, row | above, fooled) == "orders answers well"
+    assert words(row, row | above, pairs | {"yardstick_pair_accuracy": 0.2}) == "follows paths"
     assert words(row, row | above) == words(row, row, pairs) == "orders answers well"
     assert words(row_of(strength=3, shift=20), row | above, pairs) == "constant, orders answers well"
     assert not follows_paths(row, None)
