@@ -11,6 +11,8 @@ and a constant answer scores 50 %. The columns:
 - `refitted`: the same trees learned within the suite, by cross-validation over its blocks: an upper bound;
 - `single`: each of these numbers alone, compared with the best threshold in the better direction, both chosen on these very
   questions: the one that scores most, and which that is;
+- `rule`: the same of the rules that learn nothing (scoring/yardsticks.py), which read more than counts: the order of telling, two
+  sentences at either end, where a conditioned name is first named;
 - `repeated`: questions whose text occurred before.
 """
 
@@ -27,16 +29,13 @@ from causal_tasks.suites import available_splits, build
 from records.reports import report_command
 from scoring.blocks import blocks, in_headline
 from scoring.local_features import NAMES, asked_in, learn, table, trees
-from scoring.yardsticks import LEARNED
+from scoring.yardsticks import LEARNED, UNTRAINED
 
 _DEFAULTS = {"n": "2000", "training": "20000", "seed": "0", "out": "results"}
-REFITTED, SINGLE = "refitted", "single"
-COLUMNS = {LEARNED: "trees learned in training", REFITTED: "trees refitted within", SINGLE: "best single count"}
-# Rules over several counts that want no training, as numbers to be compared with a threshold.
-COMBINED = {
-    "stated - target_effects - source_causes": lambda of: of["stated"] - of["target_effects"] - of["source_causes"],
-    "fitting_ends": lambda of: np.minimum(of["source_effects"], of["target_causes"]) > 0,
-}
+REFITTED, SINGLE, RULE = "refitted", "single", "rule"
+# Of a row, the columns of the table, each followed by the name of what scores it, if there is a choice.
+COLUMNS = {LEARNED: "trees learned in training", REFITTED: "trees refitted within"}
+COLUMNS |= {SINGLE: "best single count", "best_count": "which", RULE: "best rule", "best_rule": "which"}
 # What causal_tasks.matching cannot balance, and why.
 UNMATCHED = """What is left, and why it cannot be balanced:
 
@@ -48,7 +47,15 @@ UNMATCHED = """What is left, and why it cannot be balanced:
 - Published networks cannot be drawn anew. Transitivity is asked only about the four that have matched questions, and these
   come again in other orders of telling; d-separation about five, matched as on small graphs.
 - A minimal pair that differs by one edge more or less differs in the number of edges (two families of each task).
-- Places of mention are not matched but for who comes first; on small graphs they tell a little.
+- Places of mention are not matched but for who comes first. In `length` and `reversed`, told along the arrows or against them, who
+  is named first then tells the answer (`order_of_telling`), and so does a conditioned name that is first named between the two
+  (`given_between`).
+- Only the sentences about the two nodes are matched, not those one step on: an effect of the source that has an effect itself, and a
+  cause of the target that has a cause (`two_deep`), tell most Yes from most No. Of the minimal pairs an inner sentence that is cut or
+  turned leaves a name without a cause or an effect, which the whole text shows (`passing_names`).
+- The hidden and the stated causes of conditioned nodes are matched together, so that in `hidden` either alone tells a little.
+
+What reads these follows no path from the one node to the other. `over yardstick` in the tables is over the best of them.
 """
 _QUESTIONS_PER_GRAPH = 4  # as in conf/suite/; adversarial pairs ask one
 _FOLDS = 5
@@ -67,7 +74,7 @@ def best_threshold_accuracy(values: np.ndarray, labels: np.ndarray) -> float:
 def measure(task: str, n: int, training: int, seed: int) -> list[dict]:
     """One row a corrected evaluation split on its first n questions, then `pooled` and `headline`.
 
-    A row holds task, split, n, the columns, `best_count` (the name behind `single`) and `counts` (every name's accuracy).
+    A row holds task, split, n, the columns, and the accuracy of every count and of every rule by name (`counts`, `rules`).
     """
     splits = [split for split in available_splits(task, "corrected") if split not in TRAINING_SPLITS]
     asked = pd.concat([_asked(task, split, n, seed) for split in splits], ignore_index=True)
@@ -82,11 +89,13 @@ def measure(task: str, n: int, training: int, seed: int) -> list[dict]:
 
 
 def _asked(task: str, split: str, n: int, seed: int) -> pd.DataFrame:
-    """One row a question: split, label, headline, block (scoring/blocks.py), text, and NAMES."""
+    """One row a question: split, label, headline, block (scoring/blocks.py), text, NAMES and each rule, as rule/NAME."""
     items = build(task, "corrected", split, n, seed, 1 if split == "adversarial" else _QUESTIONS_PER_GRAPH)
     asked = asked_in(items)
     frame = pd.DataFrame(table(asked), columns=list(NAMES)).assign(split=split)
     frame["label"] = [question.label for _, question in asked]
+    for rule in UNTRAINED[task]:
+        frame[f"rule/{rule.__name__}"] = [rule(graph, labelled.question) for graph, labelled in asked]
     told = pd.DataFrame(
         {"graph": item.id, "stratum/distance": None} | {f"stratum/{name}": value for name, value in one.strata.items()}
         for item in items
@@ -99,12 +108,15 @@ def _asked(task: str, split: str, n: int, seed: int) -> pd.DataFrame:
 
 def _row(part: pd.DataFrame) -> dict:
     labels = part["label"].to_numpy()
-    numbers = {name: part[name] for name in NAMES} | {name: rule(part) for name, rule in COMBINED.items()}
-    alone = {name: best_threshold_accuracy(column.to_numpy(), labels) for name, column in numbers.items()}
-    best = max(alone, key=alone.__getitem__)
-    shares = {name: float((part[name] == part["label"]).mean()) for name in (LEARNED, REFITTED)}
-    repeated = int(part["text"].duplicated().sum())
-    return {"n": len(part)} | shares | {SINGLE: alone[best], "best_count": best, "repeated": repeated, "counts": alone}
+    found = {"n": len(part)} | {name: float((part[name] == part["label"]).mean()) for name in (LEARNED, REFITTED)}
+    rules = {
+        name.removeprefix("rule/"): part[name] for name in part if name.startswith("rule/") and part[name].notna().all()
+    }
+    for column, kind, numbers in ((SINGLE, "count", part[list(NAMES)]), (RULE, "rule", rules)):
+        alone = {name: best_threshold_accuracy(values.to_numpy(), labels) for name, values in numbers.items()}
+        best = max(alone, key=alone.__getitem__)
+        found |= {column: alone[best], f"best_{kind}": best, f"{kind}s": alone}
+    return found | {"repeated": int(part["text"].duplicated().sum())}
 
 
 def of_both_tasks(settings: dict) -> dict:
@@ -120,12 +132,12 @@ def markdown(report: dict) -> str:
         lines += [
             f"## {task}",
             "",
-            f"| split | n | {' | '.join(COLUMNS.values())} | which | repeated |",
-            "|---" * 7 + "|",
+            f"| split | n | {' | '.join(COLUMNS.values())} | repeated |",
+            "|---" * (len(COLUMNS) + 3) + "|",
         ]
         for row in (row for row in report["rows"] if row["task"] == task):
-            shares = " | ".join(f"{100 * row[column]:.1f}" for column in COLUMNS)
-            lines.append(f"| {row['split']} | {row['n']} | {shares} | {row['best_count']} | {row['repeated']} |")
+            cells = [value if isinstance(value := row[name], str) else f"{100 * value:.1f}" for name in COLUMNS]
+            lines.append(f"| {' | '.join(map(str, [row['split'], row['n'], *cells, row['repeated']]))} |")
         lines.append("")
     return "\n".join([*lines, UNMATCHED])
 

@@ -84,7 +84,7 @@ def _turned(along: Sequence[bool], left: int, distance: int, rng: random.Random)
 class Branching:
     """Connected DAGs of `shortest`..`longest` nodes with up to n * `dense` edges more than a tree.
 
-    The sentences of one graph are grouped by cause; the other is told in the same order.
+    The sentences of one graph are grouped by cause, until arrows are drawn anew; the other is told in the same order.
 
     Args:
         hidden: fewest and most pairs that share a hidden common cause.

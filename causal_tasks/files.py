@@ -25,6 +25,8 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 _LABELS = {"Yes": True, "No": False}
 # The question that ends a prompt, perhaps before an instruction; what stands before it is the premise.
 _QUESTION = re.compile(r"(Does \S+ cause \S+\?|Are \S+ and \S+ d-separated(?: given \{[^{}]*\})?\?)")
+# What conditions, or names the nodes conditioned on, in words that no question has.
+_CONDITIONED = re.compile(r"\bcondition(?:ed|ing)? on\b", re.IGNORECASE)
 # Some sentence of a premise.
 _STATED = re.compile(r"\S causes \S|\S share a hidden cause")
 
@@ -133,6 +135,10 @@ class _Row:
         if not isinstance(record, dict):
             raise FileFormatError(f"{where}: expected a JSON object, not {kind(record)}")
         if {"prompt", "completion"} <= record.keys():
+            if also := [key for key in ("premise", "hypothesis", "label") if key in record]:
+                raise FileFormatError(
+                    f"{where}: prompt, completion and {also[0]}: a question in two forms; give one of them"
+                )
             self.premise, self.hypothesis = _split(_text(record, "prompt", where), where)
             label = _text(record, "completion", where).strip()
         elif missing := [key for key in ("premise", "hypothesis", "label") if key not in record]:
@@ -211,8 +217,8 @@ def _split(prompt: str, where: str) -> tuple[str, str]:
     """Premise and question of a prompt: its question, and what stands before, without headings (`Premise:`,
     `Question:`) and what is before them.
 
-    A prompt that asks twice, or states something anywhere else than in the premise, is refused: a part of what is asked
-    about would be lost.
+    A prompt that asks twice, states something anywhere else than in the premise, or conditions anywhere else than in the question,
+    is refused: a part of what is asked about would be lost.
     """
     questions = list(_QUESTION.finditer(prompt))
     if not questions:
@@ -221,13 +227,19 @@ def _split(prompt: str, where: str) -> tuple[str, str]:
     if len(questions) > 1:
         raise FileFormatError(f"{where}: {len(questions)} questions in one prompt; expected one: {shortened(prompt)}")
     (asked,) = questions
-    before = prompt[: asked.start()].rstrip()
+    before, heading = prompt[: asked.start()].rstrip(), ""
     if before.endswith(":"):  # a heading of the question
-        before = before[: max(before.rfind(end, 0, -1) for end in ".:\n") + 1].rstrip(":")
+        heading = before[max(before.rfind(end, 0, -1) for end in ".:\n") + 1 :]
+        before = before.removesuffix(heading).rstrip(":")
     introduction, _, premise = before.rpartition(":")
     premise = premise.strip()
     if not _STATED.search(premise):
         raise FileFormatError(f"{where}: no premise 'A causes B.' before the question in {shortened(prompt)}")
-    if _STATED.search(introduction) or _STATED.search(prompt, asked.end()):
+    outside = (introduction, heading, prompt[asked.end() :])
+    if any(map(_STATED.search, outside)):
         raise FileFormatError(f"{where}: sentences outside the premise {shortened(premise)}; give it in one piece")
+    if any(map(_CONDITIONED.search, (*outside, premise))) or "{" in premise + heading:
+        raise FileFormatError(
+            f"{where}: a conditioning set outside the question; ask 'Are A and C d-separated given {{B}}?'"
+        )
     return premise if premise.endswith(".") else premise + ".", asked.group()

@@ -13,7 +13,7 @@ TRAINING_SPLITS = {
     "validation": "held-out part of the training distribution, for thresholds",
 }
 EVALUATION_SPLITS = {
-    "in_distribution": "test split of the training distribution",
+    "in_distribution": "matched questions on graphs of the training sizes, from 4 nodes",
     "length": "chains (d-separation: paths) of 7-15 nodes, trained on 3-6",
     "branching": "branching graphs of 7-15 nodes",
     "reversed": "chains of 7-15 nodes told against the direction of causation",

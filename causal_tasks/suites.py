@@ -1,6 +1,6 @@
 """One door to generated items: training sets, evaluation suites and challenges, under both protocols.
 
-Sample i depends only on (task, protocol, split, seed, i). How items are made is in constructions/, one file a way;
+Sample i depends only on (task, protocol, split, questions a graph, seed, i). How items are made is in constructions/, one file a way;
 here a Spec finds its construction, and as many items are taken as hold the questions it wants.
 """
 

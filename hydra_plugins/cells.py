@@ -83,12 +83,13 @@ class CellLauncher(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
-        cells: dict[str, Cell] = {}
+        cells: dict[str | int, Cell] = {}
         for number, overrides in enumerate(job_overrides, initial_job_idx):
             cell = self._cell(number, overrides)
-            out, finished = _state(cell.config)
+            # An evaluation (evaluate.py -m) is no run: it has no folder that could be another's, and none to be finished in.
+            out, finished = _state(cell.config) if "training" in cell.config else (number, False)
             known = " : finished before" if finished else f" : the same as #{cells[out].number}" if out in cells else ""
-            note(folder, number, "skipped" if known else "submitted", out)
+            note(folder, number, "skipped" if known else "submitted", str(out))
             log.info("\t#%d : %s%s", number, " ".join(filter_overrides(overrides)), known)
             if not known:
                 cells[out] = cell

@@ -100,10 +100,20 @@ class SlurmLauncher(CellLauncher):
         if self.wait:
             _wait_for(array)
             return
+        if "tables" not in (self.config.hydra.callbacks or {}):  # train.py -m, evaluate.py -m: cells alone
+            return
         from reporting.sweep_callback import end_sweep_in_a_job
 
         end = functools.partial(end_sweep_in_a_job, self.config)
-        tables = self._submit([end], self.tables | {"dependency": f"afterany:{array}"})
+        try:
+            tables = self._submit([end], self.tables | {"dependency": f"afterany:{array}"})
+        except CompactHydraException as error:
+            log.error(
+                "%s: the tables' job; the cells are submitted. When they have ended: python tables.py results=%s",
+                error,
+                self.config.results,
+            )
+            return
         log.info(
             "Tables and the list of failures: job %s, once all cells have ended. Nothing needs to stay here.", tables
         )

@@ -9,11 +9,12 @@ from pathlib import Path
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from causal_tasks.files import read_jsonl
 from input_output.errors import UserError
 from input_output.reading import PLAIN_NAME, FileFormatError, read_json, read_object, read_yaml
 from input_output.writing import write_json, write_text
 from records import checkpoints
-from records.provenance import PROJECT, provenance
+from records.provenance import PROJECT, fingerprint, provenance
 from records.run_settings import differing_keys, flat
 from records.scored_suite import ScoredSuite
 
@@ -174,7 +175,8 @@ class RunFolder:
         return folder
 
     def check(self, cfg: DictConfig) -> None:
-        """Raise RunFolderError if a run of other or unknown settings lies here, or an unfinished one and ``resume`` is false.
+        """Raise RunFolderError if a run of other or unknown settings lies here, an unfinished one and ``resume`` is false, or one
+        that was finished on other lines of its file (an unfinished one says so where it goes on).
 
         Touches nothing. A start that computed nothing stands in nobody's way.
         """
@@ -193,6 +195,13 @@ class RunFolder:
             )
         if not self.finished and not cfg.resume:
             raise RunFolderError(f"out={self.path}: holds this run, unfinished; resume=true goes on, or move it away")
+        if self.finished and cfg.data.path is not None:
+            recorded = self._record().get("training", {}).get("data_fingerprint")
+            if recorded not in (None, fingerprint(read_jsonl(cfg.data.path, cfg.task.name))):
+                raise RunFolderError(
+                    f"data.path={cfg.data.path}: not the training questions of the finished run {self.path}; put those back, choose "
+                    "another out= or move it away"
+                )
 
     def save_config(self, cfg: DictConfig) -> None:
         """Write the resolved config of a run that `check` let begin or go on."""

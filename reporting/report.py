@@ -37,7 +37,7 @@ from reporting.table import Table
 # What runs of one learning curve share.
 DATA = [name for name in GROUP if name != "samples"]
 # Of the main table, what a terminal has room for.
-ON_SCREEN = ("variant", "samples", "seed", "paper", "released", "balanced_accuracy", "yes_rate", "verdict")
+ON_SCREEN = ("variant", "setting", "samples", "seed", "paper", "released", "balanced_accuracy", "yes_rate", "verdict")
 ROWS_ON_SCREEN = 20
 
 
@@ -61,7 +61,9 @@ class ReportSummary:
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rows = self.main.display([name for name in ON_SCREEN if name in self.main.frame])
+        told = self.main.frame
+        without = ["setting"] if "setting" in told and told["setting"].fillna("").eq("").all() else []
+        rows = self.main.display([name for name in ON_SCREEN if name in told and name not in without])
         if len(rows) > ROWS_ON_SCREEN:
             rows = readme_table(self.main).display()
         lines = [

@@ -1,13 +1,17 @@
 """The loss and the lambda schedule that a config names: classes of this project, and none else, are built from it."""
 
 import inspect
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from input_output.errors import SettingsError
+from records.provenance import PROJECT
 from records.run_settings import WITHOUT_LAMBDA
 from schedulers import Constant, Schedule
 
@@ -46,6 +50,18 @@ def _causes(error: BaseException | None) -> str:
     return ": ".join(lines)
 
 
+def _why_not_found(error: Exception) -> str:
+    """What kept Hydra from a class: its own first line, then what importing the file raised and where, if it did."""
+    said, cause = str(error).splitlines()[0].removesuffix(":"), error.__cause__
+    if cause is None:
+        return said
+    ours = [
+        frame for frame in traceback.extract_tb(cause.__traceback__) if Path(frame.filename).is_relative_to(PROJECT)
+    ]
+    where = f" ({ours[-1].filename}:{ours[-1].lineno})" if ours else ""
+    return f"{said}: {type(cause).__name__}: {str(cause).splitlines()[0]}{where}"
+
+
 def _refuse_foreign_classes(key: str, node) -> None:
     """Raise SettingsError unless every ``_target_`` in the node is a loss or schedule of this project, with settings that it
     has: nothing else is built from a config, wherever it comes from."""
@@ -59,11 +75,20 @@ def _refuse_foreign_classes(key: str, node) -> None:
         try:
             found = get_class(name) if room in ("losses", "schedulers") else None
         except (ImportError, ValueError) as error:
-            raise SettingsError(f"{key}._target_={name}: {str(error).splitlines()[0]}") from error
+            raise SettingsError(f"{key}._target_={name}: {_why_not_found(error)}") from error
         if found is None or found.__module__.partition(".")[0] != room:
             raise SettingsError(f"{key}._target_={name}: must be a class of losses/ or schedulers/")
-        known = inspect.signature(found).parameters
+        parameters = inspect.signature(found).parameters.values()
+        known = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
         if unknown := [setting for setting in node if setting not in (*known, "_target_")]:
-            raise SettingsError(f"{key}.{unknown[0]}: {name} has no such setting; it has {', '.join(known) or 'none'}")
+            experiment = HydraConfig.get().runtime.choices.get("experiment") if HydraConfig.initialized() else None
+            whose = (
+                f"; experiment={experiment} brings those of its own loss, leave it out (in a sweep: grid=own)"
+                if experiment
+                else ""
+            )
+            raise SettingsError(
+                f"{key}.{unknown[0]}: {name} has no such setting; it has {', '.join(known) or 'none'}{whose}"
+            )
     for name, child in node.items():
         _refuse_foreign_classes(f"{key}.{name}", child)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from audits import shortcuts
 from causal_tasks.questions import TASKS, Question, parse_premise
 from scoring.local_features import NAMES, features
+from scoring.yardsticks import UNTRAINED
 
 
 def of(premise: str, question: Question) -> dict[str, float]:
@@ -75,6 +76,8 @@ def test_the_audit_is_the_same_each_time(tmp_path):
     report = (second / "shortcuts.md").read_text()
     assert all(f"## {task}" in report for task in TASKS) and "| headline |" in report
     for row in rows:
-        assert row["single"] == max(row["counts"].values()) == row["counts"][row["best_count"]]
-        assert all(0 <= row[column] <= 1 for column in shortcuts.COLUMNS)
+        for column, kind in (("single", "count"), ("rule", "rule")):
+            assert row[column] == max(row[f"{kind}s"].values()) == row[f"{kind}s"][row[f"best_{kind}"]]
+        assert all(isinstance(row[name], str) or 0 <= row[name] <= 1 for name in shortcuts.COLUMNS)
+        assert row["rules"].keys() == {rule.__name__ for rule in UNTRAINED[row["task"]]}
     assert shortcuts.main(["size=8"]) == 2

@@ -58,6 +58,17 @@ def test_malformed_lines_are_reported_with_file_and_line(tmp_path, records, line
         (prompt("A causes B. And: B causes C. Does A cause C?"), "sentences outside the premise 'B causes C.'"),
         (prompt("A causes B. Does A cause C? B causes C."), "sentences outside the premise 'A causes B.'"),
         (prompt("A causes B. Does A cause B? Does B cause A?"), "2 questions in one prompt; expected one"),
+        (prompt("A causes B. B causes C. C causes D Question: Does A cause C?"), "sentences outside the premise"),
+        (
+            prompt("A causes B. Conditioning on {B}: Are A and B d-separated?"),
+            "a conditioning set outside the question",
+        ),
+        (prompt("A causes B. Are A and B d-separated? Condition on B."), "a conditioning set outside the question"),
+        (prompt("A causes B. {B}: Are A and B d-separated?"), "a conditioning set outside the question"),
+        (
+            '{"prompt": "X causes Y. Does Y cause X?", "completion": "No", "label": "Yes"}',
+            "prompt, completion and label: a question in two forms",
+        ),
         ('{"premise": "A causes B.", "label": "Yes", "label": "No"}', "key 'label' is given twice"),
         ('{"premise": "\\ud800 causes B.", "label": "Yes"}', r"half a surrogate pair, \ud800, is not text"),
         ("[" * 100_000, "nested too deeply"),

@@ -29,7 +29,7 @@ def config(**changes):
     base = {
         "variant": "v", "task": {"name": "transitivity", "questions_per_graph": 1}, "protocol": "corrected",
         "model": {"name": "tiny", "device": "cpu"}, "scale": "smoke", "seed": 0, "resume": False,
-        "loss": {"target": "answer"}, "schedule": {"start": 0.1}, "training": {"enabled": True, "samples": 4},
+        "loss": {"target": "answer"}, "schedule": {"start": 0.1}, "training": {"enabled": True, "samples": 4}, "data": {"path": None},
     }  # fmt: skip
     return OmegaConf.merge(base, changes)
 

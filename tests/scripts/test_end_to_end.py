@@ -167,6 +167,8 @@ def test_scores_of_an_earlier_adapter_are_made_anew_and_those_of_this_one_are_ke
     (tmp_path / "run/run.json").unlink()
     assert train() == first, "a kill after the last score"
     write_questions(tmp_path / "d.jsonl", "No")
+    refused = "error: data.path=d.jsonl: not the training questions of the finished run run; put those back"
+    assert refused in run_script(*command, cwd=tmp_path, expect=1)
     shutil.rmtree(tmp_path / "run/adapter")
     for name in ("run.json", ".made_here"):
         (tmp_path / "run" / name).unlink()

@@ -22,18 +22,6 @@ ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
 (FAR,) = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
 LOSS, STARS = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
-LOSS = f"""
-import torch
-from losses.cross_entropy import answer_cross_entropy
-from losses.loss import Loss, masked_mean
-
-{LOSS}"""
-STARS = f"""
-from causal_tasks.bitgraph import BitGraph
-from causal_tasks.naming import Draft, DraftQuestion, distinct_names, in_words, named_graph
-from causal_tasks.randomness import generator
-
-{STARS}"""
 SCHEDULE = '''
 from schedulers.schedule import Schedule
 

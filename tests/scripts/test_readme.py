@@ -128,6 +128,15 @@ def test_the_commands_on_gemma_compose(run_script, tmp_path):
         assert "tracking:" in run_script(script, *settings, "--cfg", "job", cwd=tmp_path)
 
 
+def test_the_cluster_page_counts_what_its_plan_counts(run_script, tmp_path):
+    page = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^\.venv/bin/python (sweep\.py .* plan=true)$", page, flags=re.MULTILINE)
+    printed = run_script(*shlex.split(command), cwd=tmp_path)
+    (cells,) = re.findall(r"^(\d+ cells)", printed, flags=re.MULTILINE)
+    counted = re.findall(r"[\d,]{7,} (?=questions|evaluation)", printed)[:2]
+    assert f"It counts {cells}, {counted[0]}questions to train and {counted[1]}to score" in page
+
+
 def test_the_tree_names_every_room():
     tree = README.split("## Where things are")[1]
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
