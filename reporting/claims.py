@@ -127,9 +127,11 @@ class _Group:
         rate = self.rates[self.rates["variant"] == variant].iloc[0]
         counted += f" [{percentage(rate['rate_low'])}, {percentage(rate['rate_high'])} %]"
         runs = self.judged[self.judged["variant"] == variant]
-        for said, column in (("one answer", "majority_share"), ("with the prompt of training", "majority_as_trained")):
-            shares = runs[column].dropna()
-            counted += f", {said} {', '.join(map(percentage, shares))} %" if len(shares) else ""
+        shares, as_trained = (runs[name].dropna() for name in ("majority_share", "majority_as_trained"))
+        counted += f", one answer {', '.join(map(percentage, shares))} %" if len(shares) else ""
+        if len(as_trained):
+            constant = (as_trained >= COLLAPSED_SHARE).sum()
+            counted += f"; with the prompt of training in {constant} of {len(as_trained)}, one answer {', '.join(map(percentage, as_trained))} %"
         return counted
 
     def collapse_and_score(self, variant: str) -> str | None:

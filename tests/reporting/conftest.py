@@ -1,6 +1,9 @@
 """Synthetic results folders with the layout that train.py and evaluate.py write."""
 
+import functools
 import json
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from reporting import tables
 from scoring.metrics import best_threshold
 from scoring.rows import SCORER_VERSION, metrics_rows
 
+MADE = tempfile.TemporaryDirectory()  # goes with this process
 RELEASED = {  # split: task, share of Yes labels as published
     "length": ("transitivity", 1.0),
     "branching": ("dseparation", 0.0196),
@@ -85,7 +89,7 @@ def write_run(results: Path, variant: str, seed: int = 0, n: int = 120, steps: i
 
     Its bytes depend on the arguments alone.
     """
-    task, strength, shift = BEHAVIOUR.get(variant, (info.get("task"), 1.0, 0.0))
+    task, *_ = BEHAVIOUR.get(variant, (info.get("task"), 1.0, 0.0))
     settings = {name: info.pop(name) for name in [*info] if name in SETTINGS}
     record = {
         "status": "finished", "variant": variant, "task": task, "seed": seed, "grid": None, "commit": "0123456789abcdef", "versions": {}, "machine": {}, "command": "python train.py",
@@ -97,6 +101,18 @@ def write_run(results: Path, variant: str, seed: int = 0, n: int = 120, steps: i
     if record["status"] != "finished":
         return folder
 
+    scored = _scored(variant, task, seed, n, steps)
+    shutil.copytree(scored / "evaluation", folder / "evaluation")
+    if task is not None:
+        shutil.copy(scored / "training_log.jsonl", folder)
+    return folder
+
+
+@functools.cache
+def _scored(variant, task, seed, n, steps) -> Path:
+    """evaluation/ and training_log.jsonl of a run, made once for all that have them: they depend on nothing else."""
+    _, strength, shift = BEHAVIOUR.get(variant, (task, 1.0, 0.0))
+    folder = Path(tempfile.mkdtemp(dir=MADE.name))
     suite_rng = np.random.default_rng(7)  # every run answers the same items
     published = [items(suite_rng, task_, "released", split, n, share) for split, (task_, share) in RELEASED.items()]
     corrected = [

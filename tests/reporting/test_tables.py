@@ -302,7 +302,7 @@ def test_a_run_trained_with_another_prompt_is_asked_with_both(tmp_path, make_run
         [1.0, 0.6, math.nan], nan_ok=True
     )
     (claim,) = made["claims"].query("id == 'C1'").to_dict("records")
-    assert ", with the prompt of training 100.0, 60.0 %" in claim["measured"]
+    assert "; with the prompt of training in 1 of 2, one answer 100.0, 60.0 %" in claim["measured"]
     assert claim["verdict"] == "not settled"
     found = evidence(made, made["forensics"], made["adapter_growth"])
     assert found.constant["dseparation_ce"] == [True, None, None] and found.constant["transitivity_ce"] == [True]

@@ -57,9 +57,16 @@ def stop_at(step, run_script, folder, monkeypatch):
     return folder / "run"
 
 
+@pytest.fixture(scope="module")
+def stopped(run_script, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        return stop_at(3, run_script, tmp_path_factory.mktemp("stopped"), patch)
+
+
 @pytest.fixture
-def interrupted(run_script, tmp_path, monkeypatch):
-    return stop_at(3, run_script, tmp_path, monkeypatch)
+def interrupted(stopped, tmp_path):
+    """A copy of it, to go on with."""
+    return shutil.copytree(stopped, tmp_path / "run")
 
 
 def logged(folder):

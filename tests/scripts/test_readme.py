@@ -50,13 +50,15 @@ def small(command):
             *SUITES,
         ]
     if words[1] == "sweep.py":
-        # The cluster's launcher is Slurm, and its model is on a hub; here two columns of the grid run locally.
+        # The cluster's launcher is Slurm, and its model is on a hub; here one column of the grid runs locally.
         words = [w for w in words if not w.startswith(("hydra/launcher=", "model=", "scale=", "seed="))]
         ablation = any(w.startswith("grid=ablation") for w in words)
-        few = ["experiment=transitivity_ce,dseparation_semantic"]
+        few = ["experiment=transitivity_ce"]
         if ablation:
             few = [f"hydra.sweeper.parts.{part}=null" for part in ("cross_entropy", "semantic", "balanced_sampling")]
-            few += ["loss=margin"]
+            few += ["loss=margin", "task=transitivity"]
+        if "grid=own" in words:
+            words, few = [w.replace("margin,focal", "margin") for w in words], []
         words = [w for w in words if not w.startswith("training.samples=")]
         words += ["scale=smoke", *few, *SMALL, *([] if ablation else SUITES)]
     if words[1] == "tables.py":
@@ -66,7 +68,7 @@ def small(command):
         samples = {"suite=file": [], "suite=closure": ["suite.samples=60"]}
         few = [samples[w] for w in words if w in samples]
         words += ["evaluation.resamples=20", "evaluation.yardstick_questions=200"]
-        words += few[0] if few else ["suite.samples=8"]
+        words += few[0] if few else ["suite.samples=2" if "show=errors" in words else "suite.samples=8"]
     if words[1] == "-m":
         words = [re.sub(r"^n=.*", "n=20", w) for w in words]
     return words

@@ -11,10 +11,10 @@ from reporting.sweep_plan import cell_of, recorded_speed
 SMOKE = ["scale=smoke", "seed=0,1", "suites.published.samples=4"]
 
 
-@pytest.fixture
-def cells(run_script, tmp_path):
+@pytest.fixture(scope="module")
+def cells(run_script, tmp_path_factory):
     """(variant, seed) → folder of the cell, as the sweep would name it."""
-    lines = run_script("sweep.py", *SMOKE, "status=true", cwd=tmp_path).splitlines()
+    lines = run_script("sweep.py", *SMOKE, "status=true", cwd=tmp_path_factory.mktemp("cells")).splitlines()
     folders = [Path(line.split()[1]) for line in lines if line.startswith("new ")]
     return {(folder.parts[-3], folder.name): folder for folder in folders}
 
