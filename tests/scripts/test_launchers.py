@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hydra.conf import HydraConf
+from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
 from hydra_plugins import cells as hydra_cells
@@ -82,6 +83,54 @@ def test_no_gpu_has_two_cells_in_a_later_batch(monkeypatch):
     for _ in range(3):
         launcher.run([None] * 4)
     assert shared == [] == busy
+
+
+def test_evaluations_are_cells_each_for_itself(run_script, tmp_path, monkeypatch):
+    """They have no folder of their own, by which a run would be known for the same as another."""
+    sent = []
+
+    class Process:
+        def __init__(self, max_workers, env):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def submit(self, cell):
+            sent.append((cell.config.run, cell.config.suite.name))
+            return self
+
+        def result(self):
+            pass
+
+    monkeypatch.setattr("joblib.externals.loky.ProcessPoolExecutor", Process)
+    command = ["evaluate.py", "-m", "run=a,b", "suite=published,corrected", "hydra/launcher=joblib"]
+    run_script(*command, cwd=tmp_path)
+    assert sorted(sent) == [(run, suite) for run in "ab" for suite in ("corrected", "published")]
+
+
+@pytest.mark.parametrize("callbacks", [{"tables": {}}, None])
+def test_a_refused_job_of_tables_leaves_the_cells_submitted(callbacks, monkeypatch, caplog):
+    submitted = []
+
+    def submit(launcher, functions, settings):
+        if "dependency" in settings:
+            raise CompactHydraException("hydra/launcher=slurm: invalid partition")
+        submitted.extend(functions)
+        return "7"
+
+    monkeypatch.setattr(slurm_launcher.SlurmLauncher, "_submit", submit)
+    monkeypatch.setattr(slurm_launcher, "_submitted", lambda cell: cell)
+    launcher = slurm_launcher.SlurmLauncher("jobs", False, 3, OmegaConf.create({}), OmegaConf.create({}))
+    launcher.config = OmegaConf.create({"results": "outputs", "hydra": {"callbacks": callbacks}})
+    with caplog.at_level("INFO"):
+        launcher.run(["cell"])
+    assert submitted == ["cell"]
+    said = "invalid partition: the tables' job; the cells are submitted" in caplog.text
+    assert said is (callbacks is not None)  # without it, as in evaluate.py -m, none is asked for
 
 
 GIT_CONFLICT = "<<<<<<< HEAD\n{}\n"
