@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import training.settings  # noqa: F401  (the resolvers of conf/)
+from reporting.sweep_plan import cell_of
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # In the order of the README's links; what is evaluated was trained by the pages before.
@@ -130,13 +133,19 @@ def test_the_commands_on_gemma_compose(run_script, tmp_path):
         assert "tracking:" in run_script(script, *settings, "--cfg", "job", cwd=tmp_path)
 
 
-def test_the_cluster_page_counts_what_its_plan_counts(run_script, tmp_path):
+def test_the_cluster_page_counts_what_its_plan_counts(composed, tmp_path):
+    """One cell of each variant, for the seeds of one cost the same; the untrained model has none."""
     page = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^\.venv/bin/python (sweep\.py .* plan=true)$", page, flags=re.MULTILINE)
-    printed = run_script(*shlex.split(command), cwd=tmp_path)
-    (cells,) = re.findall(r"^(\d+ cells)", printed, flags=re.MULTILINE)
-    counted = re.findall(r"[\d,]{7,} (?=questions|evaluation)", printed)[:2]
-    assert f"It counts {cells}, {counted[0]}questions to train and {counted[1]}to score" in page
+    (scale, model, seeds) = re.findall(
+        r"sweep\.py (scale=\S+) (model=\S+) seed=(\S+) plan=true$", page, flags=re.MULTILINE
+    )[0]
+    grid = composed(scale, model, name="sweep", keep_hydra=True).hydra.sweeper.params.experiment.split(",")
+    cells = [cell_of(composed(f"experiment={name}", scale, model, f"results={tmp_path}")) for name in grid]
+    times = [len(seeds.split(",")) if cell.to_train else 1 for cell in cells]
+    trained, scored = (
+        sum(n * getattr(cell, left) for n, cell in zip(times, cells)) for left in ("to_train", "to_score")
+    )
+    assert f"It counts {sum(times)} cells, {trained:,} questions to train and {scored:,} to score" in page
 
 
 def test_the_tree_names_every_room():
