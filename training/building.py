@@ -50,16 +50,15 @@ def _causes(error: BaseException | None) -> str:
     return ": ".join(lines)
 
 
-def _why_not_found(error: Exception) -> str:
-    """What kept Hydra from a class: its own first line, then what importing the file raised and where, if it did."""
+def _why_not_found(error: Exception, room: str) -> str:
+    """What kept Hydra from a class: its own first line, then what importing the file raised and where in the room, if it did."""
     said, cause = str(error).splitlines()[0].removesuffix(":"), error.__cause__
     if cause is None:
         return said
-    ours = [
-        frame for frame in traceback.extract_tb(cause.__traceback__) if Path(frame.filename).is_relative_to(PROJECT)
-    ]
+    frames = traceback.extract_tb(cause.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PROJECT / room)]
     where = f" ({ours[-1].filename}:{ours[-1].lineno})" if ours else ""
-    return f"{said}: {type(cause).__name__}: {str(cause).splitlines()[0]}{where}"
+    return f"{said}: {type(cause).__name__}: {' '.join(str(cause).split())}{where}"
 
 
 def _refuse_foreign_classes(key: str, node) -> None:
@@ -75,7 +74,7 @@ def _refuse_foreign_classes(key: str, node) -> None:
         try:
             found = get_class(name) if room in ("losses", "schedulers") else None
         except (ImportError, ValueError) as error:
-            raise SettingsError(f"{key}._target_={name}: {_why_not_found(error)}") from error
+            raise SettingsError(f"{key}._target_={name}: {_why_not_found(error, room)}") from error
         if found is None or found.__module__.partition(".")[0] != room:
             raise SettingsError(f"{key}._target_={name}: must be a class of losses/ or schedulers/")
         parameters = inspect.signature(found).parameters.values()
