@@ -65,8 +65,11 @@ def dataset_card(parts: dict[tuple[str, str, str], Tally], command: str) -> str:
     splits = {split for _, _, split in parts}
     protocols = {protocol for _, protocol, _ in parts}
     lines += ["", "## Records", "", "JSON lines of `id`, `premise`, `hypothesis`, `label` (Yes or No)."]
-    if "adversarial" in splits:
-        lines.append("Adversarial records also carry `pair` (the two items that belong together) and `family`.")
+    if splits & {"adversarial", "symmetric"}:
+        lines.append(
+            "Records of minimal pairs (adversarial, symmetric) also carry `pair`, which the two that belong together share, and "
+            "adversarial ones `family`."
+        )
     lines += [
         "The premise states one edge a sentence; a node is whatever a sentence names; Yes to `Does A cause B?` means a "
         "directed path, Yes to `Are A and B d-separated given {X}?` means that X cuts every path that carries "

@@ -5,7 +5,7 @@
     python -m causal_tasks.export list                   the splits that there are
 
 task=transitivity|dseparation  protocol=released|corrected  n=questions  seed=0  questions_per_graph=1
-split=train|validation|in_distribution|length|branching|reversed|shuffled|long_names|adversarial|real_graphs|hidden
+split=train|validation|in_distribution|length|branching|reversed|shuffled|long_names|adversarial|symmetric|real_graphs|hidden
 faults=released (default: the construction as released) | none | names of causal_tasks/faults.py, comma between
 export=jsonl (default: out is a file) or lm_eval (out is a folder; task and split may be lists, comma between)
 The same arguments write the same bytes. The card is out's name with .card.md, or README.md in the folder.

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -59,6 +60,10 @@ def start(main: Callable[[], None], description: str, config: str) -> None:
         if error.errno not in OF_THE_DISK:
             raise
         sys.exit(f"error: {error.filename or 'a file'}: {error.strerror}; what was computed stays, resume=true goes on")
+    except KeyboardInterrupt:
+        go_on = "resume=true goes on" if config == "train" else "the same command goes on"
+        print(f"interrupted: what was computed stays, {go_on}", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)  # as shells have it
 
 
 def choices(config: str) -> dict[str, list[str]]:

@@ -50,6 +50,17 @@ def test_adversarial_records_carry_pair_and_family(tmp_path):
     assert again == [{"pair": record["pair"], "family": record["family"]} for record in records]
 
 
+def test_symmetric_records_carry_their_pair(tmp_path):
+    out = tmp_path / "symmetric.jsonl"
+    asked = ["task=dseparation", "protocol=corrected", "split=symmetric", "n=20", "questions_per_graph=2"]
+    assert export([*asked, f"out={out}"]) == 0
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    assert list(records[0]) == ["id", "premise", "hypothesis", "label", "pair"]
+    for one, other in zip(records[::2], records[1::2]):
+        assert (one["premise"], one["pair"]) == (other["premise"], other["pair"]) and one["label"] != other["label"]
+    assert "(adversarial, symmetric) also carry `pair`" in (tmp_path / "symmetric.card.md").read_text()
+
+
 class HarnessYaml(yaml.SafeLoader):
     """As the harness reads it, but `!function MODULE.NAME` stays text."""
 

@@ -18,6 +18,7 @@ from records.provenance import fingerprint
 FILE = Path(__file__).with_name("fingerprints.json")
 QUESTIONS = 40  # of each split; a multiple of the questions per graph
 FAMILY = {"transitivity": 6, "dseparation": 24}
+ASKED = {"adversarial": (1,), "symmetric": (2,)}  # questions a graph, where there is no choice
 
 
 def drawn(task: str, protocol: str, split: str, count: int) -> list:
@@ -33,7 +34,7 @@ def parts() -> list[tuple[str, str, str, int]]:
         for task in TASKS
         for protocol in PROTOCOLS
         for split in available_splits(task, protocol)
-        for count in ((1,) if protocol == "released" or split == "adversarial" else (1, 4))
+        for count in ASKED.get(split, (1,) if protocol == "released" else (1, 4))
     ]
     return sampled + [(task, "families", split, FAMILY[task]) for task in TASKS for split in SPLITS]
 

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -144,6 +145,22 @@ def test_wandb_out_of_reach_costs_the_mirror_only(run_script, tmp_path, monkeypa
         patch.setattr(*((wandb, "init") if when == "init" else (wandb.Run, "log")), dead)
         output = run_script("train.py", *SMALL, cwd=tmp_path)
     assert output.count("wandb: CommError: no route to host; going on without it") == 1
+    assert margins(tmp_path / "run") == undisturbed
+
+
+def test_an_interrupted_training_says_so_in_one_line_and_goes_on(run_script, tmp_path, monkeypatch, undisturbed):
+    from training import fine_tune
+
+    def interrupted(message, *arguments):
+        if message.startswith("training on"):
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fine_tune.log, "info", interrupted)
+        output = run_script("train.py", *SMALL, "tracking=none", cwd=tmp_path, expect=130)
+    assert output.splitlines()[-1] == "interrupted: what was computed stays, resume=true goes on"
+    assert "Traceback" not in output
+    run_script("train.py", *SMALL, "tracking=none", "resume=true", cwd=tmp_path)
     assert margins(tmp_path / "run") == undisturbed
 
 
