@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from input_output.reading import read_json
 from input_output.writing import write_text
@@ -46,11 +46,21 @@ def model_card(
         *(["", f"The base model comes under {terms}, and so does this adapter."] if terms else []),
         "",
         f"- rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout}{'' if record else '; weights in bf16'}",
-        f"- {training.samples:,} questions, {epochs}, batches of {training.batch_size}, learning rate "
+        f"- {training.samples:,} questions, {epochs}{'' if done.startswith('finished') else ' planned'}, batches of {training.batch_size}, learning rate "
         f"{training.learning_rate:g} ({training.learning_rate_schedule})",
         f"- loss `{settings.loss._target_}` `{settings.loss.get('base', settings.loss.get('target', ''))}`",
     ]
-    lines += _measured(record) if record else ["- scores, as adapter and merged: the tables of results/"]
+    prompt = settings.get("prompt") or "benchmark"
+    if prompt != "benchmark":
+        lines.append(
+            f"- trained with the prompt `{prompt}`, and scored with that of the benchmark unless told `prompt={prompt}`"
+        )
+    # The questions that the tables have the run's scores on, which is in bf16 the same adapter if its rank was not cut.
+    samples = OmegaConf.select(settings, "suites.published.samples")
+    asked = f" suite.samples={samples}" if done.startswith("finished") and samples else ""
+    lines += (
+        _measured(record) if record else ["- scores of the run itself, as adapter and merged: the tables of results/"]
+    )
     lines.append("")
     if record:
         lines += [
@@ -59,7 +69,7 @@ def model_card(
             "Suites named *published* keep faults of the released data; judge it on *corrected*.",
         ]
     else:
-        lines.append(f"    python evaluate.py run=results/adapters/{settings.variant} suite=published")
+        lines.append(f"    python evaluate.py run=results/adapters/{settings.variant} suite=published{asked}")
     lines += [
         "",
         "Not for use: it answers synthetic questions in one fixed wording and knows nothing of causes in the world.",

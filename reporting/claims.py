@@ -13,10 +13,10 @@ from reporting.evidence import (
     scores_of_constant_runs,
 )
 from reporting.groups import CONTROL, GROUP, PLAIN, SEMANTIC, called, grouped, of_group
-from reporting.published import Published
+from reporting.published import PAPER_MODELS, Published
 from reporting.results import Results
 from reporting.table import Table, percentage
-from reporting.verdicts import JUDGED_BY, OTHER_SHARES, at_other_shares, verdicts
+from reporting.verdicts import JUDGED_BY, OTHER_SHARES, at_other_shares, explanations, verdicts
 from scoring.collapse import COLLAPSED_SHARE
 from scoring.seeds import interval_over_seeds
 
@@ -44,10 +44,12 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         own = _Group(*frames.values())
         growth = only_of(kept, of_group(tables["adapter_growth"], group))
         lost = _after_the_merge(last_merges(growth, SEMANTIC["transitivity"]))
-        verdict, *others = (
-            verdicts(evidence(frames, tables["forensics"], growth, share)) for share in (COLLAPSED_SHARE, *OTHER_SHARES)
-        )
-        elsewhere = at_other_shares(verdict, dict(zip(OTHER_SHARES, others, strict=True)))
+        # What explains the published figures says nothing of another model.
+        origins = tables["forensics"] if group["model"] in PAPER_MODELS else tables["forensics"].head(0)
+        found, *others = (evidence(frames, origins, growth, share) for share in (COLLAPSED_SHARE, *OTHER_SHARES))
+        verdict = verdicts(found)
+        elsewhere = at_other_shares(verdict, dict(zip(OTHER_SHARES, map(verdicts, others), strict=True)))
+        beside = {claim: words for claim, words in explanations(found).items() if words not in verdict[claim]}
         measured = {
             "C1": [own.collapse(variant) for variant in PLAIN.values()],
             "C2": [
@@ -72,12 +74,12 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
             name: "; ".join([*filter(None, phrases)] or [NOT_MEASURED]) + left_out(runs, kept, JUDGED_BY[name])
             for name, phrases in measured.items()
         }
-        said = {"measured": said, "verdict": verdict, "at_other_shares": elsewhere}
-        claims = published.claims.assign(**{name: ids.map(of) for name, of in said.items()})
+        said = {"measured": said, "verdict": verdict, "published_figure": beside, "at_other_shares": elsewhere}
+        claims = published.claims.assign(**{name: [of.get(one, "") for one in ids] for name, of in said.items()})
         trained = [run for run in runs if run.settings.task is not None]
         cost = {"runs": len(trained), "unfinished": sum(not run.finished for run in trained)}
         rows.append(claims.assign(**cost, seconds=sum(run.seconds for run in trained if run.finished), **group))
-    columns = ["id", "claim", "published", "measured", "verdict", "at_other_shares"]
+    columns = ["id", "claim", "published", "measured", "verdict", "published_figure", "at_other_shares"]
     columns += ["runs", "unfinished", *GROUP, "seconds"]
     frame = pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
     note = (
@@ -85,7 +87,7 @@ def claims_table(results: Results, published: Published, tables: dict[str, pd.Da
         "*corrected* is the balanced accuracy on the headline of the variant's task (structure that training never saw, "
         "distance of two or more), where a constant answer scores 50 %. Several seeds are averaged; intervals of one seed are over its questions. How "
         "loss, share of Yes and number of training questions change this: the tables ablation and ablation_contrasts. *verdict*: by the rules that REPORT.md prints "
-        "beside it (reporting/verdicts.py); runs below the paper's size or on another model decide nothing about its own. *at other "
+        "beside it (reporting/verdicts.py); runs below the paper's size or on another model decide nothing about its own. *published figure*: what explains it, where the verdict is another. *at other "
         "shares*: the verdict were a run constant from another share of one answer on, where that changes it. "
         "*runs*: trained ones of the group, *unfinished* ones among them; seconds of the finished among them."
     )

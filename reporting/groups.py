@@ -15,6 +15,8 @@ PLAIN, SEMANTIC, CONTROL = ({task: f"{task}_{loss}" for task in TASKS} for loss 
 VARIANTS = (UNTUNED, *PLAIN.values(), *SEMANTIC.values())
 # Runs are only ever averaged or drawn together within one of these; `of_group` adds the untrained model.
 GROUP = ["model", "scale", "samples", "trained_on"]
+# (scale, questions of a training) → how many its group is said to have: T-V1 and D-V1 held 5 % of the paper's 50,000 out for validation.
+PUBLISHED_SIZE = {("paper", 47_500): 50_000}
 # A run and its repetitions with other seeds; `setting` is what tells a variant's from each other, often nothing.
 SETTING = [*GROUP, "variant", "setting"]
 RUN = [*SETTING, "seed"]

@@ -9,8 +9,8 @@ from causal_tasks.spec import PUBLISHED_SUITE
 from records.published import PUBLISHED
 from reporting.run_files import read_table
 
-# Its model, as conf/model/ names it.
-PAPER_MODEL = "gemma3_270m"
+# Its model as conf/model/ names it: the very checkpoint, instruction-tuned, and the base that can be had without an account.
+PAPER_MODELS = ("gemma3_270m_it", "gemma3_270m")
 # The paper's five suites in its order, each with the task it asks about.
 SUITES = {split: task for task, split in PUBLISHED_SUITE}
 
@@ -32,9 +32,11 @@ def mean_of_suites(rows: pd.DataFrame, by: str | list[str], value: str = "accura
 
 
 def paper_model_first(frame: pd.DataFrame, **ascending: bool) -> pd.DataFrame:
-    """The rows of the paper's model before the others; of each, sorted by the named columns, ascending or not."""
+    """The rows of the paper's model before the others, its very checkpoint before the base; of each, sorted by the named columns,
+    ascending or not."""
     order = {"other": True, **ascending}
-    ordered = frame.assign(other=frame["model"] != PAPER_MODEL)
+    rank = {model: place for place, model in enumerate(PAPER_MODELS)}
+    ordered = frame.assign(other=frame["model"].map(rank).fillna(len(rank)))
     return ordered.sort_values([*order], ascending=[*order.values()], kind="stable").drop(columns="other")
 
 

@@ -119,8 +119,8 @@ def _write_all(results: Results, out: Path, tex: bool) -> ReportSummary:
     summary.figures = write_figures(results, summary.frames, out / "figures")
     results.problems[:] = dict.fromkeys(results.problems)
     write_text(out / "REPORT.md", report_page(results, made, summary.figures, out))
-    page = forensics_page(made["forensics"].frame, made["adapter_growth"], made["lambda_law"], summary.figures, out)
-    write_text(out / "FORENSICS.md", page)
+    pages = made["forensics"].frame, made["adapter_growth"], made["lambda_law"]
+    write_text(out / "FORENSICS.md", forensics_page(*pages, merge_survival(results), summary.figures, out))
     summary.seconds = time.perf_counter() - started
     return summary
 
@@ -169,6 +169,12 @@ def build_tables(results: Results) -> dict[str, Table]:
     return {summary.name: summary} | named | {table.name: table for table in others}
 
 
+def merge_survival(results: Results) -> dict | None:
+    """What benchmarks/merge_survival.py measured; None if it was not run."""
+    path = results.folder / "benchmarks" / "merge_survival.json"
+    return read_json(path) if path.is_file() else None
+
+
 def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
     """Draw each group's figures; one that has nothing to show is left out. `frames` are the tables."""
     # Late, because matplotlib takes a second that the tables alone need not pay.
@@ -183,8 +189,6 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
     from reporting.style import save
 
     published = load_published()
-    survival = results.folder / "benchmarks" / "merge_survival.json"
-    scaled = read_json(survival) if survival.is_file() else None
     paths = []
 
     def write(group: dict, name: str, figure) -> None:
@@ -195,7 +199,7 @@ def write_figures(results: Results, frames: dict[str, pd.DataFrame], folder: Pat
     write(
         {"all": "all"},
         "adapter_growth",
-        adapter_growth_figure.adapter_growth(frames["adapter_growth"], scaled),
+        adapter_growth_figure.adapter_growth(frames["adapter_growth"], merge_survival(results)),
     )
     for group, runs in grouped(runs_under_the_law(results)):
         write(group, "lambda_law", lambda_law_figure.lambda_law(runs, group, published))

@@ -10,7 +10,7 @@ from pyarrow import parquet
 from records.run_folder import RunFolder
 from records.run_settings import RunSettings
 from records.scored_suite import ScoredSuite
-from reporting.groups import called
+from reporting.groups import PUBLISHED_SIZE, called
 from scoring.blocks import blocks, in_headline
 
 OWN = ("id", "graph", "block", "task", "protocol", "split", "label", "margin", "stratum/distance")
@@ -40,10 +40,11 @@ class Run:
     def group(self) -> dict:
         """The keys of GROUP; an untrained model is trained on 0 samples of "nothing"."""
         settings = self.settings
+        samples = settings.samples or (self.training.get("samples", 0) if settings.task else 0)
         return {
             "model": settings.model,
             "scale": settings.scale,
-            "samples": settings.samples or (self.training.get("samples", 0) if settings.task else 0),
+            "samples": PUBLISHED_SIZE.get((settings.scale, samples), samples),
             "trained_on": settings.trained_on,
         }
 

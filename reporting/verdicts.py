@@ -35,6 +35,7 @@ BOTH_PROMPTS = (
     "a run that was trained with another prompt than the benchmark's (A12) is constant if it is with both, not constant if it is "
     "with neither, and else neither of the two"
 )
+EXPLAINED = "in place of the verdict with fewer seeds, beside it with as many, and on the paper's model only"
 PREVENTED = (
     f"with {FEWEST_SEEDS} seeds of the task's semantic loss and of its plain cross-entropy: *{REPLICATES}* if every plain run "
     f"is constant, no semantic one is, {TOLD_APART}; *{FAILS}* if a semantic run is constant, or no plain one is (there was "
@@ -42,7 +43,7 @@ PREVENTED = (
 )
 RULES = {
     "C1": f"task by task, with {FEWEST_SEEDS} seeds: *{REPLICATES}* if every run is constant, *{FAILS}* if one is not, else "
-    f"*{UNSETTLED}*; {BOTH_PROMPTS}; with fewer, "
+    f"*{UNSETTLED}*; {BOTH_PROMPTS}; {EXPLAINED}, "
     f"transitivity is *explained by A11* if some run was finished, no answer makes up {100 * CLEARLY_VARIED:g} % of any of them, "
     "and the text rule gives the published row on the published labels, whatever the model (mean difference at most "
     f"{100 * SAME_ROW:g} points); by that row alone it cannot be told from a model that really says Yes to everything",
@@ -50,14 +51,14 @@ RULES = {
     f"{100 * LOOKS_ACCURATE:g} % on the mean of the released suites (the claim is of what can be: one is enough); *{FAILS}* if "
     f"{FEWEST_SEEDS} ended constant and none does; else *{UNSETTLED}*. What always No would score there is arithmetic on the "
     "labels, and decides nothing",
-    "C3": f"{PREVENTED}; with fewer, *explained by A10* if "
+    "C3": f"{PREVENTED}; {EXPLAINED}, it is *explained by A10* if "
     "the published row lies five times nearer to the published untuned model than to the release's own evaluation of the "
     f"adapter, and our adapter at the last step that was scored, merged into 4 bit, changes at most {100 * SAME_MODEL:g} % of the "
     f"untuned model's verdicts, keeps at most {NOTHING_LEFT:g} of what it does to the margins (slope) and lies at least "
     f"{100 * LEARNED:g} points from what it scores unmerged",
     "C4": PREVENTED,
     "C5": f"with {FEWEST_SEEDS} paired seeds: *{REPLICATES}* if the t interval of the difference in balanced accuracy lies above "
-    f"0, *{FAILS}* if it does not and lies below the published gain, else *{UNSETTLED}*; with fewer, explained as "
+    f"0, *{FAILS}* if it does not and lies below the published gain, else *{UNSETTLED}*; {EXPLAINED}, it is explained as "
     "transitivity is under C1 and C3, if both are",
     "C6": f"with {FEWEST_SEEDS} paired seeds of each task: *{REPLICATES}* if the semantic runs answer more minimal pairs than "
     f"the plain ones (t interval above 0) on both, *{FAILS}* if on one they do not and the interval lies below "
@@ -131,16 +132,14 @@ class Evidence:
 
 def verdicts(found: Evidence) -> dict[str, str]:
     """Claim → verdict, by RULES; C1 and C8 name both tasks where they differ."""
+    explained = explanations(found)
     collapse = {task: _collapses(found, plain) for task, plain in PLAIN.items()}
-    if collapse["transitivity"] == UNSETTLED and _text_rule(found):
-        collapse["transitivity"] = "explained by A11"
+    if collapse["transitivity"] == UNSETTLED:
+        collapse["transitivity"] = explained.get("C1", UNSETTLED)
     prevented = {task: _prevented(found, SEMANTIC[task], PLAIN[task]) for task in TASKS}
-    if not found.enough(SEMANTIC["transitivity"], PLAIN["transitivity"]) and _rounded_away(found):
-        prevented["transitivity"] = "explained by A10"
-    gain = _gained([found.gain] if found.gain else [], 1, PUBLISHED_GAIN)
-    explained = all(verdict["transitivity"].startswith("explained") for verdict in (collapse, prevented))
-    if found.gain is None and explained:
-        gain = "explained by A10 and A11"
+    if not found.enough(SEMANTIC["transitivity"], PLAIN["transitivity"]):
+        prevented["transitivity"] = explained.get("C3", UNSETTLED)
+    gain = _gained([found.gain], 1, PUBLISHED_GAIN) if found.gain else explained.get("C5", UNSETTLED)
     return {
         "C1": _by_task(collapse),
         "C2": _looks_accurate(found.constant_scores),
@@ -151,6 +150,13 @@ def verdicts(found: Evidence) -> dict[str, str]:
         "C7": REPLICATES if found.variants == 5 and found.answers >= PUBLISHED_SAMPLES else UNSETTLED,
         "C8": _by_task({task: _essential(found, CONTROL[task], SEMANTIC[task]) for task in TASKS}),
     }
+
+
+def explanations(found: Evidence) -> dict[str, str]:
+    """Claim → which fault of the release gives its published figure on transitivity, whatever became of the claim itself."""
+    explained = {"C1": "explained by A11"} if _text_rule(found) else {}
+    explained |= {"C3": "explained by A10"} if _rounded_away(found) else {}
+    return explained | ({"C5": "explained by A10 and A11"} if len(explained) == 2 else {})
 
 
 def _by_task(verdict: dict[str, str]) -> str:

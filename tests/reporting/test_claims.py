@@ -81,6 +81,20 @@ def test_a_run_trained_with_another_prompt_is_asked_with_both(tmp_path, make_run
     assert strict.constant["dseparation_ce"] == [False, False, None]
 
 
+@pytest.mark.parametrize(("model", "explained"), [("tiny", False), ("gemma3_270m", True), ("gemma3_270m_it", True)])
+def test_only_the_papers_model_says_what_explains_its_figures(tmp_path, make_run, model, explained):
+    for seed in range(3):
+        folder = make_run(tmp_path, "transitivity_ce", seed, n=40, protocol="released", model=model)
+        path = folder / "evaluation/corrected/metrics.json"
+        report = json.loads(path.read_text())
+        for row in report["rows"]:
+            row["majority_share"] = 0.6
+        path.write_text(json.dumps(report))
+    (claim,) = tables(tmp_path)["claims"].query("id == 'C1'").to_dict("records")
+    assert claim["verdict"] == "transitivity: does not replicate; dseparation: not settled"
+    assert claim["published_figure"] == ("explained by A11" if explained else "")
+
+
 def test_the_merge_that_kept_most_is_the_one_that_counts():
     """Of each seed the last step at which adapter and merge were compared."""
     columns = ["seed", "step", "adapter", "merged_4bit", "flips", "margins_left"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reporting.forensics_page import forensics_page
-from reporting.report import build_tables
+from reporting.report import build_tables, merge_survival
 from reporting.report_page import report_page
 from reporting.results import load
 from reporting.summary_table import into_readme
@@ -45,7 +45,8 @@ def test_both_pages_and_the_figures_they_show(made):
     figures = [COMMITTED / place for place in re.findall(r"\((figures/[^)]+)\)", report)]
     assert set(figures) == set((COMMITTED / "figures").rglob("*.png"))
     assert report_page(results, tables, figures, COMMITTED) == report
-    page = forensics_page(tables["forensics"].frame, tables["adapter_growth"], tables["lambda_law"], figures, COMMITTED)
+    pages = tables["forensics"].frame, tables["adapter_growth"], tables["lambda_law"]
+    page = forensics_page(*pages, merge_survival(results), figures, COMMITTED)
     assert page == (COMMITTED / "FORENSICS.md").read_text(encoding="utf-8")
 
 

@@ -192,19 +192,49 @@ def test_the_shown_table_has_points_and_steps(made):
 def test_the_page_names_what_lies_nearest_and_what_a_merge_leaves(made):
     """The published transitivity-CE row is always Yes on the paper's own labels; the semantic one is near the untuned model."""
     written = build_tables(load(made))
-    page = forensics_page(written["forensics"].frame, written["adapter_growth"], written["lambda_law"], [], made)
+    page = forensics_page(written["forensics"].frame, written["adapter_growth"], written["lambda_law"], None, [], made)
     sections = {section.split("\n", 1)[0]: section for section in page.split("\n## ")}
-    assert "Nearest: **always Yes** (paper's own suites), 0.0 points away." in sections["transitivity_ce"]
+    assert (
+        "Nearest: **always Yes, as by the text rule** (paper's own suites), 0.0 points away."
+        in sections["transitivity_ce"]
+    )
     semantic = sections["transitivity_semantic"]
     assert "Nearest: **published, untuned model** (paper's own suites), 2.7 points away." in semantic
     assert "release, adapter, cell 134" in semantic  # however far
-    assert "Published is the mean alone, 68.6 %" in sections["dseparation_semantic"]
+    mean = sections["dseparation_semantic"]
+    assert "Published is the mean alone, 68.6 %: *distance* is that of the means" in mean
+    (merged,) = (line for line in mean.splitlines() if "cell 174" in line and line.startswith("|"))
+    assert [cell.strip() for cell in merged.split("|")][3:9] == ["85.5", "95.5", "27.5", "39.5", "52.5", "60.1"]
+    assert merged.split("|")[9].strip() == "8.5"
+    # (85.5 - 57.2) + (97.9 - 95.5) + (60.2 - 27.5) + (70.7 - 39.5) + (64.6 - 52.5), a fifth of it
+    assert "cell 174) lies 21.3 points from the published untuned model, suite by suite" in mean
     assert "| transitivity_semantic | 40     | 40   | 0.02000" in sections["Which adapters survive a merge"]
+
+
+def test_the_page_says_at_which_size_an_adapter_survives(made):
+    written = build_tables(load(made))
+    rows = [
+        {"relative_size": size, "surviving_share": share} for size, share in ((0.005, 0.01), (0.02, 0.08), (0.1, 0.8))
+    ]
+    survival = {"variant": "transitivity_semantic", "model": "tiny", "step": 3000, "rows": rows}
+    pages = written["forensics"].frame, written["adapter_growth"], written["lambda_law"]
+    page = forensics_page(*pages, survival, [], made)
+    assert (
+        "At which size an adapter survives: 8 % at 0.02, 80 % at 0.1." in page
+    )  # the first row is the adapter as it is
+    assert "- transitivity_semantic, tiny, 100 questions: 0.0200\n" in page
+    assert "At which size" not in forensics_page(*pages, None, [], made).replace("at which size", "")
+
+
+def rows_and_untuned(made) -> tuple[pd.DataFrame, pd.DataFrame]:
+    forensics = tables(made)["forensics"]
+    untuned = forensics[(forensics["variant"] == "pretrained") & (forensics["source"] == "published")]
+    return of(forensics, "transitivity_semantic"), untuned
 
 
 def test_the_merge_and_the_text_rule_are_shown_however_far(made):
     """The verdicts rest on them, and on the base model they are among the farthest."""
-    sentence, _, table = _variant(of(tables(made)["forensics"], "transitivity_semantic"))
+    sentence, _, table = _variant(*rows_and_untuned(made))
     shown = [line.split("|")[1].strip() for line in table.splitlines()[3:]]
     assert shown[-2:] == ["merged_4bit", "adapter, text rule"] and len(shown) == NEAREST + 2
     assert "merged_16bit" not in shown  # as far away
@@ -213,12 +243,12 @@ def test_the_merge_and_the_text_rule_are_shown_however_far(made):
 
 def test_another_prompt_is_named_and_our_adapter_is_shown_under_the_published_one(made):
     """A12: what lies nearest may have been asked otherwise than the published row, and must not pass for it."""
-    rows = of(tables(made)["forensics"], "transitivity_semantic")
+    rows, untuned = rows_and_untuned(made)
     published = rows[rows["source"] == "published"].iloc[0]
     near = rows[rows["prompt"] == "dseparation_released"].assign(distance=0.001, **published[list(SUITES)])
     always = rows[rows["source"] == "always No"].assign(distance=[0.01 + 0.001 * n for n in range(2)])
     crowd = pd.concat([always.assign(n=n) for n in range(NEAREST)])
-    sentence, _, table = _variant(pd.concat([rows, near, crowd, crowd], ignore_index=True))
+    sentence, _, table = _variant(pd.concat([rows, near, crowd, crowd], ignore_index=True), untuned)
     shown = [line.split("|")[1].strip() for line in table.splitlines()[3:]]
     assert sentence.startswith("Nearest: **adapter, prompt dseparation_released** (rebuilt suites), 0.1 points away.")
     assert shown[0] == "adapter, prompt dseparation_released" and "adapter" in shown

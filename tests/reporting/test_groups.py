@@ -2,16 +2,20 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from records.run_settings import RunSettings
 from reporting import tables
-from reporting.groups import of_group
+from reporting.groups import CONTROL, VARIANTS, grouped, of_group
 from reporting.report import build_tables
 from reporting.results import load
+from reporting.run import Run
 from reporting.table import percentage
 from scoring.seeds import over_seeds
+from training.settings import composed
 
 
 def test_paired_test_refuses_different_items(tmp_path, make_run):
@@ -24,6 +28,19 @@ def test_paired_test_refuses_different_items(tmp_path, make_run):
     assert build_tables(results)["paired_tests"].frame.empty
     assert len(results.problems) == 1
     assert "not compared with" in results.problems[0] and "0 are the same" in results.problems[0]
+
+
+def run_of(variant: str, scale: str) -> Run:
+    config = composed("train", [f"experiment={variant}", f"scale={scale}"])
+    return Run(Path(variant), RunSettings.of(config), {"status": "finished"})
+
+
+@pytest.mark.parametrize("scale", ["paper", "paper_start", "cpu", "demo"])
+def test_the_variants_and_controls_of_a_scale_are_one_group(scale):
+    (found,) = grouped([run_of(variant, scale) for variant in (*VARIANTS, *CONTROL.values())])
+    group, runs = found
+    assert [run.settings.variant for run in runs] == [*VARIANTS, *CONTROL.values()]
+    assert scale != "paper" or group["samples"] == 50_000
 
 
 @pytest.mark.parametrize("told_by", ["fingerprint", "labels"])

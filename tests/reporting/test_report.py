@@ -3,16 +3,19 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from filelock import FileLock, Timeout
 
+from records.run_settings import RunSettings
 from reporting import collapse_rates, report, tables, write_all
 from reporting.faults_table import CHANGED
-from reporting.published import PAPER_MODEL
-from reporting.report_page import _faults
+from reporting.published import PAPER_MODELS
+from reporting.report_page import _faults, _machines, _overview, _share_of_training
 from reporting.results import load
+from reporting.run import Run
 from reporting.run_files import ResultsError
 from reporting.summary_table import BEGIN, END, into_readme, readme_table, summary_table
 from reporting.table import Table
@@ -82,15 +85,57 @@ def test_the_summary_keeps_the_tables(written):
 
 def test_the_threats_are_counted_from_the_runs(five_variants, written):
     page = (written.folder / "REPORT.md").read_text(encoding="utf-8")
-    assert (
-        "Of 4 trained settings 2 have one seed, the most that any has is 2; of the 0 on gemma3_270m 0 have one." in page
+    said = (
+        "Of 4 trained settings 2 have one seed, the most that any has is 2; of the 0 on the paper's model 0 have one."
     )
+    assert said in page
     assert "[0 of 3 paired tests](tables/paired_tests.md) are of two recipes" in page
     assert "None was scored on the paper's model." in page  # the model of the tests is another
 
 
+def test_the_threats_name_seeds_that_the_machine_is_confounded_with_and_how_short_a_training_was():
+    def run(variant: str, seed: int, commit: str, processor: str) -> Run:
+        info = {
+            "status": "finished",
+            "commit": commit,
+            "machine": {"processor": processor},
+            "training": {"samples": 6650},
+        }
+        settings = RunSettings(variant, PAPER_MODELS[-1], "paper", seed, task="transitivity", samples=6650, epochs=1)
+        return Run(Path("run"), settings, info)
+
+    same = [run("transitivity_ce", seed, "a", "x") for seed in (0, 1)]
+    assert _machines(same) == ""
+    runs = same + [run("transitivity_semantic", 0, "a", "x"), run("transitivity_semantic", 1, "a", "y")]
+    assert _machines([*runs, run("transitivity_answer_ce", 0, "b", "x")]).startswith(
+        " Of 1 of the 2 settings with several the seeds were trained by more than one commit or processor"
+    )
+    assert _share_of_training(runs) == " 6,650 are 2.0 to 4.7 % of these."
+    assert _share_of_training([]) == ""
+
+
+def test_the_report_begins_with_the_verdicts_on_the_papers_model():
+    about = {"claim": "it collapses", "published": "100 %", "scale": "paper", "published_figure": ""}
+    rows = [
+        {"id": "C2", "model": PAPER_MODELS[-1], "samples": 8192, "verdict": "replicates"},
+        {"id": "C1", "model": PAPER_MODELS[-1], "samples": 8192, "verdict": "does not replicate"}
+        | {"published_figure": "explained by A11"},
+        {"id": "C1", "model": PAPER_MODELS[0], "samples": 50_000, "verdict": "not settled"},
+        {"id": "C1", "model": "smollm2_135m", "samples": 1024, "verdict": "replicates"},
+    ]
+    frame = pd.DataFrame([about | row for row in rows])
+    head, _, *found = [[cell.strip() for cell in line.split("|")[1:-1]] for line in _overview(frame)[0].splitlines()]
+    assert head == ["claim", "published", "gemma3_270m_it, 50,000 questions", "gemma3_270m, 8,192 questions"]
+    said = "does not replicate; the published figure: explained by A11"
+    assert found == [
+        ["C1: it collapses", "100 %", "not settled", said],
+        ["C2: it collapses", "100 %", "–", "replicates"],
+    ]
+    assert _overview(frame[frame["model"] == "smollm2_135m"]) == []
+
+
 def test_every_pair_of_a_fault_is_shown_at_its_own_newest_step():
-    about = {"audit": "A10", "without": "x", "model": PAPER_MODEL, "scale": "paper", "samples": 8, "seed": "0"}
+    about = {"audit": "A10", "without": "x", "model": PAPER_MODELS[-1], "scale": "paper", "samples": 8, "seed": "0"}
     steps = [
         ("semantic", "", "released-k1", 1),
         ("semantic", "", "released-k1", 2),
@@ -122,8 +167,8 @@ def readme_rows(*rows):
 
 
 def test_the_readmes_rows_are_of_the_same_questions():
-    paper = {"model": PAPER_MODEL, "trained_on": "released-k1", "samples": 8192, "n": 1482}
-    untrained = {"variant": "pretrained", "model": PAPER_MODEL, "trained_on": "nothing", "samples": 0}
+    paper = {"model": PAPER_MODELS[-1], "trained_on": "released-k1", "samples": 8192, "n": 1482}
+    untrained = {"variant": "pretrained", "model": PAPER_MODELS[-1], "trained_on": "nothing", "samples": 0}
     frame = readme_rows(
         untrained | {"n": 354, "balanced_accuracy": 0.1},  # of an earlier generator
         untrained | {"n": 1482, "balanced_accuracy": 0.2, "scale": "paper_start"},
@@ -141,15 +186,15 @@ def test_the_readmes_rows_are_of_the_same_questions():
         "always No": 0.5, "local features": 0.6, "pretrained": 0.2, "transitivity_ce": 0.3, "transitivity_semantic": 0.5,
         "transitivity_answer_ce": 0.7,
     }  # fmt: skip
-    run = f"{PAPER_MODEL}, 8,192"
+    run = f"{PAPER_MODELS[-1]}, 8,192"
     assert frame["run"].dropna().to_dict() == {
-        "pretrained": PAPER_MODEL, "local features": run, "transitivity_ce": run, "transitivity_semantic": run,
+        "pretrained": PAPER_MODELS[-1], "local features": run, "transitivity_ce": run, "transitivity_semantic": run,
         "transitivity_answer_ce": f"{run}, 2 seeds",
     }  # fmt: skip
 
 
 def test_the_readmes_row_of_several_seeds_is_their_mean_with_the_interval_over_them():
-    paper = {"model": PAPER_MODEL, "trained_on": "released-k1", "samples": 8192, "n": 1482}
+    paper = {"model": PAPER_MODELS[-1], "trained_on": "released-k1", "samples": 8192, "n": 1482}
     scores = (0.5, 0.6, 0.7)
     seeds = [
         paper | {"variant": "transitivity_ce", "seed": str(i), "balanced_accuracy": score, "released": score / 2}

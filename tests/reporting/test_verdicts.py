@@ -10,6 +10,7 @@ from reporting.verdicts import (
     UNSETTLED,
     Evidence,
     at_other_shares,
+    explanations,
     verdicts,
 )
 
@@ -124,6 +125,20 @@ def test_without_evidence_nothing_is_settled():
 )
 def test_each_rule(claim, evidence, verdict):
     assert verdicts(Evidence(**evidence))[claim] == verdict
+
+
+def test_what_explains_a_published_figure_stands_however_many_seeds_there_are():
+    enough = {"transitivity_ce": [False] * 3, "transitivity_semantic": [False] * 3}
+    found = Evidence(**MERGED | PLAIN_IS_NOT_CONSTANT | {"constant": enough, "gain": (-0.1, 0.1)})
+    assert explanations(found) == {
+        "C1": "explained by A11",
+        "C3": "explained by A10",
+        "C5": "explained by A10 and A11",
+    }
+    judged = verdicts(found)
+    assert judged["C1"].startswith("transitivity: does not replicate") and judged["C3"] == NOTHING_TO_PREVENT
+    assert judged["C5"] == FAILS
+    assert explanations(Evidence(**MERGED)) == {"C3": "explained by A10"} and explanations(Evidence()) == {}
 
 
 def test_a_verdict_that_hangs_on_the_share_says_what_it_would_be_at_another():

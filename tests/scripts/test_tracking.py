@@ -4,6 +4,7 @@ import json
 import shutil
 import struct
 
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 from wandb.proto.wandb_internal_pb2 import Record
@@ -88,6 +89,17 @@ def test_the_sweeps_run_holds_each_variants_collapse_rate_and_is_of_its_cells_gr
     rates = {k: v for k, v in runs["tables"]["summary"].items() if k.startswith("collapse_rate/")}
     (name,) = rates
     assert name.endswith("/transitivity_semantic/transitivity") and rates[name] in (0, 1)
+
+
+def test_the_sweeps_run_holds_the_tables_row_by_row(swept):
+    (run,) = [run for run in read_back(swept) if run["job_type"] == "tables"]
+    for name in ("summary", "table4_collapse", "claims"):
+        kept = {key: run["summary"][f"{name}.{key}"] for key in ("_type", "path", "nrows")}
+        assert kept["_type"] == "table-file"
+        (path,) = swept.rglob(f"offline-run-*/files/{kept['path']}")
+        table = json.loads(path.read_text())
+        written = pd.read_csv(swept / f"results/tables/{name}.csv")
+        assert table["columns"] == [*written] and len(table["data"]) == len(written) == kept["nrows"] > 0
 
 
 def start(folder, part=None):
