@@ -52,6 +52,10 @@ class BitGraph:
     def causes(self, source: int, target: int) -> bool:
         return bool(self.descendants[source] >> target & 1)
 
+    @property
+    def cyclic(self) -> bool:
+        return any(self.causes(node, node) for node in range(self.n))
+
     def distance(self, source: int, target: int) -> int | None:
         """Hops between two nodes when arrows are ignored; None if no path joins them."""
         if (source, target) in self._places:

@@ -68,6 +68,15 @@ def named_graph(graph: BitGraph, names: list[str]) -> CausalGraph:
     return CausalGraph(edges, hidden)
 
 
+def named_in(wanted: str, draft: Draft, shortest: int, longest: int, task: str, item_id: str, rng: Stream) -> Item:
+    """The draft in words, with random names of these lengths by which it belongs to the wanted partition."""
+    while True:
+        names = distinct_names(rng, draft.graph.n, shortest, longest)
+        graph = named_graph(draft.graph, names)
+        if partition(graph) == wanted:
+            return in_words(draft, graph, names, task, item_id)
+
+
 def in_words(draft: Draft, graph: CausalGraph, names: list[str], task: str, item_id: str) -> Item:
     """The draft with these names for its nodes, `graph` being its graph so named; question k has the id `{item_id}-{k}`."""
     questions = []

@@ -167,7 +167,7 @@ def _comparable(settings: RunSettings) -> RunSettings:
 
 def _also_differs(one: Run, other: Run) -> str:
     """What else tells two trainings apart, "" if nothing does: a run made before it was recorded counts as different."""
-    known = {"code": lambda run: run.commit, "processor": lambda run: (run.info.get("machine") or {}).get("processor")}
+    known = {"code": lambda run: run.commit, "processor": lambda run: run.processor}
     return ", ".join(name for name, of in known.items() if of(one) is None or of(one) != of(other))
 
 

@@ -224,11 +224,7 @@ def _machines(runs: list[Run]) -> str:
     repeated: dict[tuple, list[Run]] = {}
     for run in runs:
         repeated.setdefault(run.shared_key, []).append(run)
-    apart = [
-        key
-        for key, same in repeated.items()
-        if len({(run.commit, (run.info.get("machine") or {}).get("processor")) for run in same}) > 1
-    ]
+    apart = [key for key, same in repeated.items() if len({(run.commit, run.processor) for run in same}) > 1]
     several = sum(len(same) > 1 for same in repeated.values())
     if not apart:
         return ""

@@ -90,6 +90,11 @@ class Run:
         return f"{commit}+" if commit and self.info.get("uncommitted_changes") is True else commit
 
     @property
+    def processor(self) -> str | None:
+        """The one that trained it; None where it is not on record."""
+        return (self.info.get("machine") or {}).get("processor")
+
+    @property
     def seconds(self) -> float:
         """Wall time of training and scoring together; the run's cost."""
         return float(sum(value for value in (self.info.get("seconds") or {}).values() if value is not None))

@@ -86,7 +86,7 @@ def _checked(
         return None
     for graph in graphs:
         named = {node for edge in graph.edges for node in edge}
-        if named != set(range(n)) or len(set(graph.edges)) < len(graph.edges) or _cyclic(graph):
+        if named != set(range(n)) or len(set(graph.edges)) < len(graph.edges) or graph.cyclic:
             return None
     return twins, answers
 
@@ -97,10 +97,6 @@ _FIRST = counts.NAMES.index("source_first")
 def _counts(graph: BitGraph, side: Side) -> tuple[int, ...]:
     first = mentioned_first(side.edges, side.source, side.target)
     return counts.counts(graph, side.source, side.target, sum(1 << node for node in side.given), first)
-
-
-def _cyclic(graph: BitGraph) -> bool:
-    return any(graph.causes(node, node) for node in range(graph.n))
 
 
 def _causes(graph: BitGraph, side: Side) -> bool:

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from causal_tasks import dseparation, evaluation_blocks, evaluation_graphs, transitivity
 from causal_tasks.items import Item
-from causal_tasks.naming import Draft, distinct_names, in_words, named_graph, partition
+from causal_tasks.naming import Draft, named_in
 from causal_tasks.randomness import generator
 from causal_tasks.spec import BLOCK, SPLITS, TRAINING_SPLITS, Spec
 
@@ -28,11 +28,7 @@ class Corrected:
         draft = block[index % BLOCK]
         lengths = (8, 10) if spec.split == "long_names" else (1, 3)
         wanted = spec.split if spec.split in TRAINING_SPLITS else "test"
-        while True:
-            names = distinct_names(rng, draft.graph.n, *lengths)
-            graph = named_graph(draft.graph, names)
-            if partition(graph) == wanted:
-                return in_words(draft, graph, names, spec.task, item_id)
+        return named_in(wanted, draft, *lengths, spec.task, item_id, rng)
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ in random order, so that places of mention tell nothing either.
 
 from causal_tasks.bitgraph import BitGraph
 from causal_tasks.items import Item
-from causal_tasks.naming import Draft, DraftQuestion, distinct_names, in_words, named_graph, partition
+from causal_tasks.naming import Draft, DraftQuestion, named_in
 from causal_tasks.questions import TASKS
 from causal_tasks.randomness import Stream, generator
 from causal_tasks.spec import Spec
@@ -45,11 +45,7 @@ class Symmetric:
         steps, given = rng.randint(*STEPS), spec.task == "dseparation" and rng.random() < _GIVEN
         while (draft := _draw(spec.task, steps, given, item_id, rng)) is None:
             pass
-        while True:
-            names = distinct_names(rng, draft.graph.n, 1, 3)
-            graph = named_graph(draft.graph, names)
-            if partition(graph) == "test":
-                return in_words(draft, graph, names, spec.task, item_id)
+        return named_in("test", draft, 1, 3, spec.task, item_id, rng)
 
 
 def _draw(task: str, steps: int, given: bool, pair: str, rng: Stream) -> Draft | None:
@@ -57,7 +53,7 @@ def _draw(task: str, steps: int, given: bool, pair: str, rng: Stream) -> Draft |
     half, arrows = _half_ring(steps, rng)
     edges = [(_node(cause, side), _node(effect, side ^ over)) for cause, effect, over in arrows for side in (0, 1)]
     graph = BitGraph(2 * half, rng.sample(edges, len(edges)))
-    if any(graph.causes(node, node) for node in range(graph.n)):
+    if graph.cyclic:
         return None
     middle = rng.randrange(_TARGET + 1, half)
     members = (_node(middle, 0), _node(middle, 1)) if given else ()
